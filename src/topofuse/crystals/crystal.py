@@ -1,0 +1,90 @@
+"""A crystal: lattice, atomic numbers, fractional coordinates; validated, hashable by content."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+MAX_ATOMIC_NUMBER = 103
+MIN_DISTANCE = 0.5  # Å; the shortest real bond, H-H, has 0.74 Å
+MAX_ATOMS = 2000
+MIN_VOLUME_PER_ATOM = 1.5  # Å³; diamond, the densest known at ambient pressure, has 5.7
+
+
+class CrystalError(ValueError):
+    """The structure cannot be used; the message says why, for a person."""
+
+
+@dataclass(frozen=True, eq=False)
+class Crystal:
+    """A periodic arrangement of atoms.
+
+    lattice: (3, 3) float64, row vectors, Å
+    numbers: (n,) int64, atomic numbers
+    frac_coords: (n, 3) float64, fractional coordinates
+    """
+
+    lattice: NDArray[np.float64]
+    numbers: NDArray[np.int64]
+    frac_coords: NDArray[np.float64]
+
+    @classmethod
+    def validated(cls, lattice: object, numbers: object, frac_coords: object) -> Crystal:
+        """Build a crystal from anything array-like; raise `CrystalError` with the reason if it cannot be one."""
+        try:
+            cell = np.array(lattice, dtype=np.float64).reshape(3, 3)
+            z = np.array(numbers, dtype=np.int64).reshape(-1)
+            x = np.array(frac_coords, dtype=np.float64).reshape(-1, 3)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise CrystalError(f"lattice, numbers or coordinates are not numeric arrays: {error}") from error
+        if len(z) == 0:
+            raise CrystalError("the structure holds no atoms")
+        if len(z) != len(x):
+            raise CrystalError(f"{len(z)} atomic numbers but {len(x)} coordinates")
+        if len(z) > MAX_ATOMS:
+            raise CrystalError(f"{len(z)} atoms in the cell; at most {MAX_ATOMS} are supported")
+        if not np.isfinite(cell).all():
+            raise CrystalError("the lattice holds NaN or infinite values")
+        if not np.isfinite(x).all():
+            raise CrystalError("the coordinates hold NaN or infinite values")
+        bad = z[(z < 1) | (z > MAX_ATOMIC_NUMBER)]
+        if len(bad):
+            raise CrystalError(f"atomic number {bad[0]} is outside 1 to {MAX_ATOMIC_NUMBER}")
+        volume = abs(np.linalg.det(cell))
+        if not np.isfinite(volume) or volume < MIN_VOLUME_PER_ATOM * len(z):
+            raise CrystalError(
+                f"cell volume {volume:.3g} Å³ for {len(z)} atoms is below {MIN_VOLUME_PER_ATOM} Å³ per atom"
+            )
+        crystal = cls(cell, z, x % 1.0)
+        nearest = crystal.smallest_distance()
+        if nearest < MIN_DISTANCE:
+            raise CrystalError(f"two atoms are {nearest:.3f} Å apart; the least accepted is {MIN_DISTANCE} Å")
+        return crystal
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def volume(self) -> float:
+        """Cell volume, Å³."""
+        return float(abs(np.linalg.det(self.lattice)))
+
+    def smallest_distance(self) -> float:
+        """Smallest distance between any two atoms or periodic images among the neighbouring cells, Å."""
+        shifts = np.array(list(product((-1, 0, 1), repeat=3)))
+        images = (self.frac_coords[None] + shifts[:, None]).reshape(-1, 3) @ self.lattice
+        distances, _ = cKDTree(images).query(self.frac_coords @ self.lattice, k=2)
+        return float(distances[:, 1].min())
+
+    def content_hash(self) -> str:
+        """Hex digest of the exact content (not of the crystal's equivalence class)."""
+        digest = hashlib.sha256()
+        digest.update(np.ascontiguousarray(self.lattice, dtype="<f8").tobytes())
+        digest.update(np.ascontiguousarray(self.numbers, dtype="<i8").tobytes())
+        digest.update(np.ascontiguousarray(self.frac_coords, dtype="<f8").tobytes())
+        return digest.hexdigest()[:32]

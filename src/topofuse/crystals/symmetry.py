@@ -1,0 +1,154 @@
+"""The symmetry of a crystal: its standardised primitive cell, space group, and orbits of atoms.
+
+Every modality starts from the standardised primitive cell, which is what makes predictions
+independent of the input's origin, rotation, atom order, and choice of cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import spglib
+from numpy.typing import NDArray
+
+from topofuse.crystals.crystal import Crystal, CrystalError
+from topofuse.crystals.neighbours import Neighbours, find_neighbours
+
+# The labels' database agrees with spglib on 99.8 % of the space groups at 0.1 Å, on 98.4 % at 0.01 Å.
+_FALLBACK_SYMPRECS = (0.1, 0.03, 0.01, 0.001)
+
+
+@dataclass(frozen=True, eq=False)
+class SymmetricCrystal:
+    """A standardised primitive cell together with its symmetry.
+
+    primitive: the cell in spglib's standard primitive setting, idealised; n atoms
+    spacegroup: international number, 1 to 230
+    hall_number: spglib's Hall number, 1 to 530
+    pointgroup: Hermann-Mauguin symbol, e.g. 'm-3m'
+    centering: one of P A C I F R
+    conventional_lattice: (3, 3) row vectors of the standardised conventional cell, Å
+    orbits: (n,) int64, index 0..m-1 of each atom's orbit under the space group
+    orbit_atoms: (m,) int64, one representative atom per orbit
+    orbit_sizes: (m,) int64, atoms of the orbit in the primitive cell
+    wyckoffs: m Wyckoff letters
+    site_symmetries: m site-symmetry symbols as spglib writes them, e.g. '-43m', '.m.'
+    """
+
+    primitive: Crystal
+    spacegroup: int
+    hall_number: int
+    pointgroup: str
+    centering: str
+    conventional_lattice: NDArray[np.float64]
+    orbits: NDArray[np.int64]
+    orbit_atoms: NDArray[np.int64]
+    orbit_sizes: NDArray[np.int64]
+    wyckoffs: tuple[str, ...]
+    site_symmetries: tuple[str, ...]
+
+    @property
+    def n_orbits(self) -> int:
+        """Number of symmetry-inequivalent sites."""
+        return len(self.orbit_atoms)
+
+    @property
+    def orbit_numbers(self) -> NDArray[np.int64]:
+        """(m,) atomic number of each orbit."""
+        return self.primitive.numbers[self.orbit_atoms]
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """Neighbours of the orbit representatives; found once, shared by the modalities."""
+        return find_neighbours(self.primitive, self.orbit_atoms)
+
+    def with_geometry(self, lattice: NDArray[np.float64], frac_coords: NDArray[np.float64]) -> SymmetricCrystal:
+        """The same symmetry assignment on a slightly distorted primitive cell (for augmented views).
+
+        The conventional lattice follows the strain of the primitive one.
+        """
+        strain = np.linalg.solve(self.primitive.lattice, lattice)
+        return SymmetricCrystal(
+            primitive=Crystal(lattice, self.primitive.numbers, frac_coords),
+            spacegroup=self.spacegroup,
+            hall_number=self.hall_number,
+            pointgroup=self.pointgroup,
+            centering=self.centering,
+            conventional_lattice=self.conventional_lattice @ strain,
+            orbits=self.orbits,
+            orbit_atoms=self.orbit_atoms,
+            orbit_sizes=self.orbit_sizes,
+            wyckoffs=self.wyckoffs,
+            site_symmetries=self.site_symmetries,
+        )
+
+
+def analyse(crystal: Crystal) -> SymmetricCrystal:
+    """Find the space group and standardise the cell.
+
+    Raises `CrystalError` where spglib finds no symmetry at any tolerance, or atoms coincide.
+    """
+    for symprec in _FALLBACK_SYMPRECS:
+        found = _analyse_at(crystal, symprec)
+        if found is not None:
+            return found
+    raise CrystalError(
+        f"no space group found at tolerances {_FALLBACK_SYMPRECS} Å (do atoms coincide or the cell collapse?)"
+    )
+
+
+# Columns are the primitive basis vectors in the conventional basis (spglib's convention).
+_PRIMITIVE = {
+    "P": np.eye(3),
+    "A": np.array([[1, 0, 0], [0, 0.5, -0.5], [0, 0.5, 0.5]]),
+    "C": np.array([[0.5, 0.5, 0], [-0.5, 0.5, 0], [0, 0, 1]]),
+    "I": np.array([[-0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.5, 0.5, -0.5]]),
+    "F": np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]),
+    "R": np.array([[2, -1, -1], [1, 1, -2], [1, 1, 1]]) / 3.0,
+}
+
+
+def primitive_basis(centering: str) -> NDArray[np.float64]:
+    """(3, 3): columns are the primitive basis vectors in units of the conventional ones."""
+    return _PRIMITIVE[centering]
+
+
+def _analyse_at(crystal: Crystal, symprec: float) -> SymmetricCrystal | None:
+    cell = (crystal.lattice.tolist(), crystal.frac_coords.tolist(), crystal.numbers.tolist())
+    try:
+        dataset = spglib.get_symmetry_dataset(cell, symprec=symprec)
+    except spglib.SpglibError:  # another tolerance is tried; analyse() reports when all have failed
+        return None
+    if dataset is None:
+        return None
+    centering = dataset.international[0]
+    basis = _PRIMITIVE[centering]
+    conventional = np.array(dataset.std_lattice)
+    # one standardised atom for each atom of the primitive cell, and an input atom that it stands for
+    _, std_atom = np.unique(dataset.std_mapping_to_primitive, return_index=True)
+    labels, input_atom = np.unique(dataset.mapping_to_primitive, return_index=True)
+    if len(labels) != len(std_atom):
+        return None
+    primitive_coords = (np.array(dataset.std_positions)[std_atom] @ np.linalg.inv(basis).T) % 1.0
+    primitive = Crystal(basis.T @ conventional, np.array(dataset.std_types, dtype=np.int64)[std_atom], primitive_coords)
+    _, orbit_atoms, orbits, sizes = np.unique(
+        np.asarray(dataset.crystallographic_orbits)[input_atom],
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+    )
+    return SymmetricCrystal(
+        primitive=primitive,
+        spacegroup=int(dataset.number),
+        hall_number=int(dataset.hall_number),
+        pointgroup=str(dataset.pointgroup),
+        centering=centering,
+        conventional_lattice=conventional,
+        orbits=orbits.astype(np.int64),
+        orbit_atoms=orbit_atoms.astype(np.int64),
+        orbit_sizes=sizes.astype(np.int64),
+        wyckoffs=tuple(dataset.wyckoffs[input_atom[a]] for a in orbit_atoms),
+        site_symmetries=tuple(dataset.site_symmetry_symbols[input_atom[a]] for a in orbit_atoms),
+    )

@@ -1,0 +1,1 @@
+"""Ensembling: members, stacking by out-of-fold rows, the bundle on disk."""

@@ -1,0 +1,1 @@
+"""Fusion of the modalities: attention, stages, classifier."""

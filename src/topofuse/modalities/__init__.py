@@ -1,0 +1,1 @@
+"""Modalities: views of a crystal that the network fuses."""

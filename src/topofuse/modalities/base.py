@@ -1,0 +1,49 @@
+"""What a modality is: arrays extracted from a symmetric crystal, and names for the tabular ones.
+
+A modality turns one crystal into a `Part`: a dict of numpy arrays.
+
+- `"table"`: (1, f) float32, one row of named numbers (`table_names`); NaN where undefined. The boosted
+  trees read it, and so may the modality's encoder.
+- `"<group>.<field>"`: (k, ...) arrays; all arrays of a group share their first dimension k
+  (for example `node.number`, `node.multiplicity`, `edge.distance`).
+- an array named in `index_arrays` holds indices into another group of the same crystal
+  (for example `edge.source` into `node`); batching shifts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topofuse.crystals import SymmetricCrystal
+
+Part = dict[str, NDArray[np.generic]]
+
+
+class Extractor(Protocol):
+    """Function from a symmetric crystal to the arrays of one modality."""
+
+    def __call__(self, crystal: SymmetricCrystal) -> Part:
+        """Arrays of the modality for `crystal`."""
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One view of a crystal.
+
+    name: short name, also its key in samples and configurations
+    version: raised whenever a value of the extracted arrays changes its meaning
+    extract: SymmetricCrystal → Part
+    table_names: names of the columns of `table`
+    index_arrays: arrays that hold indices → the group they point into
+    """
+
+    name: str
+    version: int
+    extract: Extractor
+    table_names: tuple[str, ...]
+    index_arrays: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Crystal graph: orbits of atoms and their neighbours."""

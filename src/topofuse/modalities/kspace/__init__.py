@@ -1,0 +1,1 @@
+"""k-space graph: high-symmetry momenta and the lines between them."""

@@ -1,0 +1,1 @@
+"""Physics features: what an expert would compute on paper."""

@@ -1,0 +1,1 @@
+"""Scalar features: composition, symmetry, geometry and electron counts."""

@@ -1,0 +1,1 @@
+"""Structure files in, predictions out."""
