@@ -33,8 +33,9 @@ SUM_TOLERANCE = 1e-4  # float32 averages of probabilities are off by 1e-6; more 
 def checked(labels: ArrayLike, p5: ArrayLike) -> tuple[NDArray[np.int64], Floats]:
     """Labels (n,) as codes 0..4 and p5 (n, 5) as float64, otherwise as given.
 
-    Rows are not rescaled to an exact sum of 1: the rounding would break ties between equal scores. Raises ValueError for an empty set, unequal lengths, an unknown label (−1), and rows that are
-    no probabilities (NaN among them: a row that nobody predicted).
+    Rows are not rescaled to an exact sum of 1: the rounding would break ties between equal scores.
+    Raises ValueError for an empty set, unequal lengths, an unknown label (−1), and rows that are no
+    probabilities (NaN among them: a row that nobody predicted).
     """
     codes = np.asarray(labels)
     p = np.asarray(p5, dtype=np.float64)
