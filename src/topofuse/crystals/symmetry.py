@@ -6,7 +6,7 @@ independent of the input's origin, rotation, atom order, and choice of cell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,7 +17,7 @@ from topofuse.crystals.crystal import Crystal, CrystalError
 from topofuse.crystals.neighbours import Neighbours, find_neighbours
 
 # The labels' database agrees with spglib on 99.8 % of the space groups at 0.1 Å, on 98.4 % at 0.01 Å.
-_FALLBACK_SYMPRECS = (0.1, 0.03, 0.01, 0.001)
+SYMPRECS = (0.1, 0.03, 0.01, 0.001)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,39 +64,20 @@ class SymmetricCrystal:
         """Neighbours of the orbit representatives; found once, shared by the modalities."""
         return find_neighbours(self.primitive, self.orbit_atoms)
 
-    def with_geometry(self, lattice: NDArray[np.float64], frac_coords: NDArray[np.float64]) -> SymmetricCrystal:
-        """The same symmetry assignment on a slightly distorted primitive cell (for augmented views).
+    def distorted(self, deformation: NDArray[np.floating], neighbours: Neighbours) -> SymmetricCrystal:
+        """The same symmetry assignment on a slightly distorted geometry (see `crystals.views`).
 
-        The conventional lattice follows the strain of the primitive one.
+        deformation: (3, 3), applied to row vectors from the right
+        neighbours: of the distorted crystal, in the order of this crystal's
         """
-        strain = np.linalg.solve(self.primitive.lattice, lattice)
-        return SymmetricCrystal(
-            primitive=Crystal(lattice, self.primitive.numbers, frac_coords),
-            spacegroup=self.spacegroup,
-            hall_number=self.hall_number,
-            pointgroup=self.pointgroup,
-            centering=self.centering,
-            conventional_lattice=self.conventional_lattice @ strain,
-            orbits=self.orbits,
-            orbit_atoms=self.orbit_atoms,
-            orbit_sizes=self.orbit_sizes,
-            wyckoffs=self.wyckoffs,
-            site_symmetries=self.site_symmetries,
+        lattice = self.primitive.lattice @ deformation
+        copy = replace(
+            self,
+            primitive=Crystal(lattice, self.primitive.numbers, self.primitive.frac_coords),
+            conventional_lattice=self.conventional_lattice @ deformation,
         )
-
-
-def analyse(crystal: Crystal) -> SymmetricCrystal:
-    """Find the space group and standardise the cell.
-
-    Raises `CrystalError` where spglib finds no symmetry at any tolerance, or atoms coincide.
-    """
-    for symprec in _FALLBACK_SYMPRECS:
-        found = _analyse_at(crystal, symprec)
-        if found is not None:
-            return found
-    raise CrystalError(
-        f"no space group found at tolerances {_FALLBACK_SYMPRECS} Å (do atoms coincide or the cell collapse?)"
-    )
+        vars(copy)["neighbours"] = neighbours  # fills the cached property
+        return copy
 
 
 # Columns are the primitive basis vectors in the conventional basis (spglib's convention).
@@ -152,3 +133,15 @@ def _analyse_at(crystal: Crystal, symprec: float) -> SymmetricCrystal | None:
         wyckoffs=tuple(dataset.wyckoffs[input_atom[a]] for a in orbit_atoms),
         site_symmetries=tuple(dataset.site_symmetry_symbols[input_atom[a]] for a in orbit_atoms),
     )
+
+
+def analyse(crystal: Crystal) -> SymmetricCrystal:
+    """Find the space group and standardise the cell.
+
+    Raises `CrystalError` where spglib finds no symmetry at any tolerance.
+    """
+    for symprec in SYMPRECS:
+        found = _analyse_at(crystal, symprec)
+        if found is not None:
+            return found
+    raise CrystalError(f"no space group found at tolerances {SYMPRECS} Å (do atoms coincide or the cell collapse?)")

@@ -1,1 +1,5 @@
 """Crystal graph: orbits of atoms and their neighbours."""
+
+from topofuse.modalities.crystal.graph import CRYSTAL as MODALITY
+
+__all__ = ["MODALITY"]

@@ -1,0 +1,129 @@
+"""Crystal graph: a node per orbit of atoms, an edge per group of equivalent bonds.
+
+Symmetry-equivalent atoms have equal embeddings in an invariant network, so one node per orbit, weighted
+by its size when pooled, gives what all the atoms would give. Likewise an edge stands for `count` bonds of
+one length from one site to the sites of one orbit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topofuse.crystals import SymmetricCrystal
+from topofuse.modalities.base import Modality, Part
+
+MERGE_TOLERANCE = 0.01  # Å; bonds closer in length than this, between the same orbits, are one edge
+N_RADIAL_BINS = 16
+_RADIAL_EDGES = np.linspace(0.95, 2.25, N_RADIAL_BINS + 1)
+
+TABLE_NAMES: tuple[str, ...] = (
+    "n_orbits",
+    "n_atoms",
+    "mean_nearest",
+    "min_nearest",
+    "max_nearest",
+    "std_nearest",
+    "mean_first_shell_size",
+    "min_first_shell_size",
+    "max_first_shell_size",
+    "mean_shell_gap",
+    "mean_n_shells",
+    "like_neighbour_share",
+    "mean_log_site_order",
+    "max_log_site_order",
+    *(f"radial_{i}" for i in range(N_RADIAL_BINS)),
+)
+
+
+def merged_edges(crystal: SymmetricCrystal) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray, NDArray]:
+    """Target orbit, source orbit, mean distance (Å) and count of every group of equivalent bonds."""
+    found = crystal.neighbours
+    source = crystal.orbits[found.atom]
+    order = np.lexsort((found.distance, source, found.centre))
+    target, source, distance = found.centre[order], source[order], found.distance[order]
+    starts = np.ones(len(order), dtype=bool)
+    starts[1:] = (np.diff(target) != 0) | (np.diff(source) != 0) | (np.diff(distance) > MERGE_TOLERANCE)
+    first = np.flatnonzero(starts)
+    count = np.diff(np.append(first, len(order)))
+    return target[first], source[first], np.add.reduceat(distance, first) / count, count
+
+
+def extract(crystal: SymmetricCrystal) -> Part:
+    """Arrays of the crystal graph; see the module's docstring and `base`."""
+    target, source, distance, count = merged_edges(crystal)
+    n_atoms = len(crystal.primitive)
+    weight = crystal.orbit_sizes / n_atoms
+    # order of the site-symmetry group, up to the order of the point group: 1 / orbit size
+    log_site_order = np.log2(_point_group_order(crystal.spacegroup) / crystal.orbit_sizes)
+    return {
+        "table": _table(crystal, weight, log_site_order)[None].astype(np.float32),
+        "node.number": crystal.orbit_numbers.astype(np.int32),
+        "node.weight": weight.astype(np.float32),
+        "node.features": np.stack([np.log(crystal.orbit_sizes), log_site_order], axis=1).astype(np.float32),
+        "edge.source": source.astype(np.int32),
+        "edge.target": target.astype(np.int32),
+        "edge.distance": distance.astype(np.float32),
+        "edge.count": count.astype(np.float32),
+    }
+
+
+# point-group orders by ranges of space-group numbers: (last number of the range, order)
+_ORDERS = (
+    (1, 1), (5, 2), (9, 2), (15, 4), (46, 4), (74, 8), (82, 4), (88, 8), (122, 8), (142, 16),
+    (146, 3), (148, 6), (161, 6), (167, 12), (174, 6), (176, 12), (190, 12), (194, 24),
+    (199, 12), (206, 24), (220, 24), (230, 48),
+)  # fmt: skip
+
+
+def _point_group_order(spacegroup: int) -> int:
+    """Order of the point group of a space group (International Tables A)."""
+    return next(order for last, order in _ORDERS if spacegroup <= last)
+
+
+def _table(crystal: SymmetricCrystal, weight: NDArray, log_site_order: NDArray) -> NDArray[np.float64]:
+    found = crystal.neighbours
+    m = crystal.n_orbits
+    first = np.searchsorted(found.centre, np.arange(m))
+    nearest = np.minimum.reduceat(found.distance, first)
+    ratio = found.distance / nearest[found.centre]
+    in_first_shell = ratio < 1.15
+    shell_size = np.bincount(found.centre, in_first_shell, minlength=m)
+    beyond = np.where(in_first_shell, np.inf, ratio)
+    gap = np.minimum(np.minimum.reduceat(beyond, first), 3.0)
+    farthest = np.maximum.reduceat(ratio, first)
+    like = np.bincount(
+        found.centre,
+        in_first_shell & (crystal.primitive.numbers[found.atom] == crystal.orbit_numbers[found.centre]),
+        minlength=m,
+    )
+    histogram = np.histogram(ratio, _RADIAL_EDGES, weights=weight[found.centre])[0]
+    mean = float(weight @ nearest)
+    return np.array(
+        [
+            m,
+            len(crystal.primitive),
+            mean,
+            nearest.min(),
+            nearest.max(),
+            np.sqrt(max(float(weight @ nearest**2) - mean**2, 0.0)),
+            weight @ shell_size,
+            shell_size.min(),
+            shell_size.max(),
+            weight @ gap,
+            weight @ farthest,
+            weight @ (like / shell_size),
+            weight @ log_site_order,
+            log_site_order.max(),
+            *histogram,
+        ]
+    )
+
+
+CRYSTAL = Modality(
+    name="crystal",
+    version=1,
+    extract=extract,
+    table_names=TABLE_NAMES,
+    index_arrays={"edge.source": "node", "edge.target": "node"},
+)

@@ -1,0 +1,135 @@
+"""From crystals to a feature store: in parallel, with a cache on disk, resumable.
+
+Crystals are taken in chunks; a chunk's features are one file, named by the hash of the crystals and of
+everything that features are computed with. An interrupted extraction continues with the first chunk that
+has no file; several processes may share a cache, since a file appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from topofuse.crystals import Crystal, CrystalError, SymmetricCrystal, analyse, thermal_view
+from topofuse.modalities.registry import MODALITY_NAMES, code_hash, modality
+from topofuse.modalities.store import CacheError, FeatureStore, Sample
+
+CHUNK = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Extraction:
+    """Features of the usable crystals.
+
+    views: one store per view, view 0 being the crystals themselves; all hold the same crystals
+    kept: indices into the input of the crystals that the stores hold, in order
+    rejected: (index, reason) of the others
+    """
+
+    views: list[FeatureStore]
+    kept: list[int]
+    rejected: list[tuple[int, str]]
+
+
+def extract_sample(crystal: SymmetricCrystal, names: Sequence[str] = MODALITY_NAMES) -> Sample:
+    """All modalities of one crystal."""
+    return {name: modality(name).extract(crystal) for name in names}
+
+
+def extract_views(
+    crystal: SymmetricCrystal, n_views: int, seed: int, names: Sequence[str] = MODALITY_NAMES
+) -> list[Sample]:
+    """The modalities of views 0 to n_views - 1 of one crystal (`crystals.views`)."""
+    return [extract_sample(thermal_view(crystal, view, seed), names) for view in range(n_views)]
+
+
+def extract_all(
+    crystals: Sequence[Crystal],
+    *,
+    n_views: int = 1,
+    seed: int = 0,
+    cache_dir: Path | None = None,
+    workers: int | None = None,
+    names: tuple[str, ...] = MODALITY_NAMES,
+    progress: bool = False,
+) -> Extraction:
+    """Features of `crystals`, in order; what cannot be used is rejected with its reason.
+
+    n_views: views per crystal, the first being the crystal itself
+    cache_dir: where chunks are kept; None keeps nothing
+    workers: processes; None is one per core, 0 is this process
+    Raises ValueError if no crystal at all can be used.
+    """
+    chunks = [crystals[start : start + CHUNK] for start in range(0, len(crystals), CHUNK)]
+    jobs = [(list(chunk), n_views, seed, cache_dir, names) for chunk in chunks]
+    workers = (os.cpu_count() or 1) if workers is None else workers
+    views: list[list[FeatureStore]] = [[] for _ in range(n_views)]
+    kept: list[int] = []
+    rejected: list[tuple[int, str]] = []
+    bar = tqdm(total=len(crystals), desc="features", unit="crystal", disable=not progress)
+    for start, (stores, failures) in zip(range(0, len(crystals), CHUNK), _run(jobs, workers), strict=True):
+        failed = dict(failures)
+        size = min(CHUNK, len(crystals) - start)
+        kept += [start + i for i in range(size) if i not in failed]
+        rejected += [(start + i, reason) for i, reason in failures]
+        for view, store in zip(views, stores, strict=False):  # no stores where the whole chunk was rejected
+            view.append(store)
+        bar.update(size)
+    bar.close()
+    if not kept:
+        raise ValueError(f"none of the {len(crystals)} crystals can be used; the first says: {rejected[0][1]}")
+    return Extraction([FeatureStore.concatenate(view) for view in views], kept, rejected)
+
+
+Job = tuple[list[Crystal], int, int, Path | None, tuple[str, ...]]
+ChunkResult = tuple[list[FeatureStore], list[tuple[int, str]]]
+
+
+def _run(jobs: list[Job], workers: int) -> Iterator[ChunkResult]:
+    if workers <= 1 or len(jobs) <= 1:
+        yield from map(_chunk, jobs)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(_chunk, jobs)
+
+
+def _chunk(job: Job) -> ChunkResult:
+    crystals, n_views, seed, cache_dir, names = job
+    paths = [] if cache_dir is None else _cache_paths(job)
+    if paths and all(path.exists() for path in paths):
+        try:
+            return _load_chunk(paths)
+        except CacheError:  # a damaged file is a cache miss: it is made again below, under the same name
+            pass
+    samples: list[list[Sample]] = []
+    failures: list[tuple[int, str]] = []
+    for index, crystal in enumerate(crystals):
+        try:
+            samples.append(extract_views(analyse(crystal), n_views, seed, names))
+        except CrystalError as error:
+            failures.append((index, str(error)))
+    stores = [FeatureStore.from_samples([s[view] for s in samples]) for view in range(n_views)] if samples else []
+    if paths and not failures:
+        for store, path in zip(stores, paths, strict=True):
+            store.save(path)
+    return stores, failures
+
+
+def _load_chunk(paths: list[Path]) -> ChunkResult:
+    return [FeatureStore.load(path) for path in paths], []
+
+
+def _cache_paths(job: Job) -> list[Path]:
+    crystals, n_views, seed, cache_dir, names = job
+    assert cache_dir is not None
+    digest = hashlib.sha256(f"{code_hash()}:{seed}:{','.join(names)}".encode())
+    for crystal in crystals:
+        digest.update(crystal.content_hash().encode())
+    stem = digest.hexdigest()[:32]
+    return [cache_dir / stem[:2] / f"{stem}-{view}.safetensors" for view in range(n_views)]

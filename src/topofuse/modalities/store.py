@@ -1,0 +1,156 @@
+"""Features of many crystals: ragged arrays in memory, batches of tensors, an on-disk form.
+
+A `FeatureStore` keeps, for each modality, every array of all crystals concatenated along its first axis,
+and for each group of arrays the row offsets of the crystals.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+from torch import Tensor
+
+from topofuse.files import write_whole
+from topofuse.modalities.base import Part
+from topofuse.modalities.registry import modality
+
+Sample = dict[str, Part]  # modality name → its arrays
+Batch = dict[str, dict[str, Tensor]]  # modality name → arrays; `<group>.graph` maps rows to crystals
+
+
+class CacheError(RuntimeError):
+    """A cache file is damaged or was written by something else."""
+
+
+def _group(array: str) -> str:
+    return array.split(".", 1)[0]
+
+
+def _ranges(starts: NDArray[np.signedinteger], counts: NDArray[np.signedinteger]) -> NDArray[np.int64]:
+    """Concatenation of arange(start, start + count), vectorised."""
+    ends = np.cumsum(counts)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureStore:
+    """Features of n crystals.
+
+    arrays: modality → array name → rows of all crystals
+    offsets: modality → group → (n + 1,) int64 row offsets
+    """
+
+    arrays: dict[str, dict[str, NDArray[np.generic]]]
+    offsets: dict[str, dict[str, NDArray[np.int64]]]
+
+    @classmethod
+    def from_samples(cls, samples: Sequence[Sample]) -> FeatureStore:
+        """Concatenate samples, all with the same modalities and arrays."""
+        if not samples:
+            raise ValueError("a feature store needs at least one sample")
+        arrays: dict[str, dict[str, NDArray[np.generic]]] = {}
+        offsets: dict[str, dict[str, NDArray[np.int64]]] = {}
+        for name, part in samples[0].items():
+            arrays[name] = {key: np.concatenate([s[name][key] for s in samples]) for key in part}
+            offsets[name] = {
+                _group(key): np.concatenate([[0], np.cumsum([len(s[name][key]) for s in samples])]) for key in part
+            }
+        return cls(arrays, offsets)
+
+    @classmethod
+    def concatenate(cls, stores: Sequence[FeatureStore]) -> FeatureStore:
+        """One store of all the crystals of `stores`, in order."""
+        first = stores[0]
+        arrays = {
+            name: {key: np.concatenate([s.arrays[name][key] for s in stores]) for key in part}
+            for name, part in first.arrays.items()
+        }
+        offsets = {
+            name: {
+                group: np.concatenate(
+                    [[0], np.cumsum(np.concatenate([np.diff(s.offsets[name][group]) for s in stores]))]
+                )
+                for group in groups
+            }
+            for name, groups in first.offsets.items()
+        }
+        return cls(arrays, offsets)
+
+    def __len__(self) -> int:
+        return len(next(iter(next(iter(self.offsets.values())).values()))) - 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the modalities held."""
+        return tuple(self.arrays)
+
+    def table(self, names: Sequence[str] | None = None) -> NDArray[np.float32]:
+        """(n, f) the tables of the named modalities side by side."""
+        return np.concatenate([self.arrays[name]["table"] for name in names or self.names], axis=1)
+
+    def batch(self, indices: NDArray[np.integer]) -> Batch:
+        """Tensors of the crystals at `indices`, graphs merged into one disconnected graph per modality."""
+        indices = np.asarray(indices, dtype=np.int64)
+        return {name: self._modality_batch(name, indices) for name in self.names}
+
+    def _modality_batch(self, name: str, indices: NDArray[np.integer]) -> dict[str, Tensor]:
+        out: dict[str, Tensor] = {}
+        index_arrays = modality(name).index_arrays
+        rows, counts = {}, {}
+        for group, offset in self.offsets[name].items():
+            counts[group] = offset[indices + 1] - offset[indices]
+            rows[group] = _ranges(offset[indices], counts[group])
+            if group != "table":
+                out[f"{group}.graph"] = torch.from_numpy(np.repeat(np.arange(len(indices)), counts[group]))
+        for key, flat in self.arrays[name].items():
+            taken = flat[rows[_group(key)]]
+            if key in index_arrays:
+                target = counts[index_arrays[key]]
+                shift = np.cumsum(target) - target
+                taken = taken.astype(np.int64) + np.repeat(shift, counts[_group(key)])
+            elif np.issubdtype(taken.dtype, np.integer):
+                taken = taken.astype(np.int64)
+            out[key] = torch.from_numpy(np.ascontiguousarray(taken))
+        return out
+
+    def save(self, path: Path) -> None:
+        """Write one file, whole or not at all."""
+        tensors: dict[str, NDArray[np.generic]] = {}
+        for name, part in self.arrays.items():
+            tensors |= {f"a/{name}/{key}": np.ascontiguousarray(array) for key, array in part.items()}
+            tensors |= {f"o/{name}/{group}": offset for group, offset in self.offsets[name].items()}
+        write_whole(path, save(tensors, metadata={"digest": _digest(tensors)}))
+
+    @classmethod
+    def load(cls, path: Path) -> FeatureStore:
+        """Read a file written by `save`; `CacheError` if a byte of it changed."""
+        try:
+            with safe_open(path, framework="numpy") as file:
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+                digest = (file.metadata() or {}).get("digest")
+        except SafetensorError as error:
+            raise CacheError(f"{path} is damaged ({error}); delete it, it will be made again") from error
+        if digest != _digest(tensors):
+            raise CacheError(f"{path} does not match its checksum; delete it, it will be made again")
+        arrays: dict[str, dict[str, NDArray[np.generic]]] = {}
+        offsets: dict[str, dict[str, NDArray[np.int64]]] = {}
+        for key, value in tensors.items():
+            kind, name, rest = key.split("/", 2)
+            (arrays if kind == "a" else offsets).setdefault(name, {})[rest] = value
+        return cls(arrays, offsets)
+
+
+def _digest(tensors: dict[str, NDArray[np.generic]]) -> str:
+    digest = hashlib.sha256()
+    for key in sorted(tensors):
+        digest.update(key.encode())
+        digest.update(np.ascontiguousarray(tensors[key]).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Presets: settings of a run, as data."""

@@ -1,0 +1,62 @@
+"""Probabilities from a trained network, with test-time augmentation over thermal views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from topofuse.fusion.network import FusionNetwork, Logits
+from topofuse.modalities.store import Batch, FeatureStore
+
+INFERENCE_BATCH = 512
+
+
+def network_device(network: FusionNetwork) -> torch.device:
+    """Where the network's parameters are."""
+    return next(network.parameters()).device
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch with every tensor on `device`."""
+    if device.type == "cpu":
+        return batch
+    return {name: {key: t.to(device, non_blocking=True) for key, t in part.items()} for name, part in batch.items()}
+
+
+@torch.inference_mode()
+def iter_logits(
+    network: FusionNetwork, store: FeatureStore, rows: NDArray[np.integer], absent: Sequence[bool] | None = None
+) -> Iterator[tuple[NDArray[np.integer], Logits]]:
+    """Batches of row indices and their logits, float32 on the CPU, in evaluation mode.
+
+    absent: per modality, whether it is left out for every crystal
+    """
+    network.eval()
+    device = network_device(network)
+    for start in range(0, len(rows), INFERENCE_BATCH):
+        chosen = rows[start : start + INFERENCE_BATCH]
+        mask = None if absent is None else torch.tensor(absent, device=device).expand(len(chosen), -1)
+        logits = network(to_device(store.batch(chosen), device), mask)
+        yield chosen, Logits(logits.nontrivial.float().cpu(), logits.kind.float().cpu())
+
+
+def predict(network: FusionNetwork, store: FeatureStore, rows: NDArray[np.integer]) -> NDArray[np.float64]:
+    """(len(rows), 5) probabilities of one pass over one view."""
+    out = np.full((len(rows), 5), np.nan)
+    done = 0
+    for chosen, logits in iter_logits(network, store, rows):
+        out[done : done + len(chosen)] = logits.probabilities().double().numpy()
+        done += len(chosen)
+    return out
+
+
+def predict_views(
+    network: FusionNetwork, views: Sequence[FeatureStore], rows: NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Test-time augmentation: the mean of the probabilities over the views, (len(rows), 5)."""
+    if not views:
+        raise ValueError("test-time augmentation needs at least one view")
+    return np.mean([predict(network, view, rows) for view in views], axis=0)
