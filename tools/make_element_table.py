@@ -28,15 +28,16 @@ L_OF = {"s": 0, "p": 1, "d": 2, "f": 3}
 
 
 def screened_potential(z: int, r: np.ndarray, stretch: float) -> np.ndarray:
-    """Potential energy (hartree) of an electron at r (bohr), with the tail -1/r of a neutral atom.
+    """Potential energy (hartree) of an electron at r (bohr): Thomas-Fermi, its length scaled by `stretch`.
 
-    Latter, Phys. Rev. 99, 510 (1955): his fit of the Thomas-Fermi function, its length scaled by `stretch`.
+    The fit of the Thomas-Fermi function is Latter's, Phys. Rev. 99, 510 (1955). His tail -1/r is left out: the
+    tabulated energies are LDA's, whose potential has none (with the tail, In and Tl come out five times too small).
     """
     x = r * z ** (1 / 3) / 0.88534 / stretch
     screening = 1 / (
         1 + 0.02747 * x**0.5 + 1.243 * x - 0.1486 * x**1.5 + 0.2302 * x**2 + 0.007298 * x**2.5 + 0.006944 * x**3
     )
-    return -np.maximum(z * screening, 1.0) / r
+    return -z * screening / r
 
 
 def radial_state(z: int, n: int, ell: int, stretch: float) -> tuple[float, float]:
@@ -107,6 +108,7 @@ def row(z: int) -> dict[str, object]:
         "z": z,
         "symbol": e.symbol,
         "chi": optional(e, "X"),
+        "mass": float(e.atomic_mass),
         "mendeleev": optional(e, "mendeleev_no"),
         "r_atomic": optional(e, "atomic_radius"),
         "r_covalent": float(covalent_radii[z]) if covalent_radii[z] != 0.2 else math.nan,

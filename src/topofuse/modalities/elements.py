@@ -97,14 +97,14 @@ def element_properties() -> tuple[NDArray[np.float64], tuple[str, ...]]:
 
     NaN where the value is unknown. Energies in eV, radii in Å, melting point in K, molar volume in cm³.
 
-    - chi: Pauling electronegativity; mendeleev: Pettifor's chemical order, H = 103 among the halogens
+    - chi: Pauling electronegativity; mass: atomic mass in u; mendeleev: Pettifor's chemical order (H = 103)
     - r_atomic (Slater), r_covalent (Cordero), r_metallic, r_vdw, r_cation, r_anion (means over charges)
     - ie1..ie3: ionisation energies; affinity: electron affinity
     - period, group (1-18), block (s p d f = 0 1 2 3)
     - n_s n_p n_d n_f: electrons in the chemically active shells ns, np, (n-1)d, (n-2)f; n_outer their sum
     - filling: occupied part of the active shells of the element's block
     - e_s e_p e_d e_f: LDA orbital energies (NIST) of the shells ns, np, (n-1)d, (n-2)f
-    - soc_p soc_d soc_f: spin-orbit constants ζ of these shells, computed in Latter's screened potential
+    - soc_p soc_d soc_f: spin-orbit constants ζ of these shells, computed in a Thomas-Fermi potential
       stretched until it gives the orbital energy (not relativistic: within about a factor of 1.5)
     """
     rows = _rows()
