@@ -1,0 +1,39 @@
+"""Element symbols, atomic numbers and reduced formulas."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
+
+_SYMBOLS = """n H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr
+    Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu
+    Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr"""
+
+SYMBOLS: tuple[str, ...] = tuple(_SYMBOLS.split())
+"""Symbols by atomic number; index 0 is the neutron, never an atom."""
+
+_NUMBERS = {symbol: z for z, symbol in enumerate(SYMBOLS) if z} | {"D": 1, "T": 1}
+
+
+def atomic_number(symbol: str) -> int | None:
+    """Atomic number of an element symbol in any case ('Fe', 'FE'), D and T being hydrogen; None if unknown."""
+    return _NUMBERS.get(symbol.strip().capitalize())
+
+
+def reduced_formula(numbers: ArrayLike) -> str:
+    """Reduced formula as pymatgen writes it ('Bi2Se3'), from atomic numbers (n,) between 1 and 103."""
+    z, counts = np.unique(np.asarray(numbers, dtype=np.int64), return_counts=True)
+    if len(z) == 0 or z[0] < 1 or z[-1] > MAX_ATOMIC_NUMBER:
+        raise ValueError(f"atomic numbers must lie between 1 and {MAX_ATOMIC_NUMBER}, at least one of them")
+    return _formula(tuple(zip(z.tolist(), (counts // np.gcd.reduce(counts)).tolist(), strict=True)))
+
+
+@lru_cache(maxsize=65536)
+def _formula(counts: tuple[tuple[int, int], ...]) -> str:
+    from pymatgen.core import Composition
+
+    return str(Composition({SYMBOLS[z]: n for z, n in counts}).reduced_formula)

@@ -1,0 +1,305 @@
+"""Structure files → crystals, and folders → structure files; every refusal has a reason for a person."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import re
+import tempfile
+import warnings
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topofuse.crystals.crystal import Crystal, CrystalError
+from topofuse.crystals.formula import atomic_number
+from topofuse.crystals.read_cif import OCCUPANCY_TOLERANCE, parse_cif
+from topofuse.crystals.read_poscar import parse_poscar
+
+Arrays = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
+
+MAX_FILE_BYTES = 20 * 1024 * 1024
+
+# Formats of ase that hold one whole crystal as text. An allow-list: ase also reads formats that run code.
+_ASE_FORMATS = ("extxyz", "xsf", "gen", "aims", "castep-cell", "cfg", "vasp-xml")
+_PYMATGEN_FORMATS = ("cssr", "yaml")
+_BY_SUFFIX = {
+    ".cif": "cif",
+    ".mcif": "cif",
+    ".vasp": "poscar",
+    ".poscar": "poscar",
+    ".json": "json",
+    ".xyz": "extxyz",
+    ".extxyz": "extxyz",
+    ".xsf": "xsf",
+    ".gen": "gen",
+    ".cell": "castep-cell",
+    ".cfg": "cfg",
+    ".cssr": "cssr",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+}
+_BY_NAME = (
+    (re.compile(r"(POSCAR|CONTCAR|CHGCAR|LOCPOT)([-_.].*)?"), "poscar"),
+    (re.compile(r"vasprun([-_.].*)?\.xml"), "vasp-xml"),
+    (re.compile(r"geometry\.in(\.next_step)?"), "aims"),
+)
+# Suffixes that mostly mean something else: such files are read when named, but not picked up from folders.
+_NAMED_ONLY = (".yaml", ".yml", ".cfg")
+_log = logging.getLogger(__name__)
+
+
+def read_structure(path: str | Path) -> Crystal:
+    """The crystal in a structure file.
+
+    Read are CIF; POSCAR, CONTCAR, CHGCAR and *.vasp; pymatgen's JSON; extended XYZ with a cell, XSF,
+    DFTB+ gen, FHI-aims, CASTEP cell, AtomEye cfg, vasprun.xml (by ase); CSSR and pymatgen's YAML;
+    each also with `.gz`. The name tells the format, the content where the name does not. D and T are
+    hydrogen. Text is UTF-8, or Latin-1 where it is not. Raises `CrystalError` with the reason, for
+    whatever cannot be used, and nothing else.
+    """
+    path = Path(path)
+    text = _text(path)
+    fmt = known_format(path.name) or _sniff(text)
+    if fmt is None:
+        raise CrystalError("unknown format: neither its name nor its content is that of a known structure file")
+    lattice, numbers, coords = _parse(text, fmt)
+    return Crystal.validated(lattice, numbers, coords)
+
+
+def known_format(name: str) -> str | None:
+    """Format that a file's name tells ('cif', 'poscar', 'json', …), None if it tells none."""
+    if name.lower().endswith(".gz"):
+        name = name[:-3]
+    for pattern, fmt in _BY_NAME:
+        if pattern.fullmatch(name):
+            return fmt
+    return _BY_SUFFIX.get(Path(name).suffix.lower())
+
+
+def find_structures(paths: Iterable[str | Path]) -> Iterator[Path]:
+    """Structure files behind `paths`, in their order; folders are searched recursively, in sorted order.
+
+    A named file is always passed on, known or not, present or not, so that it gets its row. Folders give
+    the files whose name tells a structure format. Symbolic links are followed, each real folder being
+    entered once per named path, so loops end. A folder that cannot be listed, and a named folder in
+    which nothing is found, are passed on themselves: `read_structure` says what is wrong with them.
+    """
+    for given in paths:
+        path = Path(given)
+        if not _is_folder(path):
+            yield path
+            continue
+        found = False
+        for file in _walk(path):
+            found = True
+            yield file
+        if not found:
+            yield path
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name too long, a NUL in it: read_structure reports it
+        return False
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    seen: set[tuple[int, int]] = set()
+    stack = [folder]
+    while stack:
+        path = stack.pop()
+        if not _is_folder(path):
+            yield path
+            continue
+        try:
+            status = path.stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            children = sorted(path.iterdir(), reverse=True)
+        except OSError:  # becomes a row: read_structure says that the folder cannot be listed
+            yield path
+            continue
+        stack.extend(child for child in children if _is_folder(child) or _picked_up(child.name))
+
+
+def _picked_up(name: str) -> bool:
+    suffix = Path(name[:-3] if name.lower().endswith(".gz") else name).suffix.lower()
+    return known_format(name) is not None and suffix not in _NAMED_ONLY
+
+
+def _text(path: Path) -> str:
+    """Content of a regular file of acceptable size, decoded."""
+    data = _bytes(path)
+    if path.name.lower().endswith(".gz"):
+        data = _decompressed(data)
+    if not data.strip():
+        raise CrystalError("the file is empty")
+    if data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff") or data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise CrystalError("the file is UTF-16 or UTF-32 text: save it as UTF-8")
+    if re.search(rb"[\x00-\x08\x0e-\x19\x1c-\x1f\x7f]", data):
+        raise CrystalError("the file is binary or in an unsupported encoding: UTF-8 text is expected")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # Journals' files often name their authors in Latin-1; every value that counts is ASCII.
+        return data.decode("latin-1")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            os.listdir(path)  # raises where the folder cannot be listed, with the system's reason
+            raise CrystalError("the folder holds no structure file (CIF, POSCAR, *.vasp, *.xyz, *.json, …)")
+        if path.is_symlink() and not path.exists():
+            raise CrystalError("a symbolic link that leads nowhere")
+        if not path.exists():
+            raise CrystalError("no such file")
+        if not path.is_file():
+            raise CrystalError("not a regular file")  # a pipe or a device would block or never end
+        with path.open("rb") as stream:
+            data = stream.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        if isinstance(error, CrystalError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise CrystalError(f"cannot be read: {reason}") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise CrystalError(f"larger than {MAX_FILE_BYTES // 2**20} MiB: more than one usable crystal takes")
+    return data
+
+
+def _decompressed(data: bytes) -> bytes:
+    """Gunzip at most `MAX_FILE_BYTES`, so that a small file cannot fill the memory."""
+    worker = zlib.decompressobj(wbits=31)
+    try:
+        text = worker.decompress(data, MAX_FILE_BYTES + 1)
+    except zlib.error as error:
+        raise CrystalError(f"not a readable gzip file: {error}") from error
+    if len(text) > MAX_FILE_BYTES:
+        raise CrystalError(f"larger than {MAX_FILE_BYTES // 2**20} MiB when decompressed")
+    if not worker.eof:
+        raise CrystalError("the gzip file ends too early: it is truncated")
+    return text
+
+
+def _sniff(text: str) -> str | None:
+    """Format by content, for files whose name tells none."""
+    lines = [line.strip() for line in text.splitlines()[:200]]
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    if first.lower().startswith("data_"):
+        return "cif"
+    if first.startswith("{"):
+        return "json"
+    if len(lines) > 1 and lines[0].isdecimal() and "lattice=" in lines[1].lower():
+        return "extxyz"
+    if any(line in ("CRYSTAL", "SLAB", "PRIMVEC") for line in lines):
+        return "xsf"
+    if sum(line.startswith("lattice_vector") for line in lines) == 3:
+        return "aims"
+    number = r"[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?\.?"
+    if len(lines) > 6 and all(re.match(rf"{number}\s+{number}\s+{number}", line) for line in lines[2:5]):
+        return "poscar"
+    return None
+
+
+def _parse(text: str, fmt: str) -> Arrays:
+    """Arrays from text in a known format; third-party warnings go to the log, and to the reason of a refusal."""
+    if fmt == "cif":
+        return parse_cif(text)
+    if fmt == "poscar":
+        return parse_poscar(text)
+    if fmt == "json":
+        return _parse_json(text)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            arrays = _parse_by_ase(text, fmt) if fmt in _ASE_FORMATS else _parse_by_pymatgen(text, fmt)
+        except CrystalError:
+            raise
+        except Exception as error:  # a reader of many formats may raise anything; it becomes the reason
+            detail = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise CrystalError(f"cannot be read as {fmt}: {detail}") from error
+    for warning in caught:
+        _log.info("reading %s: %s", fmt, warning.message)
+    return arrays
+
+
+def _parse_json(text: str) -> Arrays:
+    """Pymatgen's `Structure.as_dict()`, alone or under the key 'structure', without running any decoder."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CrystalError(f"not readable JSON: {str(error)[:200]}") from error
+    if isinstance(data, dict) and isinstance(data.get("structure"), dict):
+        data = data["structure"]
+    if not isinstance(data, dict) or "lattice" not in data or "sites" not in data:
+        raise CrystalError("the JSON holds no structure (pymatgen's keys 'lattice' and 'sites')")
+    try:
+        numbers = [_json_element(index, site) for index, site in enumerate(data["sites"])]
+        coords = [[float(x) for x in site["abc"]] for site in data["sites"]]
+        return np.array(data["lattice"]["matrix"], dtype=float), np.array(numbers, dtype=np.int64), np.array(coords)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, CrystalError):
+            raise
+        raise CrystalError(f"the JSON structure is not complete: {type(error).__name__} {str(error)[:100]}") from error
+
+
+def _json_element(index: int, site: dict[str, Any]) -> int:
+    species = site["species"]
+    name = site.get("label") or f"number {index + 1}"
+    occupancy = sum(float(part.get("occu", 1.0)) for part in species)
+    if len(species) != 1 or not abs(occupancy - 1.0) <= OCCUPANCY_TOLERANCE:
+        raise CrystalError(
+            f"site {name} holds {len(species)} elements with total occupancy {occupancy:g}: "
+            "disordered structures cannot be classified"
+        )
+    z = atomic_number(str(species[0]["element"]))
+    if z is None:
+        raise CrystalError(f"unknown element {str(species[0]['element'])[:20]!r} on site {name}")
+    return z
+
+
+def _parse_by_ase(text: str, fmt: str) -> Arrays:
+    import ase.io
+    from ase.io.formats import ioformats
+
+    if fmt == "extxyz":  # ase knows no deuterium
+        text = re.sub(r"^([ \t]*)[DT](?=[ \t])", r"\1H", text, flags=re.MULTILINE)
+    index = -1 if fmt == "vasp-xml" else slice(None)  # a relaxation's result is its last step
+    if ioformats[fmt].acceptsfd:
+        frames = ase.io.read(io.StringIO(text), index=index, format=fmt)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder, "structure")
+            copy.write_text(text, encoding="utf-8")
+            frames = ase.io.read(copy, index=index, format=fmt)
+    if isinstance(frames, list):
+        if len(frames) != 1:
+            raise CrystalError(f"the file holds {len(frames)} structures: keep one per file")
+        frames = frames[0]
+    if frames.cell.rank < 3:
+        raise CrystalError("the file gives no cell, so it is a molecule or cluster, not a crystal")
+    if not frames.pbc.all():
+        raise CrystalError("the structure is not periodic in all three directions")
+    return np.array(frames.cell), frames.get_atomic_numbers(), frames.get_scaled_positions(wrap=False)
+
+
+def _parse_by_pymatgen(text: str, fmt: str) -> Arrays:
+    from pymatgen.core import Structure
+
+    structure = Structure.from_str(text, fmt=fmt)  # type: ignore[arg-type]
+    for site in structure:
+        if not site.is_ordered:
+            raise CrystalError(
+                f"site {site.label} holds {site.species_string}: disordered structures cannot be classified"
+            )
+    return structure.lattice.matrix, np.array([site.specie.Z for site in structure]), structure.frac_coords

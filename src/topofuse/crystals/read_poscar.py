@@ -1,0 +1,107 @@
+"""POSCAR, CONTCAR and CHGCAR text → lattice, atomic numbers and coordinates, with strict checks."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topofuse.crystals.crystal import MAX_ATOMS, CrystalError
+from topofuse.crystals.formula import atomic_number
+
+Arrays = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
+
+
+def parse_poscar(text: str) -> Arrays:
+    """Lattice (3, 3) Å, atomic numbers (n,), fractional coordinates (n, 3).
+
+    Velocities, predictor lines and grids after the atoms are ignored. The elements must be named
+    (VASP 5 and later): in older files they stand only in the POTCAR, and a guess would be wrong.
+    Raises `CrystalError` with the reason. Format: https://www.vasp.at/wiki/index.php/POSCAR
+    """
+    lines = text.splitlines()
+    if len(lines) < 8:
+        raise CrystalError(f"a POSCAR has at least 8 lines, this file has {len(lines)}: is it truncated?")
+    scale = _floats(lines[1], "the scaling factor (line 2)")
+    lattice = np.array(
+        [_floats(line, f"lattice vector {k + 1} (line {k + 3})", 3) for k, line in enumerate(lines[2:5])]
+    )
+    lattice, factor = _scaled(lattice, scale)
+    numbers = _species(lines[5], lines[6])
+    at = 7
+    if lines[at].strip()[:1].lower() == "s":  # selective dynamics
+        at += 1
+    mode = lines[at].strip()[:1].lower() if at < len(lines) else ""
+    if mode not in ("d", "c", "k"):
+        raise CrystalError(f"line {at + 1} should say Direct or Cartesian: is the file truncated or not a POSCAR?")
+    rows = lines[at + 1 : at + 1 + len(numbers)]
+    if len(rows) < len(numbers):
+        raise CrystalError(f"{len(numbers)} atoms announced but {len(rows)} lines of coordinates: is it truncated?")
+    coords = np.array([_floats(row, f"the coordinates of atom {i + 1}", 3) for i, row in enumerate(rows)])
+    if mode != "d":
+        coords = _fractional(coords * factor, lattice)
+    return lattice, numbers, coords
+
+
+def _floats(line: str, what: str, count: int | None = None) -> list[float]:
+    """The first `count` numbers of a line (all leading numbers if None), finite."""
+    words = line.split()
+    values: list[float] = []
+    for word in words[:count]:
+        try:
+            values.append(float(word.replace("d", "e").replace("D", "e")))
+        except ValueError as error:
+            if count is None and values:
+                break
+            raise CrystalError(f"{what}: {word[:20]!r} is not a number") from error
+    if not values or (count is not None and len(values) < count):
+        raise CrystalError(f"{what}: {count or 1} numbers expected, found {len(values)}: is the file truncated?")
+    if not np.isfinite(values).all():
+        raise CrystalError(f"{what}: NaN or infinite values")
+    return values
+
+
+def _scaled(lattice: NDArray[np.float64], scale: list[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The scaled lattice and the factor (3,) that also applies to Cartesian coordinates."""
+    if len(scale) >= 3:  # one factor per Cartesian axis
+        factor = np.array(scale[:3])
+    elif scale[0] < 0:  # minus the cell volume in Å³
+        volume = abs(np.linalg.det(lattice))
+        if volume == 0:
+            raise CrystalError("the lattice vectors enclose no volume")
+        factor = np.full(3, (-scale[0] / volume) ** (1 / 3))
+    else:
+        factor = np.full(3, scale[0])
+    if (factor <= 0).any():
+        raise CrystalError(f"scaling factor {scale[0]:g} is not positive")
+    return lattice * factor, factor
+
+
+def _species(names: str, counts: str) -> NDArray[np.int64]:
+    """(n,) atomic numbers from the lines 'Bi Se' and '2 3'; 'Sr_sv' and 'Fe/hash' count as Sr and Fe."""
+    symbols = [re.split(r"[_/]", word)[0] for word in names.split()]
+    if symbols and all(word.isdecimal() for word in symbols):
+        raise CrystalError("the elements are not named (VASP 4 format): write their symbols in line 6")
+    words = counts.split()
+    if not symbols or len(words) != len(symbols):
+        raise CrystalError(f"{len(symbols)} elements in line 6 but {len(words)} counts in line 7")
+    if not all(word.isdecimal() and len(word) < 9 and int(word) > 0 for word in words):
+        raise CrystalError(f"line 7 should hold the number of atoms per element, found {counts.strip()[:40]!r}")
+    total = sum(int(word) for word in words)
+    if total > MAX_ATOMS:
+        raise CrystalError(f"{total} atoms in the cell; at most {MAX_ATOMS} are supported")
+    numbers: list[int] = []
+    for symbol, word in zip(symbols, words, strict=True):
+        z = atomic_number(symbol)
+        if z is None:
+            raise CrystalError(f"unknown element {symbol[:20]!r}")
+        numbers += [z] * int(word)
+    return np.array(numbers, dtype=np.int64)
+
+
+def _fractional(cartesian: NDArray[np.float64], lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+    try:
+        return cartesian @ np.linalg.inv(lattice)
+    except np.linalg.LinAlgError as error:
+        raise CrystalError("the lattice vectors enclose no volume") from error
