@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import lru_cache
 
 import numpy as np
@@ -36,4 +37,6 @@ def reduced_formula(numbers: ArrayLike) -> str:
 def _formula(counts: tuple[tuple[int, int], ...]) -> str:
     from pymatgen.core import Composition
 
-    return str(Composition({SYMBOLS[z]: n for z, n in counts}).reduced_formula)
+    with warnings.catch_warnings():  # the noble gases have no electronegativity, which only decides the order here
+        warnings.filterwarnings("ignore", message="No Pauling electronegativity", category=UserWarning)
+        return str(Composition({SYMBOLS[z]: n for z, n in counts}).reduced_formula)
