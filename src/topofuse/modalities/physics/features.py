@@ -1,0 +1,29 @@
+"""The physics modality: what an expert would compute on paper, as one table row."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from topofuse.crystals import SymmetricCrystal
+from topofuse.modalities.base import Modality, Part
+from topofuse.modalities.physics import bonds, charge, filling, orbitals
+from topofuse.modalities.scalar.composition import formula_of
+
+TABLE_NAMES = (*charge.NAMES, *orbitals.NAMES, *bonds.NAMES, *filling.NAMES)
+
+
+def extract(crystal: SymmetricCrystal) -> Part:
+    """One row of physics features; see `TABLE_NAMES`."""
+    formula = formula_of(crystal)
+    row = np.concatenate(
+        [
+            charge.charge_features(formula),
+            orbitals.orbital_features(formula),
+            bonds.bond_features(crystal),
+            filling.filling_features(crystal),
+        ]
+    )
+    return {"table": row[None].astype(np.float32)}
+
+
+PHYSICS = Modality("physics", 1, extract, TABLE_NAMES)
