@@ -240,7 +240,7 @@ def _eight_minus_n(crystal: SymmetricCrystal, edges: _Edges) -> list[float]:
     for z in np.unique(numbers).tolist():
         mine = numbers == z
         count = int(sizes[mine].sum())
-        own = [int(round(float(sizes[mine] @ charge[mine])))] if anionic[mine].any() else []
+        own = [round(float(sizes[mine] @ charge[mine]))] if anionic[mine].any() else []
         for states, into in ((closed_states(z), strict), (low_spin_states(z), loose)):
             into.append([*own, *(q * count for q in states if q > 0 or not own)] or [0])
     tight, soft = balance(strict), balance(loose)
@@ -266,7 +266,7 @@ def _eight_minus_n(crystal: SymmetricCrystal, edges: _Edges) -> list[float]:
 
 
 def _directions(crystal: SymmetricCrystal, edges: _Edges, share: NDArray[np.float64]) -> list[float]:
-    """How far from cubic the bonds point: eigenvalues of the mean of w u uᵀ, layered < 0 < chain-like; and their spread."""
+    """How far from isotropic the bonds point: eigenvalues of the mean of u uᵀ; layered < 0 < chain-like, and the spread."""
     u = crystal.neighbours.vector / edges.d[:, None]
     w = edges.weight * share[edges.centre]
     tensor = np.einsum("e,ei,ej->ij", w / w.sum(), u, u)

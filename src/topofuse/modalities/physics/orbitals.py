@@ -1,4 +1,4 @@
-"""Valence orbitals of the composition: how much of s, p, d, f, how strong the spin-orbit coupling, how deep the levels."""
+"""Valence orbitals of the composition: s, p, d, f shares, spin-orbit strength, depth of the levels."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _electrons(z: int) -> int:
 
 
 def _fill(formula: Formula) -> list[float]:
-    """Fill the free-atom levels of all atoms from below: does the filling end with a closed shell, and with what gap?"""
+    """Fill the free-atom levels of all atoms from below: does it end with a closed shell, and with what gap?"""
     shells = []
     electrons = 0
     for z, count in zip(*formula, strict=True):
