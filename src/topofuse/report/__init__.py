@@ -1,1 +1,6 @@
-"""The report of a run, as HTML, Markdown and JSON."""
+"""From the results of a run to a page for people: report.html, with a Markdown twin."""
+
+from topofuse.report.source import ReportError
+from topofuse.report.write import write_ablation_report, write_report
+
+__all__ = ["ReportError", "write_ablation_report", "write_report"]

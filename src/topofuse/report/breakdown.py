@@ -1,0 +1,142 @@
+"""Where predictions are right and where they fail: by element, crystal system, cell size and confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from topofuse.labels import FIVE, coarsen, decide, level_probabilities
+from topofuse.report.source import Rows
+
+Z95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
+
+# first space group of each crystal system, International Tables A
+CRYSTAL_SYSTEMS: dict[str, int] = {
+    "triclinic": 1,
+    "monoclinic": 3,
+    "orthorhombic": 16,
+    "tetragonal": 75,
+    "trigonal": 143,
+    "hexagonal": 168,
+    "cubic": 195,
+}
+CELL_SIZES: dict[str, int] = {"1–2": 1, "3–4": 3, "5–8": 5, "9–16": 9, "17–32": 17, "33–64": 33, "65 and more": 65}
+
+
+@dataclass(frozen=True)
+class Share:
+    """k of n materials decided rightly, with Wilson's 95 % interval (J. Am. Stat. Assoc. 22, 209, 1927)."""
+
+    name: str
+    right: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        """Share of right decisions."""
+        return self.right / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's interval: stays inside 0..1 and says something even for k = n."""
+        p, n, z2 = self.value, self.n, Z95**2
+        centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+        half = Z95 / (1 + z2 / n) * np.sqrt(p * (1 - p) / n + z2 / (4 * n**2))
+        return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+def right(rows: Rows, level: str = "two") -> NDArray[np.bool_]:
+    """(n,) whether each material is decided rightly at `level`."""
+    return np.equal(coarsen(rows.labels, level), coarsen(decide(rows.p5), level))
+
+
+def by_element(rows: Rows) -> dict[str, Share]:
+    """Symbol → share of right two-class decisions among the materials that contain the element."""
+    exploded = pd.DataFrame({"element": rows.table["elements"].str.split(), "right": right(rows)}).explode("element")
+    grouped = exploded.groupby("element")["right"].agg(["sum", "count"])
+    return {str(e): Share(str(e), int(k), int(n)) for e, k, n in grouped.itertuples()}
+
+
+def by_crystal_system(rows: Rows) -> list[Share]:
+    """Share of right two-class decisions per crystal system, of those that occur."""
+    return _by_class(rows, rows.table["spacegroup"].to_numpy(), CRYSTAL_SYSTEMS)
+
+
+def by_cell_size(rows: Rows) -> list[Share]:
+    """Share of right two-class decisions by the number of atoms in the cell, of the sizes that occur."""
+    return _by_class(rows, rows.table["n_atoms"].to_numpy(), CELL_SIZES)
+
+
+def _by_class(rows: Rows, values: NDArray[np.integer], starts: dict[str, int]) -> list[Share]:
+    which = np.searchsorted(list(starts.values()), values, side="right") - 1
+    ok = right(rows)
+    shares = [Share(name, int(ok[which == i].sum()), int((which == i).sum())) for i, name in enumerate(starts)]
+    return [share for share in shares if share.n]
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Equal-mass bins of p(non-trivial): mean prediction and observed share, (bins,) each, with counts."""
+
+    predicted: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    counts: NDArray[np.int64]
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: mean |observed − predicted|, weighted by the materials in a bin."""
+        return float(np.average(np.abs(self.observed - self.predicted), weights=self.counts))
+
+
+def reliability(rows: Rows, n_bins: int = 15) -> Reliability:
+    """Reliability of p(non-trivial) in at most `n_bins` bins of equal mass, 20 materials at least in each."""
+    p = level_probabilities(rows.p5, "two")[:, 1]
+    order = np.argsort(p, kind="stable")
+    bins = np.array_split(order, max(1, min(n_bins, len(p) // 20)))
+    truth = coarsen(rows.labels, "two")
+    return Reliability(
+        predicted=np.array([p[b].mean() for b in bins]),
+        observed=np.array([truth[b].mean() for b in bins]),
+        counts=np.array([len(b) for b in bins]),
+    )
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One wrong two-class decision and how sure it was (probability of the class decided for)."""
+
+    material_id: str
+    formula: str
+    split: str
+    spacegroup: int
+    n_atoms: int
+    label: str
+    decision: str
+    confidence: float
+
+
+def confident_mistakes(parts: Sequence[Rows], n: int = 20) -> list[Mistake]:
+    """The `n` wrong two-class decisions of all `parts` that were surest; ties in the order of material ids."""
+    found = []
+    for rows in parts:
+        five = decide(rows.p5)
+        sure = level_probabilities(rows.p5, "two").max(axis=1)
+        for i in np.flatnonzero(~right(rows)):
+            row = rows.table.iloc[i]
+            found.append(
+                Mistake(
+                    str(row["material_id"]),
+                    str(row["formula"]),
+                    rows.split,
+                    int(row["spacegroup"]),
+                    int(row["n_atoms"]),
+                    str(row["label"]),
+                    FIVE[five[i]],
+                    float(sure[i]),
+                )
+            )
+    return sorted(found, key=lambda m: (-m.confidence, m.material_id))[:n]

@@ -1,0 +1,32 @@
+"""A report as one HTML file: style and figures inside, nothing fetched, no script."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from topofuse.report.document import Document
+
+
+def to_html(document: Document) -> str:
+    """HTML page of `document`. Every text is escaped; only the figures' SVG, drawn here, goes in as it is."""
+    environment = Environment(
+        loader=PackageLoader("topofuse.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["held"] = held_together
+    style = files("topofuse.report").joinpath("templates/style.css").read_text(encoding="utf-8")
+    page = environment.get_template("report.html").render(document=document, style=Markup(style), markup=Markup)
+    return page + "\n"
+
+
+def held_together(text: str) -> str:
+    """Text in which a number keeps its unit, and an interval its ends, on one line."""
+    text = re.sub(r"(?<=\d) %", "\u00a0%", text)
+    return re.sub(r"\[[−+\d][^\]]*\]", lambda m: m[0].replace(" ", "\u00a0"), text)

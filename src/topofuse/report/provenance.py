@@ -1,0 +1,196 @@
+"""The parts of a report that say where the numbers come from: members, data, protocol, versions, citations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from topofuse.labels import LEVELS
+from topofuse.report import figures
+from topofuse.report.document import Block, Code, Gallery, Items, Picture, Section, Text, table
+from topofuse.report.numbers import (
+    CLASS_TITLES,
+    LEVEL_TITLES,
+    METRIC_TITLES,
+    NONE,
+    count,
+    duration,
+    interval,
+    is_number,
+    percent,
+    signed,
+    signed_interval,
+)
+from topofuse.report.source import Run
+
+SHOWN_FEATURES = 20
+PROTOCOL = (
+    "Folds and test set are grouped by reduced formula: no formula stands on both sides of a boundary.",
+    "Out-of-fold: every material of the pool is predicted by models that were trained without its formula.",
+    "Every choice (epochs, weights, which strategy is reported) was made on out-of-fold or validation rows.",
+    "The test set was looked at once, for this report. Test figures of strategies that were not chosen are shown "
+    "for comparison and took no part in the choice.",
+    "Intervals: percentile bootstrap at 95 %, resampling reduced formulas with all their materials.",
+    "Levels never contradict each other: decisions go from two classes to three to five.",
+    "Inputs come from the crystal structure alone; no output of a band-structure calculation is used.",
+)
+TIMING_TITLES = {
+    "features_s": "Features",
+    "networks_s": "Networks",
+    "trees_s": "Boosted trees",
+    "total_s": "In all",
+}
+
+
+def members(run: Run) -> Section | None:
+    """Learning curves of every trained member and a table of the members; None without members."""
+    results = run.results
+    if not results["jobs"]:
+        return None
+    pictures: list[Picture] = []
+    for job in results["jobs"]:
+        own = [h for h in results.get("history") or [] if h["job"] == job["name"]]
+        if own:
+            pictures.append(figures.learning_figure(job, own, len(pictures)))
+    header = ["Member", "Kind", "Epochs", "Best epoch", "Parameters", "Time"]
+    rows = [
+        [
+            str(job["name"]),
+            str(job["kind"]),
+            count(job.get("epochs_run")),
+            count(job.get("best_epoch")),
+            count(job.get("n_parameters")),
+            duration(job.get("seconds")),
+        ]
+        for job in results["jobs"]
+    ]
+    blocks: list[Block] = []
+    if pictures:
+        legend = (
+            "Loss against epoch: training (blue, dashed) and validation (red); the dotted green line is the epoch "
+            "that was kept. The shaded area below is the learning rate with its warm-up and cycles. Training loss "
+            "holds mixup and label smoothing, so it may lie above the validation loss."
+        )
+        blocks += [Text(legend), Gallery(tuple(pictures), "small")]
+    blocks.append(table("Members of the ensemble", header, rows))
+    features = sorted(results.get("feature_importance") or [], key=lambda f: -f["gain"])[:SHOWN_FEATURES]
+    if features:
+        blocks.append(Gallery((figures.importance_figure(features),), "broad"))
+    return Section("members", "Learning curves and members", tuple(blocks))
+
+
+def ablation(content: Mapping[str, Any]) -> Section:
+    """Measured gain of each part beside the expected one."""
+    rows = content["rows"]
+    header = [
+        "Part",
+        "Expected",
+        "Measured, two classes",
+        "Measured, five classes",
+        "AUROC, two classes",
+        "Note",
+    ]
+    body = [
+        [
+            str(row["title"]),
+            signed(row.get("expected_points")),
+            signed_interval(row["gain"], 2),
+            signed_interval(row.get("five_gain"), 2),
+            signed_interval(row.get("auroc_gain"), 2),
+            str(row.get("note") or ""),
+        ]
+        for row in rows
+    ]
+    blocks: list[Block] = [Text(_ablation_verdict(rows), "lead"), Text(str(content["protocol"]))]
+    blocks.append(Gallery((figures.ablation_figure(rows),), "broad"))
+    caption = "Gain of each part in points (hundredths), with it minus without it, and 95 % intervals"
+    blocks.append(table(caption, header, body))
+    if content.get("reference"):
+        blocks.append(_reference_table(content["reference"]))
+    return Section("ablation", "What each part brings", tuple(blocks))
+
+
+def _ablation_verdict(rows: list[Mapping[str, Any]]) -> str:
+    """How many parts help, hurt, or cannot be told from nothing at this size of data."""
+    known = [r for r in rows if r["gain"] and is_number(r["gain"]["low"]) and is_number(r["gain"]["high"])]
+    helps = [r["title"] for r in known if r["gain"]["low"] > 0]
+    hurts = [r["title"] for r in known if r["gain"]["high"] < 0]
+    unclear = len(known) - len(helps) - len(hurts)
+    compared = [r for r in known if is_number(r.get("expected_points"))]
+    parts = [f"Of {len(known)} parts measured, {len(helps)} help" + (f" ({', '.join(helps)})" if helps else "")]
+    parts.append(f"{len(hurts)} hurt" + (f" ({', '.join(hurts)})" if hurts else ""))
+    parts.append(f"and {unclear} cannot be told from no effect: their interval holds zero")
+    text = ", ".join(parts) + "."
+    if compared:
+        expected = sum(r["expected_points"] for r in compared)
+        measured = sum(r["gain"]["value"] for r in compared)
+        text += (
+            f" The {len(compared)} parts with an expectation were to bring {signed(expected)} points together; "
+            f"measured one at a time, their gains add up to {signed(measured)}."
+        )
+    return text
+
+
+def _reference_table(reference: Mapping[str, Any]) -> Block:
+    """The reference of an ablation: {level: {metric: interval}}."""
+    levels = [level for level in LEVELS if level in reference]
+    if not levels:
+        raise ValueError(f"ablation reference must be keyed by level ({', '.join(LEVELS)}), not {list(reference)}")
+    metrics = [m for m in METRIC_TITLES if m in reference[levels[0]]]
+    rows = [[LEVEL_TITLES[le], *(interval(m, reference[le][m]) for m in metrics)] for le in levels]
+    return table("The reference that parts were left out of", ["Level", *(METRIC_TITLES[m] for m in metrics)], rows)
+
+
+def protocol(run: Run) -> Section:
+    """Data, split protocol, hashes, versions, timings, configuration."""
+    results, dataset = run.results, run.results["dataset"]
+    facts = [
+        ["Data set", str(dataset["name"])],
+        ["Materials", count(dataset["n_materials"])],
+        ["Pool (trained and cross-validated)", count(dataset["n_pool"])],
+        ["Test", count(dataset["n_test"])],
+        ["Without a label (not used)", count(dataset.get("n_unlabelled"))],
+        ["Odd number of electrons", count(dataset.get("n_odd_electrons"))],
+        ["Preset", str(results["preset"])],
+        ["Seed", str(results["seed"])],
+        ["Created", str(results["created"])],
+        *([f"Hash of {name}", str(value)] for name, value in results["hashes"].items()),
+        *([str(name).replace("_", " ").capitalize(), str(value)] for name, value in results["machine"].items()),
+    ]
+    timings = [[TIMING_TITLES.get(k, k.removesuffix("_s")), duration(v)] for k, v in results["timings"].items()]
+    blocks: list[Block] = [
+        Items(PROTOCOL),
+        table("The run", ["What", "Value"], facts),
+        _class_table(dataset["class_counts"]),
+        table("Time taken", ["Step", "Wall clock"], timings),
+        table("Versions", ["Package", "Version"], [[k, str(v)] for k, v in results["versions"].items()]),
+        Code("Resolved configuration", json.dumps(results["config"], indent=2, ensure_ascii=False)),
+    ]
+    return Section("protocol", "Protocol and provenance", tuple(blocks))
+
+
+def _class_table(class_counts: Mapping[str, Mapping[str, int]]) -> Block:
+    rows = []
+    for c in LEVELS["five"]:
+        row = [CLASS_TITLES[c]]
+        for counts in class_counts.values():
+            total = sum(counts.values())
+            row.append(f"{count(counts.get(c, 0))} ({percent(counts.get(c, 0) / total)})" if total else NONE)
+        rows.append(row)
+    return table("Materials per class", ["Class", *class_counts], rows)
+
+
+def citations(run: Run) -> Section | None:
+    """What is to be cited where these results are shown; None where nothing is."""
+    lines = run.results["dataset"]["citations"]
+    return Section("citations", "Cite", (Items(tuple(lines)),)) if lines else None
+
+
+def subtitle(results: Mapping[str, Any]) -> str:
+    """One line under the title."""
+    dataset = results["dataset"]
+    total = results["timings"].get("total_s")
+    took = f", {duration(total)}" if is_number(total) else ""
+    data = f"{dataset['name']}, {count(dataset['n_materials'])} materials"
+    return f"{data} · preset {results['preset']}{took} · {results['created']}"

@@ -1,0 +1,213 @@
+"""The parts of a run's report that say how good the model is: verdict, strategies, curves, where it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from topofuse.evaluation.metrics import METRICS, confusion
+from topofuse.labels import LEVELS
+from topofuse.report import figures, grids
+from topofuse.report.breakdown import by_cell_size, by_crystal_system, by_element, confident_mistakes
+from topofuse.report.document import Block, Card, Cards, Cell, Gallery, Items, Picture, Section, Text, table
+from topofuse.report.numbers import (
+    CLASS_TITLES,
+    LEVEL_TITLES,
+    METRIC_TITLES,
+    NONE,
+    count,
+    interval,
+    is_number,
+    percent,
+)
+from topofuse.report.source import SPLITS, Rows, Run
+
+SMALL = 2000  # test materials; below it, the interval of an accuracy near 95 % is wider than two points
+MATERIALS_PROJECT = "https://next-gen.materialsproject.org/materials/"
+
+
+def verdict(run: Run) -> Section:
+    """What was reached, on what, how sure; then the warnings that belong to it."""
+    chosen, dataset = run.chosen, run.results["dataset"]
+    split = "test" if chosen.get("test") else "oof"
+    of = chosen[split]
+    if of is None:
+        raise ValueError(f"the chosen strategy {chosen['name']!r} has neither out-of-fold nor test metrics")
+    n = dataset["n_test"] if split == "test" else dataset["n_pool"]
+    where = (
+        f"{count(n)} test materials that no choice looked at"
+        if split == "test"
+        else f"{count(n)} materials, each predicted by models that had not seen its formula"
+    )
+    lead = (
+        f"From the crystal structure alone, “{chosen['title']}” tells trivial from non-trivial materials with "
+        f"{interval('accuracy', of['two']['accuracy'])} accuracy (AUROC {interval('auroc', of['two']['auroc'])}), "
+        f"three classes with {interval('accuracy', of['three']['accuracy'])} and five with "
+        f"{interval('accuracy', of['five']['accuracy'])}, on {where}; brackets are 95 % bootstrap intervals."
+    )
+    blocks: list[Block] = [Text(lead, "lead")]
+    other = chosen.get("oof") if split == "test" else None
+    blocks.append(Cards(tuple(_card(level, of, other, SPLITS[split][1]) for level in LEVELS)))
+    blocks += [Text(line, "warning") for line in _warnings(run, split)]
+    guess = _majority_share(dataset["class_counts"].get("test" if split == "test" else "pool", {}))
+    if guess is not None:
+        blocks.append(Text(f"For comparison: calling every material by the most frequent class reaches {guess}."))
+    return Section("verdict", "Verdict", tuple(blocks))
+
+
+def _card(level: str, of: Mapping[str, Any], oof: Mapping[str, Any] | None, where: str) -> Card:
+    accuracy = of[level]["accuracy"]
+    low, high = (percent(accuracy[k]) for k in ("low", "high"))
+    beside = f"; out-of-fold {percent(oof[level]['accuracy']['value'])}" if oof else ""
+    return Card(f"{LEVEL_TITLES[level]}, {where}", percent(accuracy["value"]), f"{low} to {high}{beside}")
+
+
+def _warnings(run: Run, split: str) -> list[str]:
+    """What a reader must know before believing the verdict."""
+    dataset, lines = run.results["dataset"], []
+    n = dataset["n_test"] if split == "test" else dataset["n_pool"]
+    if n < SMALL:
+        accuracy = run.chosen[split]["two"]["accuracy"]
+        width = ""
+        if is_number(accuracy["low"]) and is_number(accuracy["high"]):
+            points = 100 * (accuracy["high"] - accuracy["low"])
+            width = f", and the interval of the accuracy for two classes is {points:.1f} points wide"
+        lines.append(
+            f"Small data: {count(n)} materials carry this verdict{width}. Take it as a sign that everything runs, "
+            "not as the quality to be expected on other materials."
+        )
+    if dataset.get("note"):
+        lines.append(dataset["note"])
+    return lines
+
+
+def _majority_share(counts: Mapping[str, int]) -> str | None:
+    """Accuracy of the most frequent class at two and five classes, in words; None without counts."""
+    total = sum(counts.get(c, 0) for c in LEVELS["five"])
+    if not total:
+        return None
+    trivial = counts.get("trivial", 0) / total
+    five = max(counts.get(c, 0) for c in LEVELS["five"]) / total
+    return f"{percent(max(trivial, 1 - trivial))} for two classes and {percent(five)} for five"
+
+
+def strategies(run: Run) -> Section:
+    """Every strategy at the three levels, out-of-fold and test, with intervals."""
+    results = run.results
+    listed = [*results["strategies"], *([results["networks_only"]] if results.get("networks_only") else [])]
+    header = ["Strategy", *(f"{LEVEL_TITLES[le]}, {SPLITS[s][1]}" for s in SPLITS for le in LEVELS), "Role"]
+    rows = [
+        [_marked(s, run), *(_cell(s, split, level, "accuracy") for split in SPLITS for level in LEVELS), _role(s, run)]
+        for s in listed
+    ]
+    chosen_row = [i for i, s in enumerate(listed) if s.get("name") == results["chosen"]]
+    blocks: list[Block] = [
+        Text(results["choice"]),
+        Gallery((figures.strategies_figure(listed, results["chosen"]),), "broad"),
+        table("Accuracy of every strategy, with 95 % bootstrap intervals", header, rows, chosen_row),
+    ]
+    blocks += [_metric_table(listed, level, run) for level in LEVELS]
+    if results["weights"]:
+        weights = sorted(results["weights"].items(), key=lambda item: -item[1])
+        caption = "Weights in the weighted super ensemble, fitted on out-of-fold rows only"
+        blocks.append(table(caption, ["Family", "Weight"], [[name, percent(w)] for name, w in weights]))
+    notes = [note for s in listed if (note := _note(s))]
+    if notes:
+        blocks.append(Items(tuple(notes)))
+    return Section("strategies", "Strategies side by side", tuple(blocks))
+
+
+def _note(strategy: Mapping[str, Any]) -> str:
+    """What a strategy is, and why it has no out-of-fold figures where it has none; '' if nothing is said."""
+    said = [strategy.get("description")]
+    if not strategy.get("oof") and strategy.get("oof_note"):
+        said.append(f"No out-of-fold figures: {strategy['oof_note']}")
+    words = ". ".join(str(s).rstrip(".") for s in said if s)
+    return f"{strategy['title']}: {words}." if words else ""
+
+
+def _metric_table(listed: Sequence[Mapping[str, Any]], level: str, run: Run) -> Block:
+    rows: list[list[str]] = []
+    marked: list[int] = []
+    for split, (_, title) in SPLITS.items():
+        for strategy in listed:
+            if strategy.get(split) is None:
+                continue
+            if strategy.get("name") == run.results["chosen"]:
+                marked.append(len(rows))
+            aside = " †" if split == "test" and strategy.get("name") != run.results["chosen"] else ""
+            rows.append([_marked(strategy, run), title + aside, *(_cell(strategy, split, level, m) for m in METRICS)])
+    header = ["Strategy", "Rows", *(METRIC_TITLES[m] for m in METRICS)]
+    return table(f"{LEVEL_TITLES[level]}: all metrics (†: not chosen from)", header, rows, marked)
+
+
+def _marked(strategy: Mapping[str, Any], run: Run) -> str:
+    return ("★ " if strategy.get("name") == run.results["chosen"] else "") + str(strategy["title"])
+
+
+def _cell(strategy: Mapping[str, Any], split: str, level: str, metric: str) -> str:
+    return interval(metric, strategy[split][level][metric]) if strategy.get(split) else NONE
+
+
+def _role(strategy: Mapping[str, Any], run: Run) -> str:
+    if strategy.get("name") == run.results["chosen"]:
+        return "★ chosen, out-of-fold"
+    return "not chosen from" if strategy.get("test") else ""
+
+
+def quality(run: Run) -> list[Section]:
+    """Confusion matrices, curves and breakdowns of the chosen strategy; those that its rows allow."""
+    name = run.results["chosen"]
+    parts = [rows for split in SPLITS if (rows := run.rows(name, split)) is not None]
+    if not parts:
+        return []
+    matrices = tuple(
+        grids.confusion_figure(confusion(rows.labels, rows.p5, level), level, rows.split)
+        for rows in parts
+        for level in LEVELS
+    )
+    curves = (
+        figures.roc_figure(parts),
+        figures.precision_recall_figure(parts),
+        figures.reliability_figure(parts),
+    )
+    title = run.chosen["title"]
+    return [
+        Section(
+            "confusion",
+            "Confusion matrices",
+            (Text(f"Decisions of “{title}”. Rows are labels, columns decisions."), Gallery(matrices)),
+        ),
+        Section("curves", "Ranking and reliability", (Gallery(curves),)),
+        _where(parts[0]),
+        _mistakes(parts),
+    ]
+
+
+def _where(rows: Rows) -> Section:
+    """Accuracy by element, crystal system and cell size, on the larger of the two sets."""
+    bars = (
+        figures.shares_figure(by_crystal_system(rows), "by-system", "crystal system"),
+        figures.shares_figure(by_cell_size(rows), "by-size", "atoms in the cell"),
+    )
+    said = f"Over the {count(len(rows))} {SPLITS[rows.split][1]} rows."
+    periodic: Picture = grids.periodic_figure(by_element(rows))
+    return Section(
+        "where", "Where it works and where it fails", (Text(said), Gallery((periodic,), "wide"), Gallery(bars))
+    )
+
+
+def _mistakes(parts: Sequence[Rows]) -> Section:
+    header = ["Material", "Formula", "Space group", "Atoms", "Label", "Decided", "Confidence", "Rows"]
+    rows = []
+    for m in confident_mistakes(parts):
+        link = MATERIALS_PROJECT + m.material_id if m.material_id.startswith(("mp-", "mvc-")) else ""
+        named: list[str | Cell] = [Cell(m.material_id, link), m.formula, str(m.spacegroup), count(m.n_atoms)]
+        told = [CLASS_TITLES[m.label], CLASS_TITLES[m.decision], percent(m.confidence), SPLITS[m.split][1]]
+        rows.append([*named, *told])
+    note = (
+        "Wrong between trivial and non-trivial, surest first. Labels are calculations, too: two databases of them "
+        "disagree in a few per cent of the materials, and some of these rows may be right."
+    )
+    caption = "Most confident mistakes; confidence is the probability of the side decided for"
+    return Section("mistakes", "Most confident mistakes", (Text(note), table(caption, header, rows)))

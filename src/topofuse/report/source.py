@@ -1,0 +1,125 @@
+"""Reads what a run left behind (results.json, predictions.parquet, ablation.json) and checks that it is whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from topofuse.labels import FIVE
+
+RESULT_KEYS = (
+    "title",
+    "created",
+    "preset",
+    "seed",
+    "versions",
+    "hashes",
+    "config",
+    "timings",
+    "machine",
+    "dataset",
+    "strategies",
+    "chosen",
+    "choice",
+    "weights",
+    "jobs",
+)
+DATASET_KEYS = ("name", "n_materials", "n_pool", "n_test", "class_counts", "note", "citations")
+PREDICTION_COLUMNS = ("material_id", "formula", "split", "label", "spacegroup", "n_atoms", "elements")
+ABLATION_KEYS = ("rows", "protocol")
+
+SPLITS: dict[str, tuple[str, str]] = {"oof": ("pool", "out-of-fold"), "test": ("test", "test")}
+
+
+class ReportError(ValueError):
+    """A run folder that no report can be written from; the message says what is missing and where."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Labelled materials of one split with the five-class probabilities of one strategy.
+
+    table: (n rows) of predictions.parquet; labels: (n,) codes 0..4; p5: (n, 5) float64
+    """
+
+    split: str
+    table: pd.DataFrame
+    labels: NDArray[np.int64]
+    p5: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything a report is written from."""
+
+    results: dict[str, Any]
+    predictions: pd.DataFrame
+    ablation: dict[str, Any] | None
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The strategy that the out-of-fold rows chose."""
+        return next(s for s in self.results["strategies"] if s["name"] == self.results["chosen"])
+
+    def rows(self, strategy: str, split: str) -> Rows | None:
+        """Rows of `split` ('oof' or 'test') that `strategy` predicted; None where it predicted none."""
+        columns = [f"{strategy}:p_{c}" for c in FIVE]
+        if not set(columns) <= set(self.predictions.columns):
+            return None
+        table = self.predictions[self.predictions["split"] == SPLITS[split][0]]
+        table = table[table["label"].isin(FIVE)]
+        p5 = table[columns].to_numpy(dtype=np.float64)
+        covered = np.isfinite(p5).all(axis=1)
+        if not covered.any():
+            return None
+        if not covered.all():
+            raise ReportError(f"{strategy} predicted {covered.sum()} of {len(covered)} rows of {split}: all or none")
+        codes = table["label"].map({name: i for i, name in enumerate(FIVE)}).to_numpy(dtype=np.int64)
+        return Rows(split, table.reset_index(drop=True), codes, p5)
+
+
+def read_run(run_dir: Path) -> Run:
+    """Run from `run_dir`; ReportError names the file and the key that is missing."""
+    results = _read_json(run_dir / "results.json", RESULT_KEYS)
+    _require(results["dataset"], DATASET_KEYS, f"{run_dir / 'results.json'}: dataset")
+    names = [s.get("name") for s in results["strategies"]]
+    if results["chosen"] not in names:
+        raise ReportError(f"chosen strategy {results['chosen']!r} is none of {names}")
+    path = run_dir / "predictions.parquet"
+    if not path.is_file():
+        raise ReportError(f"{path} is missing; `topofuse run` writes it")
+    predictions = pd.read_parquet(path)
+    _require(predictions.columns, PREDICTION_COLUMNS, str(path))
+    ablation = read_ablation(run_dir) if (run_dir / "ablation.json").is_file() else None
+    return Run(results, predictions, ablation)
+
+
+def read_ablation(run_dir: Path) -> dict[str, Any]:
+    """ablation.json of `run_dir`, checked. Gains are in points: hundredths of accuracy or of AUROC."""
+    ablation = _read_json(run_dir / "ablation.json", ABLATION_KEYS)
+    for row in ablation["rows"]:
+        _require(row, ("name", "title", "gain"), f"{run_dir / 'ablation.json'}: rows")
+    return ablation
+
+
+def _read_json(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+    if not path.is_file():
+        raise ReportError(f"{path} is missing; a report is written from it")
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    _require(content, keys, str(path))
+    return content
+
+
+def _require(container: Any, keys: tuple[str, ...], where: str) -> None:
+    missing = [key for key in keys if key not in container]
+    if missing:
+        raise ReportError(f"{where}: missing {', '.join(missing)}")

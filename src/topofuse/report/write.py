@@ -1,0 +1,51 @@
+"""Writes report.html and report.md into a run's folder, from the results that lie there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from topofuse.report import provenance, quality
+from topofuse.report.document import Document
+from topofuse.report.html import to_html
+from topofuse.report.markdown import to_markdown
+from topofuse.report.source import read_ablation, read_run
+
+
+def write_report(run_dir: Path) -> Path:
+    """Write report.html and report.md beside results.json and predictions.parquet; path of report.html.
+
+    The ablation's section is there when ablation.json is. Same input, same bytes. Raises ReportError where
+    the folder lacks something.
+    """
+    run = read_run(Path(run_dir))
+    sections = [
+        quality.verdict(run),
+        quality.strategies(run),
+        *quality.quality(run),
+        provenance.members(run),
+        provenance.ablation(run.ablation) if run.ablation else None,
+        provenance.protocol(run),
+        provenance.citations(run),
+    ]
+    document = Document(
+        str(run.results["title"]), provenance.subtitle(run.results), tuple(s for s in sections if s is not None)
+    )
+    return _write(Path(run_dir), document)
+
+
+def write_ablation_report(run_dir: Path) -> Path:
+    """Write report.html and report.md from ablation.json alone; path of report.html."""
+    content = read_ablation(Path(run_dir))
+    document = Document(
+        str(content.get("title") or "What each part of the strategy brings"),
+        str(content.get("subtitle") or "Ablation: parts left out one at a time"),
+        (provenance.ablation(content),),
+    )
+    return _write(Path(run_dir), document)
+
+
+def _write(run_dir: Path, document: Document) -> Path:
+    page = run_dir / "report.html"
+    page.write_text(to_html(document), encoding="utf-8", newline="\n")
+    (run_dir / "report.md").write_text(to_markdown(document), encoding="utf-8", newline="\n")
+    return page
