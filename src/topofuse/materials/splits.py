@@ -52,19 +52,25 @@ def grouped_holdout(
 
     formulas: n reduced formulas
     labels: (n,) class codes
-    share: 0 < share <= 0.5; rounded to one part in an integer number of parts
+    share: 0 < share <= 0.5, of the rows
 
-    Raises `ValueError` for another share, or where there are fewer formulas than parts.
+    Raises `ValueError` for another share, or where there is only one formula.
     """
     if not 0 < share <= 0.5:
         raise ValueError(f"share {share} must lie above 0 and at most at 0.5")
-    names = np.asarray(formulas, dtype=str)
-    parts = min(round(1 / share), len(np.unique(names)))
-    if parts < 2:
+    names, first, group = np.unique(np.asarray(formulas, dtype=str), return_index=True, return_inverse=True)
+    if len(names) < 2:
         raise ValueError("a hold-out needs at least two different formulas")
-    mask = np.zeros(len(names), dtype=bool)
-    mask[next(_grouped_folds(names, np.asarray(labels), parts, seed))] = True
-    return mask
+    sizes, kind = np.bincount(group), np.asarray(labels)[first]
+    order = np.random.default_rng(seed).permutation(len(names))
+    chosen: list[int] = []
+    for code in np.unique(kind):  # of each class, formulas in random order until the share is reached
+        members = order[kind[order] == code]
+        rows = np.cumsum(sizes[members])
+        chosen += members[rows <= round(share * rows[-1])].tolist()
+    if not chosen:  # too few rows of every class: hold out one formula
+        chosen = [int(order[0])]
+    return np.isin(group, chosen)
 
 
 def _grouped_folds(

@@ -23,6 +23,12 @@ from topofuse.modalities.store import CacheError, FeatureStore, Sample
 CHUNK = 256
 
 
+def default_cache() -> Path:
+    """Folder of the feature cache: $TOPOFUSE_CACHE, or topofuse in the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("TOPOFUSE_CACHE") or Path(base) / "topofuse") / "features"
+
+
 @dataclass(frozen=True, eq=False)
 class Extraction:
     """Features of the usable crystals.

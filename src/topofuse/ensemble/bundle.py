@@ -1,0 +1,182 @@
+"""A model bundle on disk: networks in safetensors, trees in LightGBM's text form, everything else in JSON.
+
+    bundle.json           configuration, weights, versions, hashes, checksum of every other file
+    networks/NAME.safetensors
+    trees/FOLD/NAME.txt
+
+Loading unpickles nothing, checks every checksum, and refuses another feature definition.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load as load_safetensors
+from safetensors.torch import save as save_safetensors
+from torch import Tensor
+
+from topofuse.config import Config, NetworkConfig, parse_config
+from topofuse.crystals import SymmetricCrystal
+from topofuse.ensemble.blending import average, blend
+from topofuse.ensemble.boosted import BoostedTrees
+from topofuse.files import read_json, write_json, write_whole
+from topofuse.fusion.network import FusionNetwork
+from topofuse.modalities.extraction import extract_views
+from topofuse.modalities.registry import feature_hash
+from topofuse.modalities.store import FeatureStore
+from topofuse.training.inference import predict_views
+
+FORMAT = 1
+
+
+class BundleError(RuntimeError):
+    """A bundle that cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A super ensemble ready to predict.
+
+    networks: family ('kfold', 'ensemble', 'full') → its networks
+    trees: boosted trees, one per fold
+    weights: family → weight in the blend; families of weight zero need not be present
+    info: provenance (versions, hashes, metrics), as in bundle.json
+    """
+
+    config: Config
+    networks: Mapping[str, Sequence[FusionNetwork]]
+    trees: Sequence[BoostedTrees]
+    weights: Mapping[str, float]
+    info: Mapping[str, Any]
+
+    def predict_proba(self, crystals: Sequence[SymmetricCrystal]) -> NDArray[np.float64]:
+        """(n, 5) probabilities of the five classes."""
+        n_views = self.config.tta_views if any(self.networks.values()) else 1
+        samples = [extract_views(c, n_views, self.config.seed, self.config.modalities) for c in crystals]
+        return self.predict_stores([FeatureStore.from_samples(view) for view in zip(*samples, strict=True)])
+
+    def predict_stores(self, views: Sequence[FeatureStore]) -> NDArray[np.float64]:
+        """(n, 5) probabilities from extracted features, one store per view."""
+        rows = np.arange(len(views[0]))
+        families = {
+            name: average([predict_views(network, views, rows) for network in networks])
+            for name, networks in self.networks.items()
+            if networks
+        }
+        if self.trees:
+            table = views[0].table(self.config.modalities)
+            families["boosted"] = average([trees.predict(table) for trees in self.trees])
+        return blend(families, self.weights)
+
+
+def save_bundle(
+    directory: Path,
+    config: Config,
+    networks: Mapping[str, Mapping[str, tuple[NetworkConfig, FusionNetwork]]],
+    trees: Sequence[BoostedTrees],
+    weights: Mapping[str, float],
+    info: Mapping[str, Any],
+) -> None:
+    """Write a bundle; `networks` maps family → name → (its settings, the network). `bundle.json` comes last."""
+    checksums: dict[str, str] = {}
+
+    def put(name: str, content: bytes) -> None:
+        write_whole(directory / name, content)
+        checksums[name] = hashlib.sha256(content).hexdigest()
+
+    described: list[dict[str, Any]] = []
+    for family, members in networks.items():
+        for name, (settings, network) in members.items():
+            file = f"networks/{name.replace('/', '-')}.safetensors"
+            put(file, save_safetensors(_compact(network.state_dict())))
+            described.append({"family": family, "file": file, "network": settings.model_dump()})
+    forests: list[dict[str, str]] = []
+    for index, forest in enumerate(trees):
+        files = {name: f"trees/{index}/{name}.txt" for name in forest.texts()}
+        for name, text in forest.texts().items():
+            put(files[name], text.encode())
+        forests.append(files)
+    write_json(
+        directory / "bundle.json",
+        {
+            "format": FORMAT,
+            "features": feature_hash(config.modalities),
+            "config": config.model_dump(mode="json"),
+            "weights": dict(weights),
+            "networks": described,
+            "trees": forests,
+            "checksums": checksums,
+            "info": dict(info),
+        },
+    )
+
+
+def load_bundle(directory: Path) -> Bundle:
+    """Read a bundle; `BundleError` says what is wrong with it and what to do."""
+    manifest = _manifest(directory)
+    config = parse_config(manifest["config"])
+    networks: dict[str, list[FusionNetwork]] = {}
+    for entry in manifest["networks"]:
+        network = FusionNetwork(config.modalities, NetworkConfig(**entry["network"]))
+        tensors = load_safetensors(_read(directory, entry["file"], manifest))
+        network.load_state_dict({key: value.float() for key, value in tensors.items()})
+        networks.setdefault(entry["family"], []).append(network.eval())
+    trees = [
+        BoostedTrees.from_texts({name: _read(directory, file, manifest).decode() for name, file in files.items()})
+        for files in manifest["trees"]
+    ]
+    return Bundle(config, networks, trees, manifest["weights"], manifest["info"])
+
+
+def default_bundle() -> Bundle:
+    """The bundle that the package carries."""
+    with resources.as_file(resources.files("topofuse") / "pretrained") as directory:
+        if not (directory / "bundle.json").exists():
+            raise BundleError("this build carries no pretrained model; give --model DIR, made by `topofuse run`")
+        return load_bundle(directory)
+
+
+def _manifest(directory: Path) -> dict[str, Any]:
+    path = directory / "bundle.json"
+    if not path.exists():
+        raise BundleError(f"{directory} is no model bundle: it holds no bundle.json; `topofuse run` makes one")
+    try:
+        manifest = read_json(path)
+        found, features = manifest["format"], manifest["features"]
+        modalities = tuple(manifest["config"]["modalities"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{path} is damaged ({error!r}); make the bundle again with `topofuse run`") from error
+    if found != FORMAT:
+        raise BundleError(f"{path} has format {found}, this version reads {FORMAT}; make the bundle again")
+    if features != feature_hash(modalities):
+        raise BundleError(
+            f"{path} was trained on feature definition {features}, this version has {feature_hash(modalities)}; "
+            "train again with this version, or install the version that made it (see bundle.json, info.versions)"
+        )
+    return manifest
+
+
+def _read(directory: Path, file: str, manifest: dict[str, Any]) -> bytes:
+    try:
+        content = (directory / file).read_bytes()
+    except OSError as error:
+        raise BundleError(f"the bundle lacks {directory / file} ({error.strerror}); make the bundle again") from error
+    if hashlib.sha256(content).hexdigest() != manifest["checksums"].get(file):
+        raise BundleError(f"{directory / file} does not match its checksum: it was changed or damaged; copy it again")
+    return content
+
+
+def _compact(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Matrices in half precision (they are applied in single), the rest as it is."""
+    return {
+        key: (value.half() if value.ndim >= 2 and value.dtype == torch.float32 else value).cpu().contiguous().clone()
+        for key, value in tensors.items()
+    }

@@ -1,0 +1,232 @@
+"""The whole strategy, from crystals to report: K-fold, diverse ensemble, full-data model, trees, super ensemble.
+
+The order is the protocol. Everything is trained and chosen on the pool; the test rows are predicted at the
+end, when `choice.json` already says which strategy is reported.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from topofuse.config import Config, ConfigError, load_config
+from topofuse.ensemble.blending import OutOfFold, average
+from topofuse.ensemble.boosted import BoostedTrees, fit_or_load
+from topofuse.ensemble.bundle import save_bundle
+from topofuse.ensemble.members import Rows, fixed_epochs, fold_of, full_job, kfold_jobs, member_jobs
+from topofuse.ensemble.strategies import Choice, Families, choose
+from topofuse.files import read_json, write_json
+from topofuse.materials.dataset import Dataset, load
+from topofuse.modalities.extraction import Extraction, default_cache, extract_all
+from topofuse.modalities.registry import feature_hash
+from topofuse.progress import RunLog
+from topofuse.provenance import provenance
+from topofuse.training.inference import predict_views
+from topofuse.training.trainer import Job, TrainedNetwork, Trainer
+
+
+@dataclass
+class RunState:
+    """What a run gathers on its way to the report."""
+
+    config: Config
+    data: Dataset
+    rows: Rows
+    views: list[Any]
+    extraction: Extraction
+    networks: dict[str, TrainedNetwork] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    trees: dict[int, BoostedTrees] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+
+    def family(self, prefix: str) -> dict[str, TrainedNetwork]:
+        """Trained networks whose job name starts with `prefix`."""
+        return {name: network for name, network in self.networks.items() if name.startswith(prefix)}
+
+
+def run(
+    preset: str = "quick",
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    seed: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Run the strategy and return the path of `report.html`.
+
+    data: a parquet file, a CSV of structure files, or None for the embedded `textbook`
+    out: the run's folder; `runs/PRESET-DATA` if None
+    resume: continue the run that `out` holds; without it, a folder that holds a run is refused
+    Raises ConfigError, DatasetError.
+    """
+    started = time.perf_counter()
+    config = load_config(preset, seed=seed)
+    torch.set_num_threads(config.threads)
+    dataset = load(data)
+    directory = Path(out) if out is not None else Path("runs") / f"{config.preset}-{dataset.name}"
+    _claim(directory, config, dataset, resume)
+    log = RunLog(directory, progress)
+    state = _features(config, dataset, progress)
+    _train_networks(state, directory, log)
+    _train_trees(state, directory, log)
+    families = _out_of_fold(state)
+    choice = choose(families, state.rows.labels[state.rows.pool], state.rows.fold[state.rows.pool])
+    write_json(directory / "choice.json", choice.summary())
+    test = _test(state)
+    state.timings["total_s"] = time.perf_counter() - started
+    _write_bundle(state, choice, directory / "bundle")
+    return _report(state, choice, families, test, directory)
+
+
+def _claim(directory: Path, config: Config, dataset: Dataset, resume: bool) -> None:
+    """Note what this run is, or check that the folder holds the same run."""
+    path = directory / "config.json"
+    identity = {"config": config.model_dump(mode="json"), "data": dataset.data_hash, "features": feature_hash()}
+    if not path.exists():
+        write_json(path, identity)
+        return
+    if not resume:
+        raise ConfigError(f"{directory} already holds a run; continue it with --resume, or choose another --out")
+    if read_json(path) != identity:
+        raise ConfigError(f"{directory} holds a run of other settings, data or features; choose another --out")
+
+
+def _features(config: Config, dataset: Dataset, progress: bool) -> RunState:
+    """Features of the labelled rows, all views."""
+    started = time.perf_counter()
+    labelled = dataset.take(np.flatnonzero(dataset.labels >= 0))
+    extraction = extract_all(
+        labelled.crystals,
+        n_views=config.tta_views,
+        seed=config.seed,
+        cache_dir=default_cache(),
+        workers=config.threads,
+        names=config.modalities,
+        progress=progress,
+    )
+    kept = labelled.take(extraction.kept)
+    rows = Rows(kept.labels.astype(np.int64), np.array(kept.formulas), kept.fold.astype(np.int64))
+    state = RunState(config, kept, rows, extraction.views, extraction)
+    state.timings["features_s"] = time.perf_counter() - started
+    return state
+
+
+def _train_networks(state: RunState, directory: Path, log: RunLog) -> None:
+    started = time.perf_counter()
+    config, rows = state.config, state.rows
+    jobs = [*kfold_jobs(config, rows), *member_jobs(config, rows)]
+    log.begin(sum(job.training.epochs for job in jobs) + config.training.epochs)
+    for job in jobs:
+        _train(state, job, directory, log)
+    epochs = fixed_epochs([n.progress.best_epoch for n in state.family("kfold/").values()])
+    _train(state, full_job(config, rows, epochs), directory, log)
+    log.end()
+    state.timings["networks_s"] = time.perf_counter() - started
+
+
+def _train(state: RunState, job: Job, directory: Path, log: RunLog) -> None:
+    trainer = Trainer(
+        job,
+        state.views[0],
+        state.rows.labels,
+        directory / "networks" / job.name,
+        features=feature_hash(job.modalities),
+        on_epoch=log.epoch,
+    )
+    state.jobs[job.name] = job
+    state.networks[job.name] = trainer.run()
+    log.job_done(job.name, job.training.epochs)
+
+
+def _train_trees(state: RunState, directory: Path, log: RunLog) -> None:
+    started = time.perf_counter()
+    config, rows = state.config, state.rows
+    table = state.views[0].table(config.modalities)
+    for fold in log.track(rows.folds, "boosted trees"):
+        job = state.jobs[f"kfold/{fold}"]  # the same rows as the network of this fold
+        state.trees[fold] = fit_or_load(
+            directory / "trees" / str(fold),
+            table,
+            rows.labels,
+            job.train,
+            job.validation,
+            config.boosted,
+            seed=job.seed,
+            threads=config.threads,
+        )
+    state.timings["trees_s"] = time.perf_counter() - started
+
+
+def _out_of_fold(state: RunState) -> Families:
+    """Out-of-fold probabilities of every family, rows in the order of `rows.pool`."""
+    rows, n = state.rows, len(state.rows.labels)
+    table = state.views[0].table(state.config.modalities)
+    members: dict[str, OutOfFold] = {}
+    for name, trained in state.networks.items():
+        if name != "full":
+            inside = rows.inside(fold_of(state.jobs[name]))
+            family = members.setdefault(name.split("/")[0], OutOfFold(n))
+            family.fill(inside, predict_views(trained.network, state.views, inside))
+    trees = members.setdefault("boosted", OutOfFold(n))
+    for fold, model in state.trees.items():
+        trees.fill(rows.inside(fold), model.predict(table[rows.inside(fold)]))
+    complete = {name: oof.complete(rows.pool) for name, oof in members.items()}
+    return Families(
+        kfold=complete["kfold"],
+        ensemble=average([p for name, p in complete.items() if name.startswith("member")]),
+        boosted=complete["boosted"],
+        full=None,
+    )
+
+
+def _test(state: RunState) -> Families | None:
+    """Predictions of the test rows: the one place that touches them."""
+    rows = state.rows.test
+    if len(rows) == 0:
+        return None
+    table = state.views[0].table(state.config.modalities)[rows]
+
+    def of(prefix: str) -> NDArray[np.float64]:
+        return average([predict_views(t.network, state.views, rows) for t in state.family(prefix).values()])
+
+    return Families(
+        kfold=of("kfold/"),
+        ensemble=of("member"),
+        boosted=average([trees.predict(table) for trees in state.trees.values()]),
+        full=of("full"),
+    )
+
+
+def _write_bundle(state: RunState, choice: Choice, directory: Path) -> None:
+    families = {"kfold": "kfold/", "ensemble": "member", "full": "full"}
+    weights = choice.deployed_weights()
+    save_bundle(
+        directory,
+        state.config,
+        {
+            family: {
+                name: (state.jobs[name].network, trained.network) for name, trained in state.family(prefix).items()
+            }
+            for family, prefix in families.items()
+            if weights.get(family, 0.0) > 0
+        },
+        list(state.trees.values()) if weights.get("boosted", 0.0) > 0 else [],
+        weights,
+        {**provenance(state.config, state.data), "chosen": choice.name},
+    )
+
+
+def _report(state: RunState, choice: Choice, families: Families, test: Families | None, directory: Path) -> Path:
+    from topofuse.report import write_report
+    from topofuse.results import write_results
+
+    state.timings["peak_memory_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    write_results(state, choice, families, test, directory)
+    return write_report(directory)

@@ -1,0 +1,53 @@
+"""Progress of a run: a bar with the time left on the screen, one JSON line per epoch in `log.jsonl`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+class RunLog:
+    """Writes `log.jsonl` in a run's folder and drives the progress bar."""
+
+    def __init__(self, directory: Path, show: bool) -> None:
+        self.path = directory / "log.jsonl"
+        self.show = show
+        self._bar: tqdm | None = None
+        self._done: dict[str, int] = {}
+
+    def begin(self, epochs: int) -> None:
+        """Start the bar over all epochs of all networks."""
+        self._bar = tqdm(total=epochs, desc="networks", unit="epoch", disable=not self.show)
+
+    def epoch(self, job: str, entry: dict[str, Any]) -> None:
+        """One epoch of one job is done and in its checkpoint."""
+        line = {"time": round(time.time(), 3), "job": job, **entry}
+        with self.path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        self._done[job] = self._done.get(job, 0) + 1
+        if self._bar is not None:
+            self._bar.update(1)
+            accuracy = entry["val_accuracy"]
+            shown = "" if accuracy is None else f", validation accuracy {100 * accuracy:.1f} %"
+            self._bar.set_postfix_str(f"{job} epoch {entry['epoch']}{shown}")
+
+    def job_done(self, job: str, planned: int) -> None:
+        """A job has ended, perhaps before its planned epochs: the bar moves on by the difference."""
+        if self._bar is not None:
+            self._bar.update(planned - self._done.get(job, 0))
+
+    def end(self) -> None:
+        """Close the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def track(self, items: Iterable[T], what: str) -> Iterator[T]:
+        """Iterate with a bar."""
+        return iter(tqdm(items, desc=what, disable=not self.show))

@@ -1,0 +1,177 @@
+"""`results.json` and `predictions.parquet` of a run: what the report shows, for machines."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from topofuse.crystals.formula import SYMBOLS
+from topofuse.ensemble.strategies import (
+    STRATEGIES,
+    Choice,
+    Families,
+    networks_only,
+    new_row_strategies,
+    out_of_fold_strategies,
+)
+from topofuse.evaluation.bootstrap import bootstrap_intervals
+from topofuse.files import write_json, write_whole
+from topofuse.labels import FIVE
+from topofuse.modalities.registry import table_columns
+from topofuse.provenance import provenance
+
+if TYPE_CHECKING:
+    from topofuse.pipeline import RunState
+
+Probabilities = NDArray[np.float64]
+
+NO_OUT_OF_FOLD = "none: it has seen every pool row; the K-fold row has its settings"
+CITATIONS = [
+    "Labels: T. Zhang et al., 'Catalogue of topological electronic materials', Nature 566, 475 (2019); Materiae.",
+    "Structures: A. Jain et al., 'Commentary: The Materials Project', APL Materials 1, 011002 (2013), CC BY 4.0.",
+]
+
+
+def write_results(state: RunState, choice: Choice, families: Families, test: Families | None, directory: Path) -> None:
+    """Score every strategy out of fold and on `test`, with intervals, and write both files."""
+    rows = state.rows
+    oof = out_of_fold_strategies(families, rows.labels[rows.pool], rows.fold[rows.pool])
+    on_test = {} if test is None else new_row_strategies(test, choice.weights)
+    networks = networks_only(families), None if test is None else networks_only(test)
+    strategies = [
+        {
+            "name": name,
+            "title": title,
+            "description": description,
+            "oof": _scored(state, rows.pool, oof.get(name)),
+            "oof_note": None if name in oof else NO_OUT_OF_FOLD,
+            "test": _scored(state, rows.test, on_test.get(name)),
+        }
+        for name, (title, description) in STRATEGIES.items()
+    ]
+    write_json(
+        directory / "results.json",
+        {
+            "title": f"topofuse run on {state.data.name}",
+            **provenance(state.config, state.data),
+            "config": state.config.model_dump(mode="json"),
+            "timings": {key: round(value, 2) for key, value in state.timings.items()},
+            "dataset": describe_rows(state),
+            "strategies": strategies,
+            "chosen": choice.name,
+            "choice": choice.reason(),
+            "weights": choice.weights,
+            "networks_only": {
+                "name": "networks_only",
+                "title": "All networks, no trees",
+                "description": "mean of the K-fold (with the full-data) and the ensemble family",
+                "oof": _scored(state, rows.pool, networks[0]),
+                "test": _scored(state, rows.test, networks[1]),
+            },
+            "jobs": _jobs(state),
+            "history": [
+                {"job": name, **entry} for name, trained in state.networks.items() for entry in trained.progress.history
+            ],
+            "feature_importance": _importance(state),
+        },
+    )
+    _write_predictions(state, oof, on_test, directory / "predictions.parquet")
+
+
+def _scored(state: RunState, rows: NDArray[np.int64], p: Probabilities | None) -> dict[str, Any] | None:
+    if p is None or len(rows) == 0:
+        return None
+    intervals = bootstrap_intervals(
+        state.rows.labels[rows], p, state.rows.formulas[rows], n=state.config.bootstrap, seed=state.config.seed
+    )
+    return {
+        level: {
+            metric: {key: (value if math.isfinite(value) else None) for key, value in interval.items()}
+            for metric, interval in metrics.items()
+        }
+        for level, metrics in intervals.items()
+    }
+
+
+def describe_rows(state: RunState) -> dict[str, Any]:
+    """What the run's data hold."""
+    rows, data = state.rows, state.data
+    small = len(rows.pool) < 2000
+    counts = {
+        split: {name: int((rows.labels[members] == code).sum()) for code, name in enumerate(FIVE)}
+        for split, members in (("pool", rows.pool), ("test", rows.test))
+    }
+    note = (
+        f"The data set is small: {len(rows.pool)} materials to train on, {len(rows.test)} to test. Its figures show "
+        "that the machinery works, not how good the method is; the intervals are wide for that reason."
+    )
+    return {
+        "name": data.name,
+        "n_materials": len(data) + len(state.extraction.rejected),
+        "n_pool": len(rows.pool),
+        "n_test": len(rows.test),
+        "n_rejected": len(state.extraction.rejected),
+        "class_counts": counts,
+        "note": note if small else "",
+        "citations": CITATIONS,
+    }
+
+
+def _jobs(state: RunState) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "kind": "full" if name == "full" else name.split("/")[0].rstrip("0123456789"),
+            "epochs_run": len(trained.progress.history),
+            "best_epoch": trained.progress.best_epoch,
+            "seconds": round(sum(entry["seconds"] for entry in trained.progress.history), 1),
+            "n_parameters": sum(p.numel() for p in trained.network.parameters()),
+        }
+        for name, trained in state.networks.items()
+    ]
+
+
+def _importance(state: RunState, top: int = 40) -> list[dict[str, Any]]:
+    gain = np.mean([trees.gain() for trees in state.trees.values()], axis=0)
+    columns = table_columns(state.config.modalities)
+    return [
+        {"feature": columns[i].split(":", 1)[1], "modality": columns[i].split(":", 1)[0], "gain": float(gain[i])}
+        for i in np.argsort(-gain)[:top]
+    ]
+
+
+def _write_predictions(
+    state: RunState, oof: dict[str, Probabilities], test: dict[str, Probabilities], path: Path
+) -> None:
+    """One row per pool and test material; out-of-fold predictions for the pool."""
+    rows, data = state.rows, state.data
+    order = np.concatenate([rows.pool, rows.test])
+    crystals = [data.crystals[i] for i in order]
+    table: dict[str, Any] = {
+        "material_id": [data.material_ids[i] for i in order],
+        "formula": rows.formulas[order],
+        "split": ["pool"] * len(rows.pool) + ["test"] * len(rows.test),
+        "fold": rows.fold[order],
+        "label": [FIVE[code] for code in rows.labels[order]],
+        "spacegroup": _column(state, "scalar", "spacegroup")[order].astype(int),
+        "n_atoms": _column(state, "crystal", "n_atoms")[order].astype(int),
+        "elements": [" ".join(SYMBOLS[z] for z in np.unique(c.numbers)) for c in crystals],
+    }
+    for name in STRATEGIES:
+        parts = [oof.get(name), test.get(name)]
+        sizes = (len(rows.pool), len(rows.test))
+        full = [np.full((n, 5), np.nan) if p is None else p for p, n in zip(parts, sizes, strict=True)]
+        values = np.concatenate(full).astype(np.float32)
+        table |= {f"{name}:p_{label}": values[:, code] for code, label in enumerate(FIVE)}
+    write_whole(path, pd.DataFrame(table).to_parquet(index=False, compression="zstd"))
+
+
+def _column(state: RunState, modality: str, column: str) -> NDArray[np.float32]:
+    """One column of a modality's table."""
+    index = table_columns((modality,)).index(f"{modality}:{column}")
+    return state.views[0].arrays[modality]["table"][:, index]
