@@ -1,0 +1,336 @@
+"""The graph of the Brillouin zone: special momenta, the lines between them, and how the electrons fill them.
+
+Three kinds of knowledge meet here. The table of irreps (`irreps.py`) knows which degeneracies the space group
+forces, with spin-orbit coupling and time reversal. The number of valence electrons says whether whole multiplets
+can be filled. The empty lattice (`levels.py`) guesses which levels lie at the filling. Nothing depends on the
+choice of cell, origin, axes or the order of atoms; hence there are no coordinates among the features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from math import gcd, lcm
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topofuse.crystals import SymmetricCrystal
+from topofuse.modalities.base import Modality, Part
+from topofuse.modalities.elements import valence_electrons
+from topofuse.modalities.kspace.irreps import (
+    TRICLINIC,
+    LittleGroup,
+    extended_bravais,
+    group_facts,
+    momenta,
+    zone,
+    zone_symbols,
+)
+from topofuse.modalities.kspace.levels import EmptyLattice, empty_lattice, fermi_wavevector, reciprocal, structure_weight
+
+_DIMENSIONS = (1, 2, 3, 4, 6, 8, 12)
+_MODULI = (2, 4, 6, 8, 12, 16, 24)
+_REACH = 512  # beyond, every multiple of the greatest common divisor is a sum
+_POLAR = frozenset(("1", "2", "m", "mm2", "3", "3m", "4", "4mm", "6", "6mm"))
+_CHIRAL = frozenset(("1", "2", "222", "3", "32", "4", "422", "6", "622", "23", "432"))
+_CENTRIC = frozenset(("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m", "6/mmm", "m-3", "m-3m"))
+_JONES = (0.7, 0.85, 0.95, 1.05, 1.2)
+
+_SYMMETRY = (
+    "order", "inversion", "reversal", "star", "double_irreps", "double_min", "double_max", "double_gcd",
+    "single_irreps", "single_min", "single_max", "single_gcd",
+    *(f"double_{d}" for d in _DIMENSIONS), *(f"single_{d}" for d in _DIMENSIONS),
+)  # fmt: skip
+_FILLING = ("double_unfilled", "double_rest", "single_unfilled", "single_rest", "rest_of_largest")
+_LEVELS = ("wavevector", "level", "shell", "filled", "inside", "gap_above", "gap_below", "density")
+
+NODE_FEATURES: tuple[str, ...] = ("trim", "fixed", *_SYMMETRY, *_FILLING, *_LEVELS)
+"""Columns of `node.features`.
+
+trim, fixed: time-reversal-invariant; coordinates fixed by symmetry. order, star, *_irreps: log2 of the order of the
+little co-group, of the momenta in the star, of the number of small corepresentations. double_* with spin-orbit
+coupling, single_* without (per spin): dimensions (min, max, gcd as log2; counts as log2(1 + n)).
+*_unfilled: the electrons are no sum of dimensions; *_rest: electrons (pairs, for single) modulo the gcd, over it;
+rest_of_largest: electrons modulo the largest dimension, over it. wavevector: |k| / k_F; level and gaps: in units of
+the free-electron Fermi energy; shell: log2 of its size; filled, inside, density: see `EmptyLattice`.
+"""
+
+EDGE_FEATURES: tuple[str, ...] = ("length", *_SYMMETRY, "double_unfilled", "double_rest", "single_unfilled", "single_rest")
+"""Columns of `edge.features`: as for the nodes, of a generic momentum on the line; length over (6π² / V)^(1/3)."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Filling:
+    """Multiplet arithmetic of m momenta: which fillings are sums of the dimensions."""
+
+    gcds: NDArray[np.int64]
+    largest: NDArray[np.int64]
+    reachable: NDArray[np.bool_]  # (m, _REACH + 1)
+
+    @classmethod
+    def of(cls, dimensions: Iterable[Iterable[int]]) -> _Filling:
+        sets = [tuple(d) for d in dimensions]
+        return cls(
+            np.array([gcd(*d) for d in sets]), np.array([max(d) for d in sets]), np.array([_sums(d) for d in sets])
+        )
+
+    def unfilled(self, n: int) -> NDArray[np.bool_]:
+        """(m,) whether n electrons cannot fill whole multiplets."""
+        return ~self.reachable[:, n] if n <= _REACH else n % self.gcds != 0
+
+    def rest(self, n: int) -> NDArray[np.float64]:
+        """(m,) electrons beyond whole multiples of the gcd, over the gcd."""
+        return (n % self.gcds) / self.gcds
+
+
+@lru_cache(maxsize=2048)
+def _sums(parts: tuple[int, ...]) -> NDArray[np.bool_]:
+    """(_REACH + 1,) whether n is a sum of `parts`, each used any number of times."""
+    reach = np.zeros(_REACH + 1, dtype=bool)
+    reach[0] = True
+    for part in parts:
+        for n in range(part, _REACH + 1):
+            reach[n] |= reach[n - part]
+    return reach
+
+
+def _is_sum(n: int, parts: Iterable[int]) -> bool:
+    distinct = tuple(sorted(set(parts)))
+    return bool(_sums(distinct)[n]) if n <= _REACH else n % gcd(*distinct) == 0
+
+
+def _symmetry_row(little: LittleGroup) -> list[float]:
+    row = [np.log2(little.order), float(little.inversion), float(little.reversal), np.log2(little.star)]
+    for count in (little.double, little.single):
+        row += [np.log2(sum(count.values())), *(np.log2(f) for f in (min(count), max(count), gcd(*count)))]
+    return row + [np.log2(1 + count.get(d, 0)) for count in (little.double, little.single) for d in _DIMENSIONS]
+
+
+@dataclass(frozen=True, eq=False)
+class _Static:
+    """Everything about a (space group, zone shape) that neither electrons nor lattice parameters change."""
+
+    labels: tuple[str, ...]
+    ends: tuple[tuple[str, str], ...]
+    source: NDArray[np.int64]
+    target: NDArray[np.int64]
+    node: NDArray[np.float32]
+    edge: NDArray[np.float32]
+    fixed: NDArray[np.bool_]
+    star: NDArray[np.float64]
+    node_double: _Filling
+    node_single: _Filling
+    edge_double: _Filling
+    edge_single: _Filling
+    table: tuple[float, ...]
+
+
+@lru_cache(maxsize=512)
+def _static(spacegroup: int, symbol: str) -> _Static:
+    found = zone(spacegroup, symbol)
+    lines = [line[4] for line in found.lines]
+    node = [[t, f, *_symmetry_row(g)] for t, f, g in zip(found.trim, found.fixed, found.nodes, strict=True)]
+    source = np.array([i for _, _, i, _, _ in found.lines])
+    target = np.array([j for _, _, _, j, _ in found.lines])
+    fixed = np.array(found.fixed)
+    return _Static(
+        labels=found.labels,
+        ends=tuple((a, b) for a, b, _, _, _ in found.lines),
+        source=np.concatenate([source, target]),
+        target=np.concatenate([target, source]),
+        node=np.array(node, dtype=np.float32),
+        edge=np.array([_symmetry_row(g) for g in lines], dtype=np.float32),
+        fixed=fixed,
+        star=np.array([float(g.star) for g in found.nodes]),
+        node_double=_Filling.of(g.double for g in found.nodes),
+        node_single=_Filling.of(g.single for g in found.nodes),
+        edge_double=_Filling.of(g.double for g in lines),
+        edge_single=_Filling.of(g.single for g in lines),
+        table=_static_table(spacegroup, symbol),
+    )
+
+
+_STATIC_TABLE = (
+    "zone", "momenta", "lines", "trims", "centric_trims", "fourfold_trims", "double_gcd_lcm", "double_min_max",
+    "double_max", "double_max_min", "multiplet_momenta", "single_min_max", "single_max", "line_irreps_mean",
+    "line_irreps_max", "lines_that_cross", "line_double_min_max", "line_double_max",
+    "smallest_orbit", "orbit_kinds", "atomic_filling", "indicator_order", "indicator_factors", "indicator_largest",
+    "representations",
+)  # fmt: skip
+
+
+def _static_table(spacegroup: int, symbol: str) -> tuple[float, ...]:
+    """Values of `_STATIC_TABLE`: degeneracies forced by the group, orbits, symmetry indicators."""
+    found, facts = zone(spacegroup, symbol), group_facts(spacegroup)
+    nodes = [g for g, fixed in zip(found.nodes, found.fixed, strict=True) if fixed]
+    trims = [g for g, trim in zip(found.nodes, found.trim, strict=True) if trim]
+    lines = [line[4] for line in found.lines]
+    crowd = [sum(g.double.values()) for g in lines]
+    return (
+        float(_SYMBOLS.index(symbol)), len(nodes), len(lines), len(trims), sum(g.inversion for g in trims),
+        sum(min(g.double) >= 4 for g in trims), lcm(*(gcd(*g.double) for g in nodes)),
+        max(min(g.double) for g in nodes), max(max(g.double) for g in nodes), min(max(g.double) for g in nodes),
+        sum(max(g.double) > 2 for g in nodes), max(min(g.single) for g in nodes), max(max(g.single) for g in nodes),
+        float(np.mean(crowd)), max(crowd), sum(n > 1 for n in crowd) / len(crowd),
+        max(min(g.double) for g in lines), max(max(g.double) for g in lines),
+        facts.orbit_sizes[0], len(facts.orbit_sizes), facts.atomic_filling, float(np.prod(facts.indicators or (1,))),
+        len(facts.indicators), max(facts.indicators, default=1), facts.rank,
+    )  # fmt: skip
+
+
+_SYMBOLS = tuple(sorted({symbol for _, symbol in zone_symbols()}))
+
+_FILLING_TABLE = (
+    *(f"electrons_mod_{m}" for m in _MODULI), "electrons_mod_atomic", "electrons_over_atomic", "electrons_mod_smallest",
+    "violates_atomic_limit", "mod_occupied", "occupied_gcd", "violates_occupied", "double_unfilled",
+    "double_unfilled_share", "double_unfilled_star", "single_unfilled", "single_unfilled_share", "lines_unfilled",
+    "lines_single_unfilled", "worst_rest", "rest_of_lcm", "largest_rest",
+)  # fmt: skip
+
+
+def _filling_table(crystal: SymmetricCrystal, static: _Static, electrons: int) -> list[float]:
+    """Values of `_FILLING_TABLE`.
+
+    The smallest orbit is the bound of the issue's crude form; sums of the orbits' sizes are the exact one.
+    """
+    facts = group_facts(crystal.spacegroup)
+    smallest, occupied = 2 * facts.orbit_sizes[0], 2 * gcd(*map(int, crystal.orbit_sizes))
+    pairs = electrons // 2
+    double, single = static.node_double.unfilled(electrons), static.node_single.unfilled(pairs)
+    rest, worth = static.node_double.rest(electrons), static.star
+    multiple = lcm(*map(int, static.node_double.gcds))
+    odd = electrons % 2 == 1
+    return [
+        *(electrons % m for m in _MODULI),
+        electrons % facts.atomic_filling / facts.atomic_filling,
+        electrons / facts.atomic_filling,
+        electrons % smallest / smallest,
+        float(odd or not _is_sum(pairs, facts.orbit_sizes)),
+        electrons % occupied / occupied,
+        occupied,
+        float(odd or not _is_sum(pairs, map(int, crystal.orbit_sizes))),
+        double.sum(),
+        double.mean(),
+        float(worth @ double / worth.sum()),
+        single.sum(),
+        single.mean(),
+        static.edge_double.unfilled(electrons).mean(),
+        static.edge_single.unfilled(pairs).mean(),
+        rest.max(),
+        electrons % multiple / multiple,
+        float(((electrons % static.node_double.largest) / static.node_double.largest).max()),
+    ]
+
+
+_LEVEL_TABLE = (
+    "inside", "inside_share", "inside_star", "inside_gamma", "gap_min", "gap_mean", "gap_indirect", "gap_gamma",
+    "shell_max", "shell_gamma", "level_spread", "density_mean", "density_max", "first_zone",
+    *(f"jones_{i}" for i in range(len(_JONES) - 1)),
+)  # fmt: skip
+
+
+def _level_table(
+    crystal: SymmetricCrystal, static: _Static, levels: EmptyLattice, per_atom: NDArray[np.float64]
+) -> list[float]:
+    """Values of `_LEVEL_TABLE`, over the momenta that symmetry fixes; energies in free-electron Fermi energies."""
+    use = static.fixed
+    gap = np.where(levels.inside, 0.0, levels.gap_above)
+    top, bottom = levels.level[use], (levels.level + gap)[use]
+    inside, worth = levels.inside[use], static.star[use]
+    zone_edge = levels.lowest[use][1:]
+    return [
+        inside.sum(),
+        inside.mean(),
+        float(worth @ inside / worth.sum()),
+        float(inside[0]),
+        gap[use].min(),
+        gap[use].mean(),
+        bottom.min() - top.max(),
+        float(gap[0]),
+        levels.shell[use].max(),
+        float(levels.shell[0]),
+        np.ptp(top),
+        levels.density[use].mean(),
+        levels.density[use].max(),
+        float(np.log(zone_edge.min())) if len(zone_edge) else np.nan,
+        *structure_weight(crystal.primitive.lattice, crystal.primitive.frac_coords, per_atom, _JONES),
+    ]
+
+
+TABLE_NAMES: tuple[str, ...] = (*_STATIC_TABLE, *_FILLING_TABLE, *_LEVEL_TABLE)
+
+
+def extract(crystal: SymmetricCrystal) -> Part:
+    """Arrays of the Brillouin zone.
+
+    table (1, f); node.features (k, NODE_FEATURES); edge.features (e, EDGE_FEATURES), edge.source and edge.target (e,)
+    with every line in both directions. Nodes come in the order of their labels, GAMMA first.
+    """
+    per_atom = valence_electrons(crystal.primitive.numbers)
+    electrons = int(per_atom.sum())
+    symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
+    static = _static(crystal.spacegroup, symbol)
+    points = momenta(symbol, crystal.centering, crystal.conventional_lattice)
+    at = np.array([points[label] for label in static.labels])
+    levels = empty_lattice(crystal.primitive.lattice, at, electrons)
+    node = np.column_stack([static.node, _node_filling(static, electrons), _node_levels(levels)])
+    ends = np.array([points[b] - points[a] for a, b in static.ends])
+    length = np.sqrt(((ends @ reciprocal(crystal.primitive.lattice)) ** 2).sum(1))
+    if symbol == TRICLINIC:
+        # which TRIM is called what depends on the basis, so they are told apart by their levels
+        order = np.lexsort(np.round(np.array([levels.level, levels.lowest]), 6))
+        node = node[order]
+        length = levels.lowest[order[1:]] ** 0.5 * fermi_wavevector(electrons, crystal.primitive.volume)
+    edge = np.column_stack([length / (6.0 * np.pi**2 / crystal.primitive.volume) ** (1.0 / 3.0), static.edge, _edge_filling(static, electrons)])
+    table = [*static.table, *_filling_table(crystal, static, electrons)]
+    table += _level_table(crystal, static, levels, per_atom.astype(np.float64))
+    return {
+        "table": np.array([table], dtype=np.float32),
+        "node.features": node.astype(np.float32),
+        "edge.features": np.concatenate([edge, edge]).astype(np.float32),
+        "edge.source": static.source,
+        "edge.target": static.target,
+    }
+
+
+def _node_filling(static: _Static, electrons: int) -> NDArray[np.float64]:
+    double, single = static.node_double, static.node_single
+    return np.column_stack([
+        double.unfilled(electrons),
+        double.rest(electrons),
+        single.unfilled(electrons // 2),
+        single.rest(electrons // 2),
+        electrons % double.largest / double.largest,
+    ])  # fmt: skip
+
+
+def _node_levels(levels: EmptyLattice) -> NDArray[np.float64]:
+    return np.column_stack([
+        np.sqrt(levels.lowest),
+        levels.level,
+        np.log2(levels.shell),
+        levels.filled,
+        levels.inside,
+        levels.gap_above,
+        levels.gap_below,
+        levels.density,
+    ])  # fmt: skip
+
+
+def _edge_filling(static: _Static, electrons: int) -> NDArray[np.float64]:
+    double, single = static.edge_double, static.edge_single
+    pairs = electrons // 2
+    return np.column_stack([
+        double.unfilled(electrons), double.rest(electrons), single.unfilled(pairs), single.rest(pairs),
+    ])  # fmt: skip
+
+
+KSPACE = Modality(
+    name="kspace",
+    version=1,
+    extract=extract,
+    table_names=TABLE_NAMES,
+    index_arrays={"edge.source": "node", "edge.target": "node"},
+)

@@ -1,0 +1,139 @@
+"""Nearly free electrons: plane-wave levels of the empty lattice at given momenta, seen from the filling.
+
+Energies are in units of the free-electron Fermi energy of the same density, so that they depend on the
+shape of the cell and on the number of electrons, not on the size of the cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+SHELL_TOLERANCE = 1e-3  # relative to the Fermi energy: plane waves this close form one shell
+WINDOW = 0.05  # half-width, in Fermi energies, of the window in which levels are counted
+
+
+@dataclass(frozen=True, eq=False)
+class EmptyLattice:
+    """Levels at k momenta, n = the number of occupied orbital levels (electron pairs, rounded up).
+
+    All energies in units of the free-electron Fermi energy.
+
+    lowest: (k,) the lowest level, (|k| / k_F)² for the shortest equivalent momentum
+    level: (k,) the n-th level
+    shell: (k,) plane waves in the shell of the n-th level
+    filled: (k,) share of that shell that is filled, in (0, 1]; 1 where the filling ends at the shell's top
+    gap_above, gap_below: (k,) from the n-th level's shell to the next higher, next lower shell
+    density: (k,) levels within ±WINDOW of the n-th, over the number n
+    """
+
+    lowest: NDArray[np.float64]
+    level: NDArray[np.float64]
+    shell: NDArray[np.float64]
+    filled: NDArray[np.float64]
+    gap_above: NDArray[np.float64]
+    gap_below: NDArray[np.float64]
+    density: NDArray[np.float64]
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """(k,) whether the filling ends inside a shell, as in a metal."""
+        return self.filled < 1.0 - 1e-9
+
+
+def reciprocal(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3, 3) rows of the reciprocal lattice, including 2π, Å⁻¹."""
+    return 2.0 * np.pi * np.linalg.inv(lattice).T
+
+
+def fermi_wavevector(electrons: float, volume: float) -> float:
+    """k_F = (3π² n)^(1/3) of free electrons, Å⁻¹; volume in Å³."""
+    return float((3.0 * np.pi**2 * electrons / volume) ** (1.0 / 3.0))
+
+
+def empty_lattice(
+    lattice: NDArray[np.float64], momenta: NDArray[np.float64], electrons: int
+) -> EmptyLattice:
+    """Plane-wave levels around the filling.
+
+    lattice: (3, 3) primitive cell, rows, Å; momenta: (k, 3) in its reciprocal basis; electrons per cell, at least 1.
+    """
+    pairs = (electrons + 1) // 2
+    volume = float(abs(np.linalg.det(lattice)))
+    k_fermi = fermi_wavevector(electrons, volume)
+    momenta = momenta - np.rint(momenta)
+    basis = reciprocal(lattice)
+    reach = float(np.sqrt(((momenta @ basis) ** 2).sum(1).max()))
+    radius = 1.1 * k_fermi + 0.3 * (2.0 * np.pi) / volume ** (1.0 / 3.0)
+    while True:
+        vectors = _lattice_points(lattice, basis, radius + reach)
+        energy = ((momenta[:, None] @ basis + (vectors @ basis)) ** 2).sum(-1) / k_fermi**2
+        if energy.shape[1] > pairs:
+            energy.sort(axis=1)
+            found = _around(energy, pairs)
+            # plane waves beyond the radius are missing from the list
+            if (found.level + np.maximum(found.gap_above, WINDOW)).max() <= (radius / k_fermi) ** 2:
+                return found
+        radius *= 1.25
+
+
+def _lattice_points(
+    lattice: NDArray[np.float64], basis: NDArray[np.float64], radius: float
+) -> NDArray[np.float64]:
+    """(m, 3) integer coordinates of the reciprocal lattice points within `radius` (Å⁻¹) of the origin."""
+    bounds = np.floor(radius * np.sqrt((lattice**2).sum(1)) / (2.0 * np.pi)).astype(int)
+    axes = [np.arange(-b, b + 1, dtype=np.float64) for b in bounds]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+    return grid[((grid @ basis) ** 2).sum(1) <= radius**2]
+
+
+def _around(energy: NDArray[np.float64], pairs: int) -> EmptyLattice:
+    level = energy[:, pairs - 1]
+    tolerance = SHELL_TOLERANCE
+    below = (energy < level[:, None] - tolerance).sum(1)
+    upto = (energy <= level[:, None] + tolerance).sum(1)
+    rows = np.arange(len(energy))
+    # inf where the list of plane waves ends with the shell: the caller then asks for a longer one
+    top = np.where(upto < energy.shape[1], energy[rows, np.minimum(upto, energy.shape[1] - 1)], np.inf)
+    bottom = np.where(below > 0, energy[rows, np.maximum(below - 1, 0)], 0.0)
+    window = (np.abs(energy - level[:, None]) < WINDOW).sum(1)
+    return EmptyLattice(
+        lowest=energy[:, 0],
+        level=level,
+        shell=(upto - below).astype(np.float64),
+        filled=(pairs - below) / (upto - below),
+        gap_above=top - level,
+        gap_below=level - bottom,
+        density=window / pairs,
+    )
+
+
+def structure_weight(
+    lattice: NDArray[np.float64],
+    frac_coords: NDArray[np.float64],
+    electrons: NDArray[np.float64],
+    ratios: tuple[float, ...],
+) -> NDArray[np.float64]:
+    """Strength of Bragg planes near the Fermi sphere (the Jones zone), per interval of |G| / 2k_F.
+
+    Sum over reciprocal lattice vectors with |G| / 2k_F in [ratios[i], ratios[i+1]) of |S(G)|², with S(G) the
+    structure factor of the atoms weighted by their valence electrons (n,) and normalised to S(0) = 1, divided by
+    the number of atoms' share that a gas of random positions would give, so that 1 is featureless.
+    """
+    total = float(electrons.sum())
+    k_fermi = fermi_wavevector(total, float(abs(np.linalg.det(lattice))))
+    basis = reciprocal(lattice)
+    points = _lattice_points(lattice, basis, 2.0 * k_fermi * ratios[-1])
+    points = points[: len(points) // 2]  # the other half is minus this one
+    length = np.sqrt(((points @ basis) ** 2).sum(1)) / (2.0 * k_fermi)
+    keep = length >= ratios[0]
+    points, length = points[keep], length[keep]
+    phase = np.exp(2j * np.pi * points @ frac_coords.T)
+    weight = np.abs(phase @ electrons) ** 2 / float((electrons**2).sum())
+    total_weight, _ = np.histogram(length, bins=np.array(ratios), weights=weight)
+    # number of reciprocal lattice points that a shell of this volume holds on average
+    edges = 4.0 / 3.0 * np.pi * (2.0 * k_fermi * np.array(ratios)) ** 3
+    expected = 0.5 * np.diff(edges) * float(abs(np.linalg.det(lattice))) / (2.0 * np.pi) ** 3
+    return total_weight / expected
