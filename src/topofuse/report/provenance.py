@@ -118,10 +118,10 @@ def _ablation_verdict(rows: list[Mapping[str, Any]]) -> str:
     hurts = [r["title"] for r in known if r["gain"]["high"] < 0]
     unclear = len(known) - len(helps) - len(hurts)
     compared = [r for r in known if is_number(r.get("expected_points"))]
-    parts = [f"Of {len(known)} parts measured, {len(helps)} help" + (f" ({', '.join(helps)})" if helps else "")]
-    parts.append(f"{len(hurts)} hurt" + (f" ({', '.join(hurts)})" if hurts else ""))
-    parts.append(f"and {unclear} cannot be told from no effect: their interval holds zero")
-    text = ", ".join(parts) + "."
+    text = (
+        f"{len(known)} parts were measured. With an interval above zero: {', '.join(helps) or 'none'}; "
+        f"below zero: {', '.join(hurts) or 'none'}; {unclear} cannot be told from no effect."
+    )
     if compared:
         expected = sum(r["expected_points"] for r in compared)
         measured = sum(r["gain"]["value"] for r in compared)

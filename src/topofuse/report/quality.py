@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from topofuse.evaluation.metrics import METRICS, confusion
 from topofuse.labels import LEVELS
@@ -49,9 +50,7 @@ def verdict(run: Run) -> Section:
     other = chosen.get("oof") if split == "test" else None
     blocks.append(Cards(tuple(_card(level, of, other, SPLITS[split][1]) for level in LEVELS)))
     blocks += [Text(line, "warning") for line in _warnings(run, split)]
-    guess = _majority_share(dataset["class_counts"].get("test" if split == "test" else "pool", {}))
-    if guess is not None:
-        blocks.append(Text(f"For comparison: calling every material by the most frequent class reaches {guess}."))
+    blocks += [Text(line) for line in _comparisons(run, split)]
     return Section("verdict", "Verdict", tuple(blocks))
 
 
@@ -78,6 +77,19 @@ def _warnings(run: Run, split: str) -> list[str]:
         )
     if dataset.get("note"):
         lines.append(dataset["note"])
+    return lines
+
+
+def _comparisons(run: Run, split: str) -> list[str]:
+    """What the verdict is to be held against: guessing, and the networks without the trees."""
+    lines = []
+    guess = _majority_share(run.results["dataset"]["class_counts"].get(SPLITS[split][0], {}))
+    if guess is not None:
+        lines.append(f"For comparison: calling every material by the most frequent class reaches {guess}.")
+    networks = run.results.get("networks_only")
+    if networks and networks.get(split):
+        reached = interval("accuracy", networks[split]["two"]["accuracy"])
+        lines.append(f"The networks alone, without boosted trees, reach {reached} for two classes.")
     return lines
 
 
@@ -201,7 +213,7 @@ def _mistakes(parts: Sequence[Rows]) -> Section:
     header = ["Material", "Formula", "Space group", "Atoms", "Label", "Decided", "Confidence", "Rows"]
     rows = []
     for m in confident_mistakes(parts):
-        link = MATERIALS_PROJECT + m.material_id if m.material_id.startswith(("mp-", "mvc-")) else ""
+        link = MATERIALS_PROJECT + quote(m.material_id) if m.material_id.startswith(("mp-", "mvc-")) else ""
         named: list[str | Cell] = [Cell(m.material_id, link), m.formula, str(m.spacegroup), count(m.n_atoms)]
         told = [CLASS_TITLES[m.label], CLASS_TITLES[m.decision], percent(m.confidence), SPLITS[m.split][1]]
         rows.append([*named, *told])

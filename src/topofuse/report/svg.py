@@ -26,6 +26,7 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072b2", "#d55e00", "#009e73", "
 STYLE: Any = {  # RcParams types its keys one by one; a plain dict of them has no type that fits
     "svg.fonttype": "none",  # text stays text: it is searched, read aloud and set in the page's typeface
     "svg.hashsalt": "topofuse",
+    "text.parse_math": False,  # a dollar sign in somebody's feature name is a dollar sign
     "font.size": 9.0,
     "axes.labelsize": 9.0,
     "axes.titlesize": 9.5,
