@@ -16,10 +16,10 @@ from topofuse.crystals import Crystal
 from topofuse.labels import FIVE, UNKNOWN
 
 N_FOLDS = 5
-SPLITS = ("pool", "test", "unlabelled")
 # Without spin-orbit coupling there is one class more: gapless at a momentum without symmetry.
 NOSOC_CLASSES: tuple[str, ...] = (*FIVE, "gm_semimetal")
 Split = Literal["pool", "test", "unlabelled"]
+SPLITS: tuple[Split, ...] = ("pool", "test", "unlabelled")
 
 
 class DatasetError(ValueError):

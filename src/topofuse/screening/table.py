@@ -1,0 +1,131 @@
+"""The table of predictions: its columns, its files (CSV, parquet, JSONL), its look on a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from topofuse.labels import FIVE
+
+Row = dict[str, Any]
+
+PROBABILITIES: tuple[str, ...] = (*(f"p_{name}" for name in FIVE), "p_nontrivial")
+COLUMNS: tuple[str, ...] = ("input", "status", "reason", "formula", "spacegroup", "label", *PROBABILITIES)
+SUFFIXES = (".csv", ".parquet", ".jsonl")
+_GROUP = 4096  # rows per parquet row group
+
+
+class OutputError(ValueError):
+    """The table cannot be written there; the message says why."""
+
+
+class TableWriter:
+    """Writes rows one by one under a temporary name beside `path`, and renames when all went well.
+
+    The suffix decides the format. Raises `OutputError` where it is unknown or the folder is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if path.suffix.lower() not in SUFFIXES:
+            raise OutputError(f"{path}: the name of a table ends in {', '.join(SUFFIXES)}")
+        if not path.parent.is_dir():
+            raise OutputError(f"{path}: there is no folder {path.parent}")
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder")
+        self.path = path
+        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._stack = contextlib.ExitStack()
+        self._pending: list[Row] = []
+        self._stream: io.TextIOWrapper | None = None
+        self._parquet: Any = None
+
+    def __enter__(self) -> Self:
+        try:
+            if self.path.suffix.lower() == ".parquet":
+                import pyarrow.parquet as pq
+
+                self._parquet = self._stack.enter_context(pq.ParquetWriter(self._temporary, _schema()))
+            else:
+                self._stream = self._stack.enter_context(self._temporary.open("w", encoding="utf-8", newline=""))
+                if self.path.suffix.lower() == ".csv":
+                    csv.writer(self._stream, lineterminator="\n").writerow(COLUMNS)
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be written: {error.strerror or error}") from error
+        return self
+
+    def write(self, row: Row) -> None:
+        """Append a row; missing values are None."""
+        if self._parquet is not None:
+            self._pending.append(row)
+            if len(self._pending) >= _GROUP:
+                self._flush()
+        elif self.path.suffix.lower() == ".csv":
+            csv.writer(self._stream, lineterminator="\n").writerow(csv_cells(row))  # type: ignore[arg-type]
+        elif self._stream is not None:
+            self._stream.write(json.dumps({name: row[name] for name in COLUMNS}, allow_nan=False) + "\n")
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._pending:
+            self._parquet.write_table(pa.Table.from_pylist(self._pending, schema=_schema()))
+            self._pending = []
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None and self._parquet is not None:
+                self._flush()
+            self._stack.close()
+            if kind is None:
+                os.replace(self._temporary, self.path)
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+
+def csv_cells(row: Row) -> list[str]:
+    """Cells of a CSV line: probabilities with six decimals, missing values empty."""
+    return [
+        "" if (value := row[name]) is None else f"{value:.6f}" if name in PROBABILITIES else str(value)
+        for name in COLUMNS
+    ]
+
+
+def csv_text(rows: Iterable[Row]) -> str:
+    """The whole CSV, header included."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(csv_cells(row) for row in rows)
+    return stream.getvalue()
+
+
+def aligned_text(rows: Iterable[Row]) -> str:
+    """A table for a terminal: aligned columns, probabilities with three decimals, the reason at the end."""
+    names = [name for name in COLUMNS if name != "reason"] + ["reason"]
+    cells = [[name.removeprefix("p_") if name in PROBABILITIES else name for name in names]]
+    for row in rows:
+        cells.append(
+            [
+                "" if (value := row[name]) is None else f"{value:.3f}" if name in PROBABILITIES else str(value)
+                for name in names
+            ]
+        )
+    cells = [[" ".join(cell.split()) for cell in line] for line in cells]
+    widths = [max(len(line[k]) for line in cells) for k in range(len(names))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in cells)
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    kinds = {"spacegroup": pa.int16(), **dict.fromkeys(PROBABILITIES, pa.float64())}
+    return pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
