@@ -69,8 +69,9 @@ def read_structure(path: str | Path) -> Crystal:
     fmt = known_format(path.name) or _sniff(text)
     if fmt is None:
         raise CrystalError("unknown format: neither its name nor its content is that of a known structure file")
-    lattice, numbers, coords = _parse(text, fmt)
-    return Crystal.validated(lattice, numbers, coords)
+    with np.errstate(all="ignore"):  # overflow gives infinities, which are refused as such
+        lattice, numbers, coords = _parse(text, fmt)
+        return Crystal.validated(lattice, numbers, coords)
 
 
 def known_format(name: str) -> str | None:
@@ -272,7 +273,9 @@ def _parse_by_ase(text: str, fmt: str) -> Arrays:
     import ase.io
     from ase.io.formats import ioformats
 
-    if fmt == "extxyz":  # ase knows no deuterium
+    if fmt == "extxyz":
+        _check_xyz_counts(text)
+        # ase knows no deuterium
         text = re.sub(r"^([ \t]*)[DT](?=[ \t])", r"\1H", text, flags=re.MULTILINE)
     index = -1 if fmt == "vasp-xml" else slice(None)  # a relaxation's result is its last step
     if ioformats[fmt].acceptsfd:
@@ -291,6 +294,18 @@ def _parse_by_ase(text: str, fmt: str) -> Arrays:
     if not frames.pbc.all():
         raise CrystalError("the structure is not periodic in all three directions")
     return np.array(frames.cell), frames.get_atomic_numbers(), frames.get_scaled_positions(wrap=False)
+
+
+def _check_xyz_counts(text: str) -> None:
+    """Refuse a frame that announces more atoms than lines follow: ase would count them out one by one."""
+    lines = text.splitlines()
+    at = 0
+    while at < len(lines) and lines[at].strip().isdecimal():
+        word = lines[at].strip()
+        left = len(lines) - at - 2
+        if len(word) > 9 or int(word) > left:
+            raise CrystalError(f"{word[:20]} atoms announced but {max(left, 0)} lines follow: is the file truncated?")
+        at += int(word) + 2
 
 
 def _parse_by_pymatgen(text: str, fmt: str) -> Arrays:
