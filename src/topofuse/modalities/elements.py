@@ -116,6 +116,7 @@ def element_properties() -> tuple[NDArray[np.float64], tuple[str, ...]]:
     return table, names
 
 
+@cache
 def element_property(name: str) -> NDArray[np.float64]:
     """One column of `element_properties`, (104,) by atomic number. Raises `ValueError` for an unknown name."""
     table, names = element_properties()

@@ -6,6 +6,7 @@ the orbit has. Lengths enter as ratios.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,13 @@ from numpy.typing import NDArray
 from topofuse.crystals import SymmetricCrystal
 from topofuse.modalities.elements import element_property
 from topofuse.modalities.physics.charge import balance
-from topofuse.modalities.physics.closed_shells import closed_states, low_spin_states, valence_of
+from topofuse.modalities.physics.closed_shells import (
+    active_electrons,
+    anion_formers,
+    closed_states,
+    kinds,
+    low_spin_states,
+)
 
 _KINDS = ("mm", "mx", "xx")  # metal-metal, metal-nonmetal, nonmetal-nonmetal (metal: not of groups 14-17, not H)
 _HBAR2_OVER_M = 7.62  # eV Å²
@@ -38,6 +45,7 @@ NAMES = (
     "ecn_max",
     "ecn_anion",
     "ecn_cation",
+    *(f"hoppe_{s}" for s in ("mean", "min", "max", "anion", "cation")),
     "dchi_mean",
     "dchi_max",
     "dchi_dev",
@@ -62,12 +70,12 @@ NAMES = (
     "zintl_ls_miss",
     "zintl_ls_signed",
     "mixed_miss",
-    "net_angle",
-    "direction_z",
+    "site_planarity",
+    "site_anisotropy",
 )
 
 
-class _Edges(NamedTuple):
+class Edges(NamedTuple):
     """Per edge: centre's orbit, atomic numbers of both ends, distance (Å), ratio to covalent radii, weight."""
 
     centre: NDArray[np.int64]
@@ -97,26 +105,20 @@ class _Tables(NamedTuple):
     nonmetal: NDArray[np.bool_]
 
 
-_CACHE: dict[str, _Tables] = {}
-
-
+@cache
 def _tables() -> _Tables:
-    if "tables" not in _CACHE:
-        group, e_s, e_p = element_property("group"), element_property("e_s"), element_property("e_p")
-        kind = np.array(["", *(valence_of(z).kind for z in range(1, len(group)))])
-        numbers = np.arange(len(group))
-        nonmetal = (np.isin(group, (14, 15, 16, 17, 18)) | np.isin(numbers, (1, 2, 5))) & (numbers > 0)
-        e_d = element_property("e_d")
-        # the level that bonds: mean of the sp3 hybrid for the p block, d for transition metals, s for the rest
-        level = np.where(kind == "p", (e_s + 3 * e_p) / 4, np.where(kind == "d", e_d, e_s))
-        level = np.where(np.isnan(level), -element_property("ie1") * 0.6, level)
-        _CACHE["tables"] = _Tables(
-            _filled("r_covalent"), _filled("r_metallic"), _filled("chi"), e_s, e_p, level, nonmetal
-        )
-    return _CACHE["tables"]
+    group, e_s, e_p, e_d = (element_property(name) for name in ("group", "e_s", "e_p", "e_d"))
+    numbers = np.arange(len(group))
+    nonmetal = (np.isin(group, (14, 15, 16, 17, 18)) | np.isin(numbers, (1, 2, 5))) & (numbers > 0)
+    # the level that bonds: mean of the sp3 hybrid for the p block, d for transition metals, s for the rest
+    level = np.where(kinds() == "p", (e_s + 3 * e_p) / 4, np.where(kinds() == "d", e_d, e_s))
+    # where nothing is tabulated (f elements beyond U, empty 5s of Pd): LDA levels lie near 0.6 of the ionisation energy
+    level = np.where(np.isnan(level), -0.6 * element_property("ie1"), level)
+    return _Tables(_filled("r_covalent"), _filled("r_metallic"), _filled("chi"), e_s, e_p, level, nonmetal)
 
 
-def _edges(crystal: SymmetricCrystal) -> _Edges:
+def bond_edges(crystal: SymmetricCrystal) -> Edges:
+    """The neighbours of the orbit representatives with what bonds are judged by."""
     near = crystal.neighbours
     table = _tables()
     a = crystal.orbit_numbers[near.centre]
@@ -124,14 +126,13 @@ def _edges(crystal: SymmetricCrystal) -> _Edges:
     ratio = near.distance / (table.covalent[a] + table.covalent[b])
     first = np.searchsorted(near.centre, np.arange(crystal.n_orbits))
     shortest = np.minimum.reduceat(ratio, first)[near.centre]
-    # Hoppe, Z. Kristallogr. 150, 23 (1979), with lengths in units of the radii so that unlike partners compare
+    # after Hoppe, Z. Kristallogr. 150, 23 (1979), but with lengths in units of the radii: unlike partners compare
     weight = np.maximum(np.exp(1 - (ratio / shortest) ** 6), _LEAST_WEIGHT)
-    return _Edges(near.centre, a, b, near.distance, ratio, weight, first)
+    return Edges(near.centre, a, b, near.distance, ratio, weight, first)
 
 
-def bond_features(crystal: SymmetricCrystal) -> NDArray[np.float64]:
+def bond_features(crystal: SymmetricCrystal, edges: Edges) -> NDArray[np.float64]:
     """(f,) features named `NAMES`; NaN where a kind of bond does not occur among the neighbours."""
-    edges = _edges(crystal)
     share = crystal.orbit_sizes / crystal.orbit_sizes.sum()
     row = [
         *_lengths(edges, share),
@@ -143,7 +144,7 @@ def bond_features(crystal: SymmetricCrystal) -> NDArray[np.float64]:
     return np.array(row, dtype=np.float64)
 
 
-def _lengths(edges: _Edges, share: NDArray[np.float64]) -> list[float]:
+def _lengths(edges: Edges, share: NDArray[np.float64]) -> list[float]:
     table = _tables()
     w = edges.weight * share[edges.centre]
     shortest = np.minimum.reduceat(edges.ratio, edges.first)
@@ -166,9 +167,11 @@ def _lengths(edges: _Edges, share: NDArray[np.float64]) -> list[float]:
     ]
 
 
-def _coordination(crystal: SymmetricCrystal, edges: _Edges, share: NDArray[np.float64]) -> list[float]:
+def _coordination(crystal: SymmetricCrystal, edges: Edges, share: NDArray[np.float64]) -> list[float]:
     table = _tables()
     ecn = np.add.reduceat(edges.weight, edges.first)
+    nearest = np.minimum.reduceat(edges.d, edges.first)[edges.centre]
+    hoppe = np.add.reduceat(np.exp(1 - (edges.d / nearest) ** 6), edges.first)
     chi = table.chi[crystal.orbit_numbers]
     anion, cation = chi == chi.max(), chi == chi.min()
     dchi = np.abs(table.chi[edges.a] - table.chi[edges.b])
@@ -178,11 +181,8 @@ def _coordination(crystal: SymmetricCrystal, edges: _Edges, share: NDArray[np.fl
     ionicity = 1 - np.exp(-(dchi**2) / 4)  # Pauling
     close = edges.weight > 0.5
     return [
-        float(share @ ecn),
-        ecn.min(),
-        ecn.max(),
-        float(share[anion] @ ecn[anion] / share[anion].sum()),
-        float(share[cation] @ ecn[cation] / share[cation].sum()),
+        *_over_sites(ecn, share, anion, cation),
+        *_over_sites(hoppe, share, anion, cation),
         mean,
         dchi[close].max(),
         float(np.sqrt(w @ (dchi - mean) ** 2)),
@@ -191,7 +191,23 @@ def _coordination(crystal: SymmetricCrystal, edges: _Edges, share: NDArray[np.fl
     ]
 
 
-def _energies(edges: _Edges, share: NDArray[np.float64]) -> list[float]:
+def _over_sites(
+    values: NDArray[np.float64],
+    share: NDArray[np.float64],
+    anion: NDArray[np.bool_],
+    cation: NDArray[np.bool_],
+) -> list[float]:
+    """Mean, extremes, mean over the most and over the least electronegative sites."""
+    return [
+        float(share @ values),
+        values.min(),
+        values.max(),
+        float(share[anion] @ values[anion] / share[anion].sum()),
+        float(share[cation] @ values[cation] / share[cation].sum()),
+    ]
+
+
+def _energies(edges: Edges, share: NDArray[np.float64]) -> list[float]:
     """Harrison's covalent energy V2, polar energy V3, and metallic energy V1, eV or ratios of them."""
     table = _tables()
     v2 = _ETA_PP * _HBAR2_OVER_M / edges.d**2
@@ -218,7 +234,7 @@ def _energies(edges: _Edges, share: NDArray[np.float64]) -> list[float]:
     ]
 
 
-def _eight_minus_n(crystal: SymmetricCrystal, edges: _Edges) -> list[float]:
+def _eight_minus_n(crystal: SymmetricCrystal, edges: Edges) -> list[float]:
     """Zintl counting with the bonds that are there: an anion with b bonds to its like has charge -(8 - N - b).
 
     zintl_*: least |charge| per atom when groups 14-17 (and H) take that charge or are closed-shell cations and
@@ -229,10 +245,8 @@ def _eight_minus_n(crystal: SymmetricCrystal, edges: _Edges) -> list[float]:
     numbers, sizes = crystal.orbit_numbers, crystal.orbit_sizes
     like = (edges.a == edges.b) & (edges.ratio < _BOND)
     bonds = np.add.reduceat(like.astype(np.float64), edges.first)
-    electrons = np.array([valence_of(z).electrons for z in numbers.tolist()])
-    anionic = np.array(
-        [z == 1 or (valence_of(z).kind == "p" and valence_of(z).electrons >= 4) for z in numbers.tolist()]
-    )
+    electrons = active_electrons()[numbers]
+    anionic = anion_formers()[numbers]
     lack = np.where(numbers == 1, 1, 8 - electrons)
     charge = -np.maximum(lack - bonds, 0.0)
     strict: list[list[int]] = []
@@ -265,10 +279,14 @@ def _eight_minus_n(crystal: SymmetricCrystal, edges: _Edges) -> list[float]:
     ]
 
 
-def _directions(crystal: SymmetricCrystal, edges: _Edges, share: NDArray[np.float64]) -> list[float]:
-    """How far from isotropic the bonds point: eigenvalues of the mean of u uᵀ; layered < 0 < chain-like, and the spread."""
+def _directions(crystal: SymmetricCrystal, edges: Edges, share: NDArray[np.float64]) -> list[float]:
+    """How far from isotropic the bonds of a site point: eigenvalues of its mean u uᵀ; planar < 0 < linear, and spread.
+
+    Site by site, since the tensor of an orbit's representative depends on which atom represents it.
+    """
     u = crystal.neighbours.vector / edges.d[:, None]
-    w = edges.weight * share[edges.centre]
-    tensor = np.einsum("e,ei,ej->ij", w / w.sum(), u, u)
-    low, middle, high = np.linalg.eigvalsh(tensor)
-    return [low + high - 2 * middle, high - low]
+    outer = edges.weight[:, None, None] * u[:, :, None] * u[:, None, :]
+    tensors = np.add.reduceat(outer, edges.first, axis=0)
+    tensors /= np.trace(tensors, axis1=1, axis2=2)[:, None, None]
+    low, middle, high = np.linalg.eigvalsh(tensors).T
+    return [float(share @ (low + high - 2 * middle)), float(share @ (high - low))]

@@ -7,7 +7,7 @@ dynamic programming over the sums that the elements can reach together.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -135,7 +135,8 @@ def guess_states(formula: Formula) -> tuple[tuple[int, ...] | None, float]:
     return best[0][1], best[0][0]
 
 
-def _priced_states(z: int) -> list[tuple[int, float]]:
+@cache
+def _priced_states(z: int) -> tuple[tuple[int, float], ...]:
     priced: dict[int, float] = {}
     closed = closed_states(z)
     for kind in ("common", "icsd", "known"):
@@ -143,13 +144,15 @@ def _priced_states(z: int) -> list[tuple[int, float]]:
             priced.setdefault(charge, _COSTS["closed"] if charge in closed and kind == "common" else _COSTS[kind])
     for charge in closed:
         priced.setdefault(charge, _COSTS["icsd"])
-    return sorted(priced.items())
+    return tuple(sorted(priced.items()))
 
 
+@lru_cache(maxsize=4096)
 def _chi(formula: Formula) -> NDArray[np.float64]:
     """Electronegativities; helium, neon, argon have none and count as inert (mean of the others)."""
     chi = element_property("chi")[list(formula[0])]
-    return np.where(np.isnan(chi), np.nanmean(chi) if not np.isnan(chi).all() else 0.0, chi)
+    unknown = np.isnan(chi)
+    return chi if not unknown.any() else np.where(unknown, chi[~unknown].mean() if not unknown.all() else 0.0, chi)
 
 
 @lru_cache(maxsize=4096)

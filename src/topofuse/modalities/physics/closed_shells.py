@@ -9,6 +9,9 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from topofuse.modalities.elements import element_property, oxidation_states
 
 # Rare earths as the calculations behind the labels treat them: 4f frozen at the trivalent count (Yb: divalent),
@@ -54,6 +57,25 @@ def valence_of(z: int) -> Valence:
     if group <= 12:
         return Valence("d", group, period)
     return Valence("p", group - 10, period)
+
+
+@cache
+def active_electrons() -> NDArray[np.int64]:
+    """(104,) `valence_of(z).electrons` by atomic number."""
+    return np.array([0, *(valence_of(z).electrons for z in range(1, 104))])
+
+
+@cache
+def anion_formers() -> NDArray[np.bool_]:
+    """(104,) whether an element obeys the 8-N rule as an anion: p block with four electrons or more, and hydrogen."""
+    kinds = [valence_of(z) for z in range(1, 104)]
+    return np.array([False, *(z == 1 or (v.kind == "p" and v.electrons >= 4) for z, v in enumerate(kinds, start=1))])
+
+
+@cache
+def kinds() -> NDArray[np.str_]:
+    """(104,) `valence_of(z).kind` by atomic number; entry 0 is empty."""
+    return np.array(["", *(valence_of(z).kind for z in range(1, 104))])
 
 
 @cache

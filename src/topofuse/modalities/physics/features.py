@@ -6,20 +6,22 @@ import numpy as np
 
 from topofuse.crystals import SymmetricCrystal
 from topofuse.modalities.base import Modality, Part
-from topofuse.modalities.physics import bonds, charge, filling, orbitals
+from topofuse.modalities.physics import bonds, charge, environments, filling, orbitals
 from topofuse.modalities.scalar.composition import formula_of
 
-TABLE_NAMES = (*charge.NAMES, *orbitals.NAMES, *bonds.NAMES, *filling.NAMES)
+TABLE_NAMES = (*charge.NAMES, *orbitals.NAMES, *bonds.NAMES, *environments.NAMES, *filling.NAMES)
 
 
 def extract(crystal: SymmetricCrystal) -> Part:
     """One row of physics features; see `TABLE_NAMES`."""
     formula = formula_of(crystal)
+    edges = bonds.bond_edges(crystal)
     row = np.concatenate(
         [
             charge.charge_features(formula),
             orbitals.orbital_features(formula),
-            bonds.bond_features(crystal),
+            bonds.bond_features(crystal, edges),
+            environments.environment_features(crystal, edges),
             filling.filling_features(crystal),
         ]
     )

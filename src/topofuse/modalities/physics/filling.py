@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
 from topofuse.modalities.elements import valence_electrons
-from topofuse.modalities.physics.closed_shells import valence_of
+from topofuse.modalities.physics.closed_shells import active_electrons
 
 NAMES = (
     "rs",
@@ -35,7 +35,7 @@ def filling_features(crystal: SymmetricCrystal) -> NDArray[np.float64]:
     the *_mod_* say what is left over, as a part of the divisor.
     """
     numbers = crystal.primitive.numbers
-    electrons = np.array([valence_of(z).electrons for z in numbers.tolist()])
+    electrons = active_electrons()[numbers]
     chem = int(electrons.sum())
     paw = int(valence_electrons(numbers).sum())
     volume = crystal.primitive.volume / _BOHR**3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +38,8 @@ _CAPACITY = np.array([2, 6, 10, 14])
 _P_ABOVE_S = 3.5  # eV; where no p level is tabulated (empty p shells of metals), about the s-p distance of Mg, Zn, Cd
 
 
-def _levels(z: int) -> list[tuple[int, float]]:
+@cache
+def _levels(z: int) -> tuple[tuple[int, float], ...]:
     """(l, energy in eV) of the shells of element z that take part in bonding."""
     energy = [float(element_property(f"e_{ell}")[z]) for ell in _SHELLS]
     block = int(element_property("block")[z])
@@ -51,9 +52,10 @@ def _levels(z: int) -> list[tuple[int, float]]:
         levels.append((2, energy[2]))
     if z in (58, 63) or (z >= 90 and np.isfinite(energy[3])):  # elsewhere 4f is frozen in the labels' calculations
         levels.append((3, energy[3]))
-    return levels
+    return tuple(levels)
 
 
+@cache
 def _electrons(z: int) -> int:
     """Electrons that fill `_levels`."""
     group = int(element_property("group")[z])
@@ -101,6 +103,7 @@ def _fill(formula: Formula) -> list[float]:
     ]
 
 
+@cache
 def _soc(z: int, ell: int) -> float:
     if ell == 0:
         return 0.0
