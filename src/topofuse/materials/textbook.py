@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 import numpy as np
-from pymatgen.core import Composition, Element
 
 from topofuse.crystals import Crystal, CrystalError
+from topofuse.crystals.formula import atomic_number, reduced_formula
 from topofuse.labels import FIVE
 from topofuse.materials.prototypes import PROTOTYPES, Prototype
 
@@ -100,12 +100,7 @@ def _material(row: dict[str, str]) -> TextbookMaterial:
     if not row["source"].strip():
         raise ValueError("a class needs a source")
     crystal = _crystal(prototype, row)
-    formula = Composition.from_dict(
-        {
-            Element.from_Z(int(z)).symbol: int(n)
-            for z, n in zip(*np.unique(crystal.numbers, return_counts=True), strict=True)
-        }
-    ).reduced_formula
+    formula = reduced_formula(crystal.numbers)
     if formula != row["formula"]:
         raise ValueError(f"the sites expand to {formula}, not to {row['formula']}")
     return TextbookMaterial(
@@ -124,16 +119,21 @@ def _crystal(prototype: Prototype, row: dict[str, str]) -> Crystal:
         raise ValueError(
             f"prototype {prototype.name} has {len(prototype.sites)} sites, given are {len(symbols)} elements"
         )
-    unknown = [s for s in symbols if not Element.is_valid_symbol(s)]
-    if unknown:
-        raise ValueError(f"{unknown[0]!r} is no chemical element")
+    species = [_element(symbol) for symbol in symbols]
     frac, sites = prototype.expand(_parameters(row["params"]))
     a, b, c = _lengths(prototype, row)
-    numbers = np.array([Element(s).Z for s in symbols])[sites]
+    numbers = np.array(species)[sites]
     try:
         return Crystal.validated(prototype.lattice(a, b, c).matrix, numbers, frac)
     except CrystalError as error:
         raise ValueError(str(error)) from error
+
+
+def _element(symbol: str) -> int:
+    number = atomic_number(symbol)
+    if number is None:
+        raise ValueError(f"{symbol!r} is no chemical element")
+    return number
 
 
 def _lengths(prototype: Prototype, row: dict[str, str]) -> tuple[float, float, float]:
