@@ -25,9 +25,10 @@ from topofuse.crystals.read_poscar import parse_poscar
 Arrays = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
+MAX_LENGTH = 1000.0  # Å; 2000 atoms in a row are shorter
 
 # Formats of ase that hold one whole crystal as text. An allow-list: ase also reads formats that run code.
-_ASE_FORMATS = ("extxyz", "xsf", "gen", "aims", "castep-cell", "cfg", "vasp-xml")
+_ASE_FORMATS = ("extxyz", "xsf", "gen", "aims", "castep-cell", "vasp-xml")
 _PYMATGEN_FORMATS = ("cssr", "yaml")
 _BY_SUFFIX = {
     ".cif": "cif",
@@ -40,7 +41,6 @@ _BY_SUFFIX = {
     ".xsf": "xsf",
     ".gen": "gen",
     ".cell": "castep-cell",
-    ".cfg": "cfg",
     ".cssr": "cssr",
     ".yaml": "yaml",
     ".yml": "yaml",
@@ -51,7 +51,7 @@ _BY_NAME = (
     (re.compile(r"geometry\.in(\.next_step)?"), "aims"),
 )
 # Suffixes that mostly mean something else: such files are read when named, but not picked up from folders.
-_NAMED_ONLY = (".yaml", ".yml", ".cfg")
+_NAMED_ONLY = (".yaml", ".yml")
 _log = logging.getLogger(__name__)
 
 
@@ -59,7 +59,7 @@ def read_structure(path: str | Path) -> Crystal:
     """The crystal in a structure file.
 
     Read are CIF; POSCAR, CONTCAR, CHGCAR and *.vasp; pymatgen's JSON; extended XYZ with a cell, XSF,
-    DFTB+ gen, FHI-aims, CASTEP cell, AtomEye cfg, vasprun.xml (by ase); CSSR and pymatgen's YAML;
+    DFTB+ gen, FHI-aims, CASTEP cell, vasprun.xml (by ase); CSSR and pymatgen's YAML;
     each also with `.gz`. The name tells the format, the content where the name does not. D and T are
     hydrogen. Text is UTF-8, or Latin-1 where it is not. Raises `CrystalError` with the reason, for
     whatever cannot be used, and nothing else.
@@ -71,6 +71,8 @@ def read_structure(path: str | Path) -> Crystal:
         raise CrystalError("unknown format: neither its name nor its content is that of a known structure file")
     with np.errstate(all="ignore"):  # overflow gives infinities, which are refused as such
         lattice, numbers, coords = _parse(text, fmt)
+        if np.abs(lattice).max() > MAX_LENGTH:
+            raise CrystalError(f"a lattice vector is longer than {MAX_LENGTH:g} Å: is the unit of length another one?")
         return Crystal.validated(lattice, numbers, coords)
 
 
