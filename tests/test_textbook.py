@@ -143,7 +143,7 @@ def _contacts(crystal: Crystal) -> dict[tuple[int, int], float]:
 
     Like atoms often meet across a van der Waals gap, which GGA widens.
     """
-    shifts = np.stack(np.meshgrid(*[np.arange(-2, 3)] * 3, indexing="ij"), -1).reshape(-1, 3)
+    shifts = np.stack(np.meshgrid(*[np.arange(-1, 2)] * 3, indexing="ij"), -1).reshape(-1, 3)
     elements = np.unique(crystal.numbers)
     if len(elements) == 1:
         return {(int(elements[0]),) * 2: crystal.smallest_distance()}
