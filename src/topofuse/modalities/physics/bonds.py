@@ -117,6 +117,18 @@ def _tables() -> _Tables:
     return _Tables(_filled("r_covalent"), _filled("r_metallic"), _filled("chi"), e_s, e_p, level, nonmetal)
 
 
+def closeness(length: NDArray[np.float64], centre: NDArray[np.int64], first: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weights exp(1 - (d/d0)^6) of neighbours, d0 the mean length of a centre's bonds (Hoppe 1979, one iteration).
+
+    Measured from the mean and not from the shortest bond, one bond that is short by chance does not hide the others.
+    length: (e,), grouped by `centre`; first: index of each centre's first neighbour.
+    """
+    shortest = np.minimum.reduceat(length, first)[centre]
+    rough = np.exp(1 - (length / shortest) ** 6)
+    mean = np.add.reduceat(rough * length, first) / np.add.reduceat(rough, first)
+    return np.exp(1 - (length / mean[centre]) ** 6)
+
+
 def bond_edges(crystal: SymmetricCrystal) -> Edges:
     """The neighbours of the orbit representatives with what bonds are judged by."""
     near = crystal.neighbours
@@ -125,9 +137,8 @@ def bond_edges(crystal: SymmetricCrystal) -> Edges:
     b = crystal.primitive.numbers[near.atom]
     ratio = near.distance / (table.covalent[a] + table.covalent[b])
     first = np.searchsorted(near.centre, np.arange(crystal.n_orbits))
-    shortest = np.minimum.reduceat(ratio, first)[near.centre]
-    # after Hoppe, Z. Kristallogr. 150, 23 (1979), but with lengths in units of the radii: unlike partners compare
-    weight = np.maximum(np.exp(1 - (ratio / shortest) ** 6), _LEAST_WEIGHT)
+    # lengths in units of the radii: so the contacts of unlike partners compare
+    weight = np.maximum(closeness(ratio, near.centre, first), _LEAST_WEIGHT)
     return Edges(near.centre, a, b, near.distance, ratio, weight, first)
 
 
@@ -170,8 +181,7 @@ def _lengths(edges: Edges, share: NDArray[np.float64]) -> list[float]:
 def _coordination(crystal: SymmetricCrystal, edges: Edges, share: NDArray[np.float64]) -> list[float]:
     table = _tables()
     ecn = np.add.reduceat(edges.weight, edges.first)
-    nearest = np.minimum.reduceat(edges.d, edges.first)[edges.centre]
-    hoppe = np.add.reduceat(np.exp(1 - (edges.d / nearest) ** 6), edges.first)
+    hoppe = np.add.reduceat(closeness(edges.d, edges.centre, edges.first), edges.first)
     chi = table.chi[crystal.orbit_numbers]
     anion, cation = chi == chi.max(), chi == chi.min()
     dchi = np.abs(table.chi[edges.a] - table.chi[edges.b])
