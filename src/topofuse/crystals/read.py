@@ -250,7 +250,7 @@ def _parse_json(text: str) -> Arrays:
         numbers = [_json_element(index, site) for index, site in enumerate(data["sites"])]
         coords = [[float(x) for x in site["abc"]] for site in data["sites"]]
         return np.array(data["lattice"]["matrix"], dtype=float), np.array(numbers, dtype=np.int64), np.array(coords)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, CrystalError):
             raise
         raise CrystalError(f"the JSON structure is not complete: {type(error).__name__} {str(error)[:100]}") from error
