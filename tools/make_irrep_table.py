@@ -6,11 +6,13 @@ Run as `python tools/make_irrep_table.py` (needs the extra `tables`); a few minu
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from math import gcd
 from pathlib import Path
 
 import numpy as np
 import spglib
+
 from small_representations import (
     SpaceGroup,
     band_representations,
@@ -19,7 +21,6 @@ from small_representations import (
     smith_normal_form,
     wyckoff_sites,
 )
-
 from topofuse.crystals.symmetry import primitive_basis
 from topofuse.modalities.kspace.irreps import bravais, extended_bravais, fixed_labels, momenta, path
 
@@ -102,7 +103,7 @@ def _orbit(group, k):
     """Number of momenta in the star of k, with those that time reversal adds."""
     images = np.concatenate([k @ group.rotations, -k @ group.rotations])
     same = near_integer(images[:, None] - images[None])
-    return int(round((1.0 / same.sum(1)).sum()))
+    return round((1.0 / same.sum(1)).sum())
 
 
 def special_momenta(group, symbol, centering, lattice):
@@ -143,7 +144,7 @@ def group_record(group, points):
         if kind != 0 or reps_at[0][1].partner[i] > i:
             dims.append(int(dim) * (1 if kind > 0 else 2))
     factors, basis = smith_normal_form(np.unique(rows, axis=0))
-    assert all(later % former == 0 for former, later in zip(factors, factors[1:], strict=False))
+    assert all(later % former == 0 for former, later in pairwise(factors))
     fillings = rows[:, : len(dims)] @ np.array(dims)
     band = [int(sum(x * d for x, d in zip(row, dims, strict=False))) for row in basis]
     # known for all 230 groups: solutions of the compatibility relations reach no filling that atoms do not

@@ -175,7 +175,7 @@ def band_representations(group, site, reps_at):
         for i in range(len(characters))
         if kind[i] != 0 or partner[i] > i
     ]
-    coset, cells = _cosets(images)
+    coset = _cosets(images)
     assert len(coset) * len(stabiliser) == n
     place = {int(e): i for i, e in enumerate(stabiliser)}
     rows = []
@@ -189,9 +189,9 @@ def band_representations(group, site, reps_at):
 
 
 def _cosets(images):
+    """Index of one operation for each site of the orbit."""
     keys = np.rint(images * GRID).astype(int) % GRID
-    _, first = np.unique(keys, axis=0, return_index=True)
-    return first, keys
+    return np.unique(keys, axis=0, return_index=True)[1]
 
 
 def _induced_characters(group, k, elements, sites, coset, place, chi):

@@ -28,15 +28,11 @@ from topofuse.modalities.kspace.irreps import (
     zone,
     zone_symbols,
 )
-from topofuse.modalities.kspace.levels import EmptyLattice, empty_lattice, fermi_wavevector, reciprocal, structure_weight
+from topofuse.modalities.kspace.levels import EmptyLattice, empty_lattice, fermi_wavevector, reciprocal
 
 _DIMENSIONS = (1, 2, 3, 4, 6, 8, 12)
 _MODULI = (2, 4, 6, 8, 12, 16, 24)
 _REACH = 512  # beyond, every multiple of the greatest common divisor is a sum
-_POLAR = frozenset(("1", "2", "m", "mm2", "3", "3m", "4", "4mm", "6", "6mm"))
-_CHIRAL = frozenset(("1", "2", "222", "3", "32", "4", "422", "6", "622", "23", "432"))
-_CENTRIC = frozenset(("-1", "2/m", "mmm", "4/m", "4/mmm", "-3", "-3m", "6/m", "6/mmm", "m-3", "m-3m"))
-_JONES = (0.7, 0.85, 0.95, 1.05, 1.2)
 
 _SYMMETRY = (
     "order", "inversion", "reversal", "star", "double_irreps", "double_min", "double_max", "double_gcd",
@@ -57,7 +53,14 @@ rest_of_largest: electrons modulo the largest dimension, over it. wavevector: |k
 the free-electron Fermi energy; shell: log2 of its size; filled, inside, density: see `EmptyLattice`.
 """
 
-EDGE_FEATURES: tuple[str, ...] = ("length", *_SYMMETRY, "double_unfilled", "double_rest", "single_unfilled", "single_rest")
+EDGE_FEATURES: tuple[str, ...] = (
+    "length",
+    *_SYMMETRY,
+    "double_unfilled",
+    "double_rest",
+    "single_unfilled",
+    "single_rest",
+)
 """Columns of `edge.features`: as for the nodes, of a generic momentum on the line; length over (6π² / V)^(1/3)."""
 
 
@@ -227,19 +230,15 @@ def _filling_table(crystal: SymmetricCrystal, static: _Static, electrons: int) -
 _LEVEL_TABLE = (
     "inside", "inside_share", "inside_star", "inside_gamma", "gap_min", "gap_mean", "gap_indirect", "gap_gamma",
     "shell_max", "shell_gamma", "level_spread", "density_mean", "density_max", "first_zone",
-    *(f"jones_{i}" for i in range(len(_JONES) - 1)),
 )  # fmt: skip
 
 
-def _level_table(
-    crystal: SymmetricCrystal, static: _Static, levels: EmptyLattice, per_atom: NDArray[np.float64]
-) -> list[float]:
+def _level_table(static: _Static, levels: EmptyLattice) -> list[float]:
     """Values of `_LEVEL_TABLE`, over the momenta that symmetry fixes; energies in free-electron Fermi energies."""
     use = static.fixed
     gap = np.where(levels.inside, 0.0, levels.gap_above)
     top, bottom = levels.level[use], (levels.level + gap)[use]
     inside, worth = levels.inside[use], static.star[use]
-    zone_edge = levels.lowest[use][1:]
     return [
         inside.sum(),
         inside.mean(),
@@ -254,8 +253,7 @@ def _level_table(
         np.ptp(top),
         levels.density[use].mean(),
         levels.density[use].max(),
-        float(np.log(zone_edge.min())) if len(zone_edge) else np.nan,
-        *structure_weight(crystal.primitive.lattice, crystal.primitive.frac_coords, per_atom, _JONES),
+        float(np.log(levels.lowest[1:].min())),
     ]
 
 
@@ -268,30 +266,28 @@ def extract(crystal: SymmetricCrystal) -> Part:
     table (1, f); node.features (k, NODE_FEATURES); edge.features (e, EDGE_FEATURES), edge.source and edge.target (e,)
     with every line in both directions. Nodes come in the order of their labels, GAMMA first.
     """
-    per_atom = valence_electrons(crystal.primitive.numbers)
-    electrons = int(per_atom.sum())
+    electrons = int(valence_electrons(crystal.primitive.numbers).sum())
     symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
     static = _static(crystal.spacegroup, symbol)
     points = momenta(symbol, crystal.centering, crystal.conventional_lattice)
-    at = np.array([points[label] for label in static.labels])
-    levels = empty_lattice(crystal.primitive.lattice, at, electrons)
+    levels = empty_lattice(crystal.primitive.lattice, np.array([points[x] for x in static.labels]), electrons)
     node = np.column_stack([static.node, _node_filling(static, electrons), _node_levels(levels)])
     ends = np.array([points[b] - points[a] for a, b in static.ends])
     length = np.sqrt(((ends @ reciprocal(crystal.primitive.lattice)) ** 2).sum(1))
     if symbol == TRICLINIC:
-        # which TRIM is called what depends on the basis, so they are told apart by their levels
+        # which TRIM is called what depends on the basis, so they are told apart by length and by their levels
         order = np.lexsort(np.round(np.array([levels.level, levels.lowest]), 6))
         node = node[order]
-        length = levels.lowest[order[1:]] ** 0.5 * fermi_wavevector(electrons, crystal.primitive.volume)
-    edge = np.column_stack([length / (6.0 * np.pi**2 / crystal.primitive.volume) ** (1.0 / 3.0), static.edge, _edge_filling(static, electrons)])
-    table = [*static.table, *_filling_table(crystal, static, electrons)]
-    table += _level_table(crystal, static, levels, per_atom.astype(np.float64))
+        length = np.sqrt(levels.lowest[order[1:]]) * fermi_wavevector(electrons, crystal.primitive.volume)
+    sphere = (6.0 * np.pi**2 / crystal.primitive.volume) ** (1.0 / 3.0)
+    edge = np.column_stack([length / sphere, static.edge, _edge_filling(static, electrons)]).astype(np.float32)
+    table = [*static.table, *_filling_table(crystal, static, electrons), *_level_table(static, levels)]
     return {
         "table": np.array([table], dtype=np.float32),
         "node.features": node.astype(np.float32),
-        "edge.features": np.concatenate([edge, edge]).astype(np.float32),
-        "edge.source": static.source,
-        "edge.target": static.target,
+        "edge.features": np.concatenate([edge, edge]),
+        "edge.source": static.source.copy(),
+        "edge.target": static.target.copy(),
     }
 
 

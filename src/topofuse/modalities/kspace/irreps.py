@@ -156,7 +156,8 @@ def extended_bravais(spacegroup: int, centering: str, conventional: NDArray[np.f
     if symbol == "mC":
         if b * up < a * sin_beta:
             return "mC1"
-        return "mC2" if -a * cos_beta / c + (a * sin_beta / b) ** 2 <= up else "mC3"
+        # up² and not up: the parameters of mC3 divide by cos β, which must then be negative
+        return "mC2" if -a * cos_beta / c + (a * sin_beta / b) ** 2 <= up**2 else "mC3"
     return symbol + "1"
 
 

@@ -45,7 +45,7 @@ class EmptyLattice:
 
 def reciprocal(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
     """(3, 3) rows of the reciprocal lattice, including 2π, Å⁻¹."""
-    return 2.0 * np.pi * np.linalg.inv(lattice).T
+    return np.asarray(2.0 * np.pi * np.linalg.inv(lattice).T, dtype=np.float64)
 
 
 def fermi_wavevector(electrons: float, volume: float) -> float:
@@ -53,9 +53,7 @@ def fermi_wavevector(electrons: float, volume: float) -> float:
     return float((3.0 * np.pi**2 * electrons / volume) ** (1.0 / 3.0))
 
 
-def empty_lattice(
-    lattice: NDArray[np.float64], momenta: NDArray[np.float64], electrons: int
-) -> EmptyLattice:
+def empty_lattice(lattice: NDArray[np.float64], momenta: NDArray[np.float64], electrons: int) -> EmptyLattice:
     """Plane-wave levels around the filling.
 
     lattice: (3, 3) primitive cell, rows, Å; momenta: (k, 3) in its reciprocal basis; electrons per cell, at least 1.
@@ -79,9 +77,7 @@ def empty_lattice(
         radius *= 1.25
 
 
-def _lattice_points(
-    lattice: NDArray[np.float64], basis: NDArray[np.float64], radius: float
-) -> NDArray[np.float64]:
+def _lattice_points(lattice: NDArray[np.float64], basis: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
     """(m, 3) integer coordinates of the reciprocal lattice points within `radius` (Å⁻¹) of the origin."""
     bounds = np.floor(radius * np.sqrt((lattice**2).sum(1)) / (2.0 * np.pi)).astype(int)
     axes = [np.arange(-b, b + 1, dtype=np.float64) for b in bounds]
@@ -108,32 +104,3 @@ def _around(energy: NDArray[np.float64], pairs: int) -> EmptyLattice:
         gap_below=level - bottom,
         density=window / pairs,
     )
-
-
-def structure_weight(
-    lattice: NDArray[np.float64],
-    frac_coords: NDArray[np.float64],
-    electrons: NDArray[np.float64],
-    ratios: tuple[float, ...],
-) -> NDArray[np.float64]:
-    """Strength of Bragg planes near the Fermi sphere (the Jones zone), per interval of |G| / 2k_F.
-
-    Sum over reciprocal lattice vectors with |G| / 2k_F in [ratios[i], ratios[i+1]) of |S(G)|², with S(G) the
-    structure factor of the atoms weighted by their valence electrons (n,) and normalised to S(0) = 1, divided by
-    the number of atoms' share that a gas of random positions would give, so that 1 is featureless.
-    """
-    total = float(electrons.sum())
-    k_fermi = fermi_wavevector(total, float(abs(np.linalg.det(lattice))))
-    basis = reciprocal(lattice)
-    points = _lattice_points(lattice, basis, 2.0 * k_fermi * ratios[-1])
-    points = points[: len(points) // 2]  # the other half is minus this one
-    length = np.sqrt(((points @ basis) ** 2).sum(1)) / (2.0 * k_fermi)
-    keep = length >= ratios[0]
-    points, length = points[keep], length[keep]
-    phase = np.exp(2j * np.pi * points @ frac_coords.T)
-    weight = np.abs(phase @ electrons) ** 2 / float((electrons**2).sum())
-    total_weight, _ = np.histogram(length, bins=np.array(ratios), weights=weight)
-    # number of reciprocal lattice points that a shell of this volume holds on average
-    edges = 4.0 / 3.0 * np.pi * (2.0 * k_fermi * np.array(ratios)) ** 3
-    expected = 0.5 * np.diff(edges) * float(abs(np.linalg.det(lattice))) / (2.0 * np.pi) ** 3
-    return total_weight / expected
