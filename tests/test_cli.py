@@ -16,8 +16,6 @@ import topofuse
 from topofuse.cli import main
 
 # spglib 2.8 announces its next error handling at every call
-pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")
-
 CSCL = "CsCl\n4.12\n1 0 0\n0 1 0\n0 0 1\nCs Cl\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
 
 

@@ -15,10 +15,8 @@ from topofuse.labels import FIVE
 from topofuse.screening.predict import predict_paths, predict_rows, predict_to_file
 from topofuse.screening.table import COLUMNS, OutputError, TableWriter, aligned_text, csv_text
 
+
 # spglib 2.8 announces its next error handling at every call
-pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")
-
-
 class ByFirstAtom:
     """A model whose answer depends on the crystal alone: the lightest atomic number decides the class."""
 

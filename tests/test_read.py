@@ -17,8 +17,6 @@ from topofuse.crystals.formula import SYMBOLS, atomic_number, reduced_formula
 from topofuse.crystals.read import MAX_FILE_BYTES, find_structures, read_structure
 
 # spglib 2.8 announces its next error handling at every call
-pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")
-
 ROCK_SALT = """data_NaCl
 _cell_length_a 5.64(1)
 _cell_length_b 5.64

@@ -21,8 +21,6 @@ from topofuse.modalities.scalar.features import SCALAR
 from topofuse.modalities.scalar.symmetry_tables import POINT_GROUPS, SYMMORPHIC, site_has_inversion
 
 # spglib announces another way of reporting errors each time that it is called
-pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")
-
 TOPOMAT = Path(__file__).resolve().parents[2] / "shared/topomat/topomat.parquet"
 FCC = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 

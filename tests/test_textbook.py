@@ -20,8 +20,6 @@ from topofuse.materials.prototypes import PROTOTYPES
 from topofuse.materials.textbook import COLUMNS, TextbookError, TextbookMaterial, iter_textbook, read_textbook
 
 # spglib announces with every call that its error handling will change; `analyse` copes with both ways
-pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")
-
 TABLE = files("topofuse.materials").joinpath("textbook.csv")
 TOPOMAT = Path(__file__).resolve().parents[2] / "shared/topomat/topomat.parquet"
 HEADER = ",".join(COLUMNS)

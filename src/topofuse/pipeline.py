@@ -10,7 +10,6 @@ import resource
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -26,10 +25,12 @@ from topofuse.files import read_json, write_json
 from topofuse.materials.dataset import Dataset, load
 from topofuse.modalities.extraction import Extraction, default_cache, extract_all
 from topofuse.modalities.registry import feature_hash
+from topofuse.modalities.store import FeatureStore
 from topofuse.progress import RunLog
 from topofuse.provenance import provenance
 from topofuse.training.inference import predict_views
-from topofuse.training.trainer import Job, TrainedNetwork, Trainer
+from topofuse.training.parallel import train_jobs
+from topofuse.training.trainer import Job, TrainedNetwork
 
 
 @dataclass
@@ -39,7 +40,7 @@ class RunState:
     config: Config
     data: Dataset
     rows: Rows
-    views: list[Any]
+    views: list[FeatureStore]
     extraction: Extraction
     networks: dict[str, TrainedNetwork] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -122,27 +123,25 @@ def _train_networks(state: RunState, directory: Path, log: RunLog) -> None:
     started = time.perf_counter()
     config, rows = state.config, state.rows
     jobs = [*kfold_jobs(config, rows), *member_jobs(config, rows)]
-    log.begin(sum(job.training.epochs for job in jobs) + config.training.epochs)
-    for job in jobs:
-        _train(state, job, directory, log)
+    log.begin({job.name: job.training.epochs for job in jobs} | {"full": config.training.epochs})
+    _train(state, jobs, directory, log)
     epochs = fixed_epochs([n.progress.best_epoch for n in state.family("kfold/").values()])
-    _train(state, full_job(config, rows, epochs), directory, log)
+    _train(state, [full_job(config, rows, epochs)], directory, log)
     log.end()
     state.timings["networks_s"] = time.perf_counter() - started
 
 
-def _train(state: RunState, job: Job, directory: Path, log: RunLog) -> None:
-    trainer = Trainer(
-        job,
+def _train(state: RunState, jobs: list[Job], directory: Path, log: RunLog) -> None:
+    state.jobs |= {job.name: job for job in jobs}
+    state.networks |= train_jobs(
+        jobs,
         state.views[0],
         state.rows.labels,
-        directory / "networks" / job.name,
-        features=feature_hash(job.modalities),
+        directory / "networks",
+        workers=state.config.threads,
         on_epoch=log.epoch,
+        on_done=log.job_done,
     )
-    state.jobs[job.name] = job
-    state.networks[job.name] = trainer.run()
-    log.job_done(job.name, job.training.epochs)
 
 
 def _train_trees(state: RunState, directory: Path, log: RunLog) -> None:

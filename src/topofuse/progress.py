@@ -20,28 +20,33 @@ class RunLog:
         self.path = directory / "log.jsonl"
         self.show = show
         self._bar: tqdm | None = None
-        self._done: dict[str, int] = {}
+        self._planned: dict[str, int] = {}
+        self._reached: dict[str, int] = {}
 
-    def begin(self, epochs: int) -> None:
-        """Start the bar over all epochs of all networks."""
-        self._bar = tqdm(total=epochs, desc="networks", unit="epoch", disable=not self.show)
+    def begin(self, planned: dict[str, int]) -> None:
+        """Start the bar; `planned` holds the epochs of every job."""
+        self._planned = planned
+        self._bar = tqdm(total=sum(planned.values()), desc="networks", unit="epoch", disable=not self.show)
 
     def epoch(self, job: str, entry: dict[str, Any]) -> None:
         """One epoch of one job is done and in its checkpoint."""
         line = {"time": round(time.time(), 3), "job": job, **entry}
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
-        self._done[job] = self._done.get(job, 0) + 1
+        self._reach(job, entry["epoch"] + 1)
         if self._bar is not None:
-            self._bar.update(1)
             accuracy = entry["val_accuracy"]
             shown = "" if accuracy is None else f", validation accuracy {100 * accuracy:.1f} %"
             self._bar.set_postfix_str(f"{job} epoch {entry['epoch']}{shown}")
 
-    def job_done(self, job: str, planned: int) -> None:
-        """A job has ended, perhaps before its planned epochs: the bar moves on by the difference."""
+    def job_done(self, job: str) -> None:
+        """A job has ended, perhaps before its planned epochs, or in an earlier session: the bar catches up."""
+        self._reach(job, self._planned[job])
+
+    def _reach(self, job: str, epochs: int) -> None:
         if self._bar is not None:
-            self._bar.update(planned - self._done.get(job, 0))
+            self._bar.update(epochs - self._reached.get(job, 0))
+        self._reached[job] = epochs
 
     def end(self) -> None:
         """Close the bar."""

@@ -171,7 +171,7 @@ def _write_predictions(
     write_whole(path, pd.DataFrame(table).to_parquet(index=False, compression="zstd"))
 
 
-def _column(state: RunState, modality: str, column: str) -> NDArray[np.float32]:
+def _column(state: RunState, modality: str, column: str) -> NDArray[np.generic]:
     """One column of a modality's table."""
     index = table_columns((modality,)).index(f"{modality}:{column}")
     return state.views[0].arrays[modality]["table"][:, index]

@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 MAX_ATOMIC_NUMBER = 103
 MIN_DISTANCE = 0.5  # Å; the shortest real bond, H-H, has 0.74 Å
 MAX_ATOMS = 2000
+MAX_LENGTH = 1000.0  # Å, of any lattice component
 MIN_VOLUME_PER_ATOM = 1.5  # Å³; diamond, the densest known at ambient pressure, has 5.7
 
 
@@ -52,6 +53,8 @@ class Crystal:
             raise CrystalError("the lattice holds NaN or infinite values")
         if not np.isfinite(x).all():
             raise CrystalError("the coordinates hold NaN or infinite values")
+        if np.abs(cell).max() > MAX_LENGTH:
+            raise CrystalError(f"a lattice vector is longer than {MAX_LENGTH:g} Å: is the unit of length another one?")
         bad = z[(z < 1) | (z > MAX_ATOMIC_NUMBER)]
         if len(bad):
             raise CrystalError(f"atomic number {bad[0]} is outside 1 to {MAX_ATOMIC_NUMBER}")

@@ -25,7 +25,6 @@ from topofuse.crystals.read_poscar import parse_poscar
 Arrays = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
-MAX_LENGTH = 1000.0  # Å; 2000 atoms in a row are shorter
 
 # Formats of ase that hold one whole crystal as text. An allow-list: ase also reads formats that run code.
 _ASE_FORMATS = ("extxyz", "xsf", "gen", "aims", "castep-cell", "vasp-xml")
@@ -71,8 +70,6 @@ def read_structure(path: str | Path) -> Crystal:
         raise CrystalError("unknown format: neither its name nor its content is that of a known structure file")
     with np.errstate(all="ignore"):  # overflow gives infinities, which are refused as such
         lattice, numbers, coords = _parse(text, fmt)
-        if np.abs(lattice).max() > MAX_LENGTH:
-            raise CrystalError(f"a lattice vector is longer than {MAX_LENGTH:g} Å: is the unit of length another one?")
         return Crystal.validated(lattice, numbers, coords)
 
 

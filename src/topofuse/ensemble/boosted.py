@@ -40,7 +40,7 @@ class BoostedTrees:
     def gain(self) -> NDArray[np.float64]:
         """(f,) total split gain per feature, each model's gains scaled to sum to one, averaged."""
         gains = [model.feature_importance("gain") for model in (*self.binary, *self.kind)]
-        return average([g / max(g.sum(), 1e-12) for g in gains])
+        return average([np.asarray(g / max(g.sum(), 1e-12)) for g in gains])
 
     def texts(self) -> dict[str, str]:
         """LightGBM's text form of every model, by name."""
@@ -59,7 +59,7 @@ class BoostedTrees:
 
 
 def _predict(model: lgb.Booster, table: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.asarray(model.predict(table, num_threads=0))
+    return np.asarray(model.predict(table), dtype=np.float64)
 
 
 def fit_boosted(

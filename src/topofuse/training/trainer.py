@@ -211,7 +211,7 @@ class Trainer:
         decay = [p for p in network.parameters() if p.ndim >= 2]
         other = [p for p in network.parameters() if p.ndim < 2]
         groups: list[dict[str, Any]] = [{"params": decay}, {"params": other, "weight_decay": 0.0}]
-        return AdamW(groups, lr=self.job.training.max_lr, weight_decay=self.job.training.weight_decay)
+        return AdamW(groups, lr=self.job.training.max_lr, weight_decay=self.job.training.weight_decay, fused=True)
 
     def _schedule(self, optimizer: AdamW, epoch: int) -> LRScheduler:
         training = self.job.training
