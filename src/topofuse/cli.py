@@ -113,7 +113,7 @@ def ablate_command(preset: str, data: Path | None, folds: int | None, out: Path 
     out = out or Path("runs") / f"ablate-{Path(preset).stem}"
     again = _again("ablate", preset, data, out) + (f" --folds {folds}" if folds else "")
     with _plain_errors(f"continue with `{again} --resume`"):
-        from topofuse.evaluation import ablation
+        from topofuse import ablation
 
         ablation.run(preset=preset, data=data, folds=folds, out=out, resume=resume)
 

@@ -12,20 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from topofuse.config import Config, ConfigError, load_config
+from topofuse.config import Config
 from topofuse.ensemble.blending import OutOfFold, average
 from topofuse.ensemble.boosted import BoostedTrees, fit_or_load
 from topofuse.ensemble.bundle import save_bundle
 from topofuse.ensemble.members import Rows, fixed_epochs, fold_of, full_job, kfold_jobs, member_jobs
 from topofuse.ensemble.strategies import Choice, Families, choose
-from topofuse.files import read_json, write_json
-from topofuse.materials.dataset import Dataset, load
-from topofuse.modalities.extraction import Extraction, default_cache, extract_all
-from topofuse.modalities.registry import feature_hash
+from topofuse.files import write_json
 from topofuse.modalities.store import FeatureStore
+from topofuse.preparation import Prepared, open_run, prepare
 from topofuse.progress import RunLog
 from topofuse.provenance import provenance
 from topofuse.training.inference import predict_views
@@ -37,15 +34,26 @@ from topofuse.training.trainer import Job, TrainedNetwork
 class RunState:
     """What a run gathers on its way to the report."""
 
-    config: Config
-    data: Dataset
-    rows: Rows
-    views: list[FeatureStore]
-    extraction: Extraction
+    prepared: Prepared
     networks: dict[str, TrainedNetwork] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     trees: dict[int, BoostedTrees] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def config(self) -> Config:
+        """Settings of the run."""
+        return self.prepared.config
+
+    @property
+    def rows(self) -> Rows:
+        """Labels, formulas and folds of the labelled materials."""
+        return self.prepared.rows
+
+    @property
+    def views(self) -> list[FeatureStore]:
+        """Features of the labelled materials, a store per view."""
+        return self.prepared.views
 
     def family(self, prefix: str) -> dict[str, TrainedNetwork]:
         """Trained networks whose job name starts with `prefix`."""
@@ -68,13 +76,10 @@ def run(
     Raises ConfigError, DatasetError.
     """
     started = time.perf_counter()
-    config = load_config(preset, seed=seed)
-    torch.set_num_threads(config.threads)
-    dataset = load(data)
-    directory = Path(out) if out is not None else Path("runs") / f"{config.preset}-{dataset.name}"
-    _claim(directory, config, dataset, resume)
+    config, dataset, directory = open_run(preset, data, out, resume, seed, "run")
     log = RunLog(directory, progress)
-    state = _features(config, dataset, progress)
+    prepared = prepare(config, dataset, progress)
+    state = RunState(prepared, timings={"features_s": time.perf_counter() - started})
     _train_networks(state, directory, log)
     _train_trees(state, directory, log)
     families = _out_of_fold(state)
@@ -84,39 +89,6 @@ def run(
     state.timings["total_s"] = time.perf_counter() - started
     _write_bundle(state, choice, directory / "bundle")
     return _report(state, choice, families, test, directory)
-
-
-def _claim(directory: Path, config: Config, dataset: Dataset, resume: bool) -> None:
-    """Note what this run is, or check that the folder holds the same run."""
-    path = directory / "config.json"
-    identity = {"config": config.model_dump(mode="json"), "data": dataset.data_hash, "features": feature_hash()}
-    if not path.exists():
-        write_json(path, identity)
-        return
-    if not resume:
-        raise ConfigError(f"{directory} already holds a run; continue it with --resume, or choose another --out")
-    if read_json(path) != identity:
-        raise ConfigError(f"{directory} holds a run of other settings, data or features; choose another --out")
-
-
-def _features(config: Config, dataset: Dataset, progress: bool) -> RunState:
-    """Features of the labelled rows, all views."""
-    started = time.perf_counter()
-    labelled = dataset.take(np.flatnonzero(dataset.labels >= 0))
-    extraction = extract_all(
-        labelled.crystals,
-        n_views=config.tta_views,
-        seed=config.seed,
-        cache_dir=default_cache(),
-        workers=config.threads,
-        names=config.modalities,
-        progress=progress,
-    )
-    kept = labelled.take(extraction.kept)
-    rows = Rows(kept.labels.astype(np.int64), np.array(kept.formulas), kept.fold.astype(np.int64))
-    state = RunState(config, kept, rows, extraction.views, extraction)
-    state.timings["features_s"] = time.perf_counter() - started
-    return state
 
 
 def _train_networks(state: RunState, directory: Path, log: RunLog) -> None:
@@ -218,7 +190,7 @@ def _write_bundle(state: RunState, choice: Choice, directory: Path) -> None:
         },
         list(state.trees.values()) if weights.get("boosted", 0.0) > 0 else [],
         weights,
-        {**provenance(state.config, state.data), "chosen": choice.name},
+        {**provenance(state.config, state.prepared.data), "chosen": choice.name},
     )
 
 
@@ -226,6 +198,7 @@ def _report(state: RunState, choice: Choice, families: Families, test: Families 
     from topofuse.report import write_report
     from topofuse.results import write_results
 
-    state.timings["peak_memory_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    for name, who in (("peak_memory_gib", resource.RUSAGE_SELF), ("peak_worker_memory_gib", resource.RUSAGE_CHILDREN)):
+        state.timings[name] = resource.getrusage(who).ru_maxrss / 2**20
     write_results(state, choice, families, test, directory)
     return write_report(directory)

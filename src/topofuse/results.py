@@ -57,8 +57,8 @@ def write_results(state: RunState, choice: Choice, families: Families, test: Fam
     write_json(
         directory / "results.json",
         {
-            "title": f"topofuse run on {state.data.name}",
-            **provenance(state.config, state.data),
+            "title": f"topofuse run on {state.prepared.data.name}",
+            **provenance(state.config, state.prepared.data),
             "config": state.config.model_dump(mode="json"),
             "timings": {key: round(value, 2) for key, value in state.timings.items()},
             "dataset": describe_rows(state),
@@ -100,7 +100,7 @@ def _scored(state: RunState, rows: NDArray[np.int64], p: Probabilities | None) -
 
 def describe_rows(state: RunState) -> dict[str, Any]:
     """What the run's data hold."""
-    rows, data = state.rows, state.data
+    rows, data = state.rows, state.prepared.data
     small = len(rows.pool) < 2000
     counts = {
         split: {name: int((rows.labels[members] == code).sum()) for code, name in enumerate(FIVE)}
@@ -112,10 +112,10 @@ def describe_rows(state: RunState) -> dict[str, Any]:
     )
     return {
         "name": data.name,
-        "n_materials": len(data) + len(state.extraction.rejected),
+        "n_materials": len(data) + len(state.prepared.rejected),
         "n_pool": len(rows.pool),
         "n_test": len(rows.test),
-        "n_rejected": len(state.extraction.rejected),
+        "n_rejected": len(state.prepared.rejected),
         "class_counts": counts,
         "note": note if small else "",
         "citations": CITATIONS,
@@ -149,7 +149,7 @@ def _write_predictions(
     state: RunState, oof: dict[str, Probabilities], test: dict[str, Probabilities], path: Path
 ) -> None:
     """One row per pool and test material; out-of-fold predictions for the pool."""
-    rows, data = state.rows, state.data
+    rows, data = state.rows, state.prepared.data
     order = np.concatenate([rows.pool, rows.test])
     crystals = [data.crystals[i] for i in order]
     table: dict[str, Any] = {

@@ -1,0 +1,227 @@
+"""What each part of the strategy brings: leave it out, one at a time, and compare on rows nobody trained on.
+
+For each evaluated fold, everything is trained on the other folds. The reference is one network with all
+parts, predicting with test-time augmentation; a part's gain is the reference minus the same network without
+it. K-fold, ensembling and the trees are gains of averaging over the single network (or the networks).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topofuse.config import Config, NetworkConfig, TrainingConfig
+from topofuse.ensemble.blending import OutOfFold, average
+from topofuse.ensemble.boosted import fit_or_load
+from topofuse.ensemble.members import Rows, network_job
+from topofuse.evaluation.bootstrap import bootstrap_intervals, paired_difference
+from topofuse.files import write_json
+from topofuse.preparation import Prepared, open_run, prepare
+from topofuse.progress import RunLog
+from topofuse.provenance import provenance
+from topofuse.training.inference import predict_views
+from topofuse.training.parallel import train_jobs
+from topofuse.training.trainer import Job, TrainedNetwork
+
+Probabilities = NDArray[np.float64]
+Settings = tuple[NetworkConfig, TrainingConfig]
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """One row of the ablation: accuracy of `with_part` minus that of `without_part`."""
+
+    name: str
+    title: str
+    expected_points: float | None
+    with_part: str
+    without_part: str
+    note: str = ""
+
+
+def part_rows(config: Config) -> list[PartRow]:
+    """The rows of the ablation; the expected gains are the strategy note's."""
+    rows = [
+        PartRow(
+            "capacity", "Capacity", 2.0, "reference", "capacity", "without: half the width, one layer of each kind"
+        ),
+        PartRow("cross_attention", "Cross-attention", 1.0, "reference", "cross_attention"),
+        PartRow("cyclic", "Cyclic learning rate", 0.5, "reference", "cyclic", "without: constant maximum rate"),
+        PartRow("mixup", "Mixup", 0.7, "reference", "mixup"),
+        PartRow("tta", "Test-time augmentation", 0.5, "reference", "one_view", "without: the unperturbed view alone"),
+        PartRow("label_smoothing", "Label smoothing", None, "reference", "label_smoothing"),
+        PartRow("kfold", "K-fold", 0.8, "kfold", "reference", "networks of the inner folds averaged, over one network"),
+        PartRow("ensemble", "Ensemble", 1.0, "ensemble", "reference", "diverse members averaged, over one network"),
+        PartRow(
+            "boosted", "Boosted trees in the blend", None, "super", "networks", "equal weights, over networks alone"
+        ),
+    ]
+    modalities = [
+        PartRow(f"no_{name}", f"Modality: {name}", None, "reference", f"no_{name}") for name in config.modalities
+    ]
+    return rows + (modalities if len(config.modalities) > 1 else [])
+
+
+def run(
+    preset: str = "quick",
+    data: str | Path | None = None,
+    folds: int | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Measure every part on the first `folds` folds (all if None); the path of `report.html`.
+
+    Raises ConfigError, DatasetError.
+    """
+    from topofuse.report import write_ablation_report
+
+    config, dataset, directory = open_run(preset, data, out, resume, None, "ablate")
+    prepared = prepare(config, dataset, progress)
+    evaluated = prepared.rows.folds[:folds]
+    jobs = [job for fold in evaluated for job in _jobs(config, prepared.rows, fold)]
+    log = RunLog(directory, progress)
+    log.begin({job.name: job.training.epochs for job in jobs})
+    networks = train_jobs(
+        jobs,
+        prepared.views[0],
+        prepared.rows.labels,
+        directory / "networks",
+        workers=config.threads,
+        on_epoch=log.epoch,
+        on_done=log.job_done,
+    )
+    log.end()
+    predictions: dict[str, OutOfFold] = {}
+    for fold in evaluated:
+        inside = prepared.rows.inside(fold)
+        for name, p in _predictions(prepared, networks, fold, directory).items():
+            predictions.setdefault(name, OutOfFold(len(prepared.rows.labels))).fill(inside, p)
+    write_json(directory / "ablation.json", _measured(prepared, predictions, evaluated))
+    return write_ablation_report(directory)
+
+
+def variants(config: Config) -> dict[str, tuple[Settings, tuple[str, ...]]]:
+    """Settings and modalities of the reference and of every network that lacks one part."""
+    network, training, names = config.network, config.training, config.modalities
+    heads = math.gcd(network.heads, network.width // 2)
+    small = {"width": network.width // 2, "channels": max(network.channels // 2, 8), "heads": heads}
+    shallow = {"graph_layers": 1, "table_layers": 1, "attention_layers": 1, "stages": 1}
+    without: dict[str, Settings] = {
+        "reference": (network, training),
+        "capacity": (network.model_copy(update=small | shallow), training),
+        "cross_attention": (network.model_copy(update={"cross_attention": False}), training),
+        "cyclic": (network, training.model_copy(update={"schedule": "constant"})),
+        "mixup": (network, training.model_copy(update={"mixup_alpha": 0.0})),
+        "label_smoothing": (network, training.model_copy(update={"label_smoothing": 0.0})),
+    }
+    out = {name: (settings, names) for name, settings in without.items()}
+    if len(names) > 1:
+        out |= {f"no_{left}": ((network, training), tuple(n for n in names if n != left)) for left in names}
+    return out
+
+
+def _jobs(config: Config, rows: Rows, fold: int) -> list[Job]:
+    """All networks that are trained without `fold`; the same seed for reference and variants."""
+    seed = 100_000 * config.seed + 10 * fold
+    outside = rows.outside(fold)
+    jobs = [
+        network_job(f"{name}/{fold}", rows, outside, settings, modalities, seed)
+        for name, (settings, modalities) in variants(config).items()
+    ]
+    settings = (config.network, config.training)
+    for inner in rows.folds:
+        if inner != fold:
+            available = np.intersect1d(outside, rows.outside(inner))
+            jobs.append(network_job(f"inner{inner}/{fold}", rows, available, settings, config.modalities, seed + inner))
+    for index in range(len(config.members)):
+        member = network_job(
+            f"member{index}/{fold}", rows, outside, config.member(index), config.modalities, seed + 1000 * (index + 1)
+        )
+        jobs.append(member)
+    return jobs
+
+
+def _predictions(
+    prepared: Prepared, networks: dict[str, TrainedNetwork], fold: int, directory: Path
+) -> dict[str, Probabilities]:
+    """Probabilities of every compared predictor on the rows of `fold`."""
+    config, rows, views = prepared.config, prepared.rows, prepared.views
+    inside = rows.inside(fold)
+
+    def of(matches: Callable[[str], bool], n_views: int | None = None) -> list[Probabilities]:
+        chosen = [n for name, n in networks.items() if name.endswith(f"/{fold}") and matches(name.split("/")[0])]
+        return [predict_views(n.network, views[:n_views], inside) for n in chosen]
+
+    out = {name: of(lambda job, name=name: job == name)[0] for name in variants(config)}  # type: ignore[misc]
+    out["one_view"] = of(lambda job: job == "reference", 1)[0]
+    out["kfold"] = average(of(lambda job: job.startswith("inner")))
+    out["ensemble"] = average(of(lambda job: job.startswith("member")))
+    table = views[0].table(config.modalities)
+    job = network_job("trees", rows, rows.outside(fold), (config.network, config.training), config.modalities, fold)
+    trees = fit_or_load(
+        directory / "trees" / str(fold),
+        table,
+        rows.labels,
+        job.train,
+        job.validation,
+        config.boosted,
+        seed=fold,
+        threads=config.threads,
+    )
+    out["networks"] = average([out["kfold"], out["ensemble"]])
+    out["super"] = average([out["networks"], trees.predict(table[inside])])
+    return out
+
+
+def _measured(prepared: Prepared, predictions: dict[str, OutOfFold], folds: list[int]) -> dict[str, Any]:
+    """ablation.json: paired differences in points, with bootstrap intervals over formulas."""
+    config, rows = prepared.config, prepared.rows
+    members = np.flatnonzero(np.isin(rows.fold, folds))
+    labels, groups = rows.labels[members], rows.formulas[members]
+    p = {name: oof.complete(members) for name, oof in predictions.items()}
+
+    def gain(row: PartRow, level: str, metric: str) -> dict[str, float | None]:
+        found = paired_difference(
+            labels, p[row.with_part], p[row.without_part], groups, level, metric, config.bootstrap, config.seed
+        )
+        return {key: (100.0 * value if math.isfinite(value) else None) for key, value in found.items()}
+
+    scored = bootstrap_intervals(labels, p["reference"], groups, config.bootstrap, config.seed)
+    return {
+        **provenance(config, prepared.data),
+        "title": f"What each part of the strategy brings, on {prepared.data.name}",
+        "subtitle": f"Ablation with the preset {config.preset}",
+        "protocol": (
+            f"Each part is left out alone. Evaluated on {len(members)} materials of {len(folds)} of the pool's "
+            f"{len(rows.folds)} folds, by networks trained on the other folds; the test split is not touched. "
+            "Gains are paired differences in points with bootstrap 95 % intervals over formulas; the intervals do not "
+            "include the chance of one training against another of the same settings, unless several folds are run. "
+            "The tree row compares the mean of networks and trees with the networks alone."
+        ),
+        "reference": {
+            level: {
+                metric: {k: (v if math.isfinite(v) else None) for k, v in interval.items()}
+                for metric, interval in metrics.items()
+            }
+            for level, metrics in scored.items()
+        },
+        "rows": [
+            {
+                "name": row.name,
+                "title": row.title,
+                "expected_points": row.expected_points,
+                "gain": gain(row, "two", "accuracy"),
+                "five_gain": gain(row, "five", "accuracy"),
+                "auroc_gain": gain(row, "two", "auroc"),
+                "note": row.note,
+            }
+            for row in part_rows(config)
+        ],
+    }

@@ -1,0 +1,109 @@
+"""Training of many independent networks, several at a time, each in a process with its own threads.
+
+On a small machine two networks on one core each finish sooner than one after the other on two cores.
+On a GPU, or with one worker, the jobs run one after the other in this process.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from topofuse.modalities.registry import feature_hash
+from topofuse.modalities.store import FeatureStore
+from topofuse.training.trainer import EpochHook, Job, TrainedNetwork, Trainer, default_device
+
+
+def train_jobs(
+    jobs: Sequence[Job],
+    store: FeatureStore,
+    labels: NDArray[np.integer],
+    directory: Path,
+    *,
+    workers: int,
+    on_epoch: EpochHook,
+    on_done: Callable[[str], None],
+) -> dict[str, TrainedNetwork]:
+    """Train every job in `directory / job.name`; what is finished there is read, what was begun goes on.
+
+    on_epoch, on_done: called in this process after every epoch of any job, and at the end of each
+    """
+    todo = [job for job in jobs if not (directory / job.name / "network.safetensors").exists()]
+    if workers > 1 and len(todo) > 1 and default_device().type == "cpu":
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "store.safetensors"
+            store.save(path)
+            _in_processes(todo, _Shared(path, np.asarray(labels), directory), min(workers, len(todo)), on_epoch)
+    trained = {}
+    for job in jobs:
+        trained[job.name] = _trainer(job, store, labels, directory, on_epoch).run()
+        on_done(job.name)
+    return trained
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What every worker needs for every job."""
+
+    store: Path
+    labels: NDArray[np.integer]
+    directory: Path
+
+
+def _trainer(
+    job: Job, store: FeatureStore, labels: NDArray[np.integer], directory: Path, on_epoch: EpochHook
+) -> Trainer:
+    return Trainer(job, store, labels, directory / job.name, features=feature_hash(job.modalities), on_epoch=on_epoch)
+
+
+def _in_processes(jobs: list[Job], shared: _Shared, workers: int, on_epoch: EpochHook) -> None:
+    context = get_context("spawn")  # forking a process that has used OpenMP can hang
+    events: SimpleQueue[tuple[str, dict[str, Any]]] = context.SimpleQueue()
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin_worker, initargs=(shared, events, os.getpid()))
+    try:
+        pending = {pool.submit(_train_in_worker, job) for job in jobs}
+        while pending:
+            done, pending = wait(pending, timeout=0.5)
+            while not events.empty():
+                on_epoch(*events.get())
+            for future in done:
+                future.result()  # an error of a job ends the run; the others keep their checkpoints
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_worker: tuple[_Shared, FeatureStore, SimpleQueue[tuple[str, dict[str, Any]]]]
+
+
+def _begin_worker(shared: _Shared, events: SimpleQueue[tuple[str, dict[str, Any]]], parent: int) -> None:
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback of its own
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    torch.set_num_threads(1)
+    _worker = (shared, FeatureStore.load(shared.store), events)
+
+
+def _die_with(parent: int) -> None:
+    """End this process when its parent is gone, so that no orphan writes beside a resumed run."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _train_in_worker(job: Job) -> None:
+    shared, store, events = _worker
+    _trainer(job, store, shared.labels, shared.directory, lambda *event: events.put(event)).run()
