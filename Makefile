@@ -1,0 +1,40 @@
+# Set-up, the embedded run and the tests, on a fresh machine with Python 3.11 or newer. No activation needed:
+# everything lives in .venv, which is made once and again whenever the dependencies change.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+OUT ?= runs/quick-textbook
+
+.PHONY: help install run test lint clean
+
+help:
+	@echo "make run    environment, install, the whole strategy on the embedded data; says where the report lies"
+	@echo "make test   environment, install, ruff, mypy, pytest"
+	@echo "make lint   environment, install, ruff, mypy"
+	@echo "make clean  removes the environment, caches of tools, and $(OUT)"
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "topofuse needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt setuptools
+	$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# --resume: a second call continues what was interrupted, and reads back what is finished
+run: $(STAMP)
+	$(BIN)/topofuse run --preset quick --out $(OUT) --resume
+	@echo "report: $(CURDIR)/$(OUT)/report.html"
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf $(VENV) $(OUT) .pytest_cache .ruff_cache .mypy_cache .hypothesis
