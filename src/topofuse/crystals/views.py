@@ -17,6 +17,7 @@ from topofuse.crystals.neighbours import Neighbours
 from topofuse.crystals.symmetry import SymmetricCrystal
 
 STRAIN = 0.01  # standard deviation of each independent axial strain
+TIE = 1e-3  # Å; bonds of one kind whose lengths differ by less are taken for equivalent
 DISPLACEMENT = 0.05  # Å, standard deviation of one Cartesian component of an atom's displacement (300 K)
 
 
@@ -47,26 +48,35 @@ def _strained_conventional(crystal: SymmetricCrystal, rng: np.random.Generator) 
 
 
 def _displaced(crystal: SymmetricCrystal, deformation: NDArray[np.floating], rng: np.random.Generator) -> Neighbours:
-    """Neighbours after the strain, each pair moved against each other by two atoms' thermal displacements."""
+    """Neighbours after the strain, each pair moved against each other by two atoms' thermal displacements.
+
+    The equivalent bonds of a shell move alike: which of them is which depends on the input's origin and
+    axes, and so would everything that knows their angles if they moved apart.
+    """
     found = crystal.neighbours
-    numbers = crystal.primitive.numbers
-    n_orbits = crystal.n_orbits
-    count = np.bincount(found.centre, minlength=n_orbits)
-    mean_distance = np.bincount(found.centre, found.distance, minlength=n_orbits) / count
-    # an order that knows species, orbit sizes and distances, but no coordinates or indices
-    order = np.lexsort(
-        (
-            found.distance.round(3),
-            numbers[found.atom],
-            mean_distance.round(3)[found.centre],
-            crystal.orbit_sizes[found.centre],
-            crystal.orbit_numbers[found.centre],
-        )
-    )
+    group = _equivalent_bonds(crystal)
     vector = found.vector @ deformation
     length = np.linalg.norm(vector, axis=1)
     # relative displacement along the bond and across it; two atoms move independently, hence sqrt(2)
-    relative = np.empty((len(order), 3))
-    relative[order] = np.sqrt(2.0) * DISPLACEMENT * rng.standard_normal((len(order), 3))
+    relative = (np.sqrt(2.0) * DISPLACEMENT * rng.standard_normal((int(group.max()) + 1, 3)))[group]
     moved = np.sqrt((length + relative[:, 0]) ** 2 + relative[:, 1] ** 2 + relative[:, 2] ** 2)
     return Neighbours(found.centre, found.atom, moved, vector * (moved / length)[:, None])
+
+
+def _equivalent_bonds(crystal: SymmetricCrystal) -> NDArray[np.int64]:
+    """(e,) the group of each bond, numbered by species, orbit sizes and distances, never by coordinates or indices."""
+    found = crystal.neighbours
+    count = np.bincount(found.centre, minlength=crystal.n_orbits)
+    mean_distance = np.bincount(found.centre, found.distance, minlength=crystal.n_orbits) / count
+    site = _ranked(crystal.orbit_numbers, crystal.orbit_sizes, mean_distance)
+    return _ranked(site[found.centre], crystal.primitive.numbers[found.atom], found.distance)
+
+
+def _ranked(major: NDArray[np.int64], minor: NDArray[np.int64], distance: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(k,) group numbers 0, 1, … in the order of the three keys; distances that tie are one group."""
+    order = np.lexsort((distance, minor, major))
+    begins = np.diff(distance[order]) > TIE
+    begins |= (np.diff(major[order]) != 0) | (np.diff(minor[order]) != 0)
+    group = np.zeros(len(order), dtype=np.int64)
+    group[order[1:]] = np.cumsum(begins)
+    return group
