@@ -127,7 +127,7 @@ class FeatureStore:
         for name, part in self.arrays.items():
             tensors |= {f"a/{name}/{key}": np.ascontiguousarray(array) for key, array in part.items()}
             tensors |= {f"o/{name}/{group}": offset for group, offset in self.offsets[name].items()}
-        write_whole(path, save(tensors, metadata={"digest": _digest(tensors)}))
+        write_whole(path, save(tensors, metadata={"digest": _digest(tensors), "names": ",".join(self.names)}))
 
     @classmethod
     def load(cls, path: Path) -> FeatureStore:
@@ -135,16 +135,18 @@ class FeatureStore:
         try:
             with safe_open(path, framework="numpy") as file:
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-                digest = (file.metadata() or {}).get("digest")
+                metadata = file.metadata() or {}
         except SafetensorError as error:
             raise CacheError(f"{path} is damaged ({error}); delete it, it will be made again") from error
-        if digest != _digest(tensors):
+        names = metadata.get("names", "").split(",")  # in their order, which the file's keys do not keep
+        found = {key.split("/", 2)[1] for key in tensors}
+        if metadata.get("digest") != _digest(tensors) or sorted(names) != sorted(found):
             raise CacheError(f"{path} does not match its checksum; delete it, it will be made again")
-        arrays: dict[str, dict[str, NDArray[np.generic]]] = {}
-        offsets: dict[str, dict[str, NDArray[np.int64]]] = {}
+        arrays: dict[str, dict[str, NDArray[np.generic]]] = {name: {} for name in names}
+        offsets: dict[str, dict[str, NDArray[np.int64]]] = {name: {} for name in names}
         for key, value in tensors.items():
             kind, name, rest = key.split("/", 2)
-            (arrays if kind == "a" else offsets).setdefault(name, {})[rest] = value
+            (arrays if kind == "a" else offsets)[name][rest] = value
         return cls(arrays, offsets)
 
 
