@@ -213,12 +213,7 @@ def test_the_table_of_strategies_marks_the_chosen_one_and_shows_gaps(readme_resu
         "chosen": "b",
         "strategies": [
             {"name": "a", "title": "A", "oof": None, "test": levels},
-            {
-                "name": "b",
-                "title": "B",
-                "oof": {**levels, "two": {**levels["two"], "auroc": undefined}},
-                "test": levels,
-            },
+            {"name": "b", "title": "B", "oof": gap, "test": levels},
         ],
         "networks_only": {"name": "networks_only", "title": "Networks", "oof": levels, "test": levels},
     }
