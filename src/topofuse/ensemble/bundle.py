@@ -122,6 +122,18 @@ def save_bundle(
 def load_bundle(directory: Path) -> Bundle:
     """Read a bundle; `BundleError` says what is wrong with it and what to do."""
     manifest = _manifest(directory)
+    try:
+        return _assemble(directory, manifest)
+    except BundleError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        # a part is missing, or is not what the files hold (load_state_dict raises RuntimeError)
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        path = directory / "bundle.json"
+        raise BundleError(f"{path} is damaged ({reason}); make the bundle again with `topofuse run`") from error
+
+
+def _assemble(directory: Path, manifest: dict[str, Any]) -> Bundle:
     config = parse_config(manifest["config"])
     networks: dict[str, list[FusionNetwork]] = {}
     for entry in manifest["networks"]:

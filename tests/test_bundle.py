@@ -1,0 +1,173 @@
+"""A bundle predicts what was trained, and one that is damaged or foreign is refused with a sentence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from topofuse.crystals import analyse
+from topofuse.ensemble.boosted import BoostedTrees, fit_boosted
+from topofuse.ensemble.bundle import Bundle, BundleError, load_bundle, save_bundle
+from topofuse.fusion.network import FusionNetwork
+from topofuse.labels import decide
+from topofuse.modalities.registry import feature_hash
+from topofuse.training.inference import predict_views
+
+WEIGHTS = {"kfold": 0.3, "full": 0.2, "boosted": 0.5}
+
+
+@pytest.fixture(scope="module")
+def networks(tiny_config, small_world) -> dict[str, FusionNetwork]:
+    """Three untrained networks, one of them of another width."""
+    built = {}
+    for seed, (name, width) in enumerate({"kfold/0": 16, "kfold/1": 16, "full": 24}.items()):
+        torch.manual_seed(seed)
+        settings = tiny_config.network.model_copy(update={"width": width})
+        built[name] = FusionNetwork(tiny_config.modalities, settings)
+        built[name].fit_statistics(small_world.store.batch(np.arange(60)))
+        built[name].eval()
+    return built
+
+
+@pytest.fixture(scope="module")
+def trees(tiny_config, small_world) -> list[BoostedTrees]:
+    rows = np.arange(60)
+    table = small_world.store.table(tiny_config.modalities)
+    return [
+        fit_boosted(table, small_world.labels, rows[:40], rows[40:], tiny_config.boosted, seed=s, threads=1)
+        for s in (0, 1)
+    ]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory, tiny_config, networks, trees):
+    directory = tmp_path_factory.mktemp("bundle")
+
+    def settings(name):
+        return tiny_config.network.model_copy(update={"width": 24 if name == "full" else 16})
+
+    families = {
+        family: {name: (settings(name), network) for name, network in networks.items() if name.startswith(family)}
+        for family in ("kfold", "full")
+    }
+    save_bundle(directory, tiny_config, families, trees, WEIGHTS, {"chosen": "super_weighted"})
+    return directory
+
+
+@pytest.fixture
+def copy(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "copy")
+
+
+@pytest.fixture(scope="module")
+def bundle(saved) -> Bundle:
+    return load_bundle(saved)
+
+
+def refusal(directory) -> str:
+    with pytest.raises(BundleError) as caught:
+        load_bundle(directory)
+    message = str(caught.value)
+    assert len(message.split()) > 8
+    return message
+
+
+def edited(directory, **changes):
+    path = directory / "bundle.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    return directory
+
+
+class TestPredictions:
+    def test_the_blend_is_that_of_its_parts(self, bundle, networks, trees, small_world, tiny_config):
+        rows, views = np.arange(60), small_world.views[:2]
+        each = {name: predict_views(network, views, rows) for name, network in networks.items()}
+        table = small_world.store.table(tiny_config.modalities)
+        forest = (trees[0].predict(table) + trees[1].predict(table)) / 2
+        expected = 0.3 * (each["kfold/0"] + each["kfold/1"]) / 2 + 0.2 * each["full"] + 0.5 * forest
+        np.testing.assert_allclose(bundle.predict_stores(views), expected, atol=2e-3)  # matrices in half precision
+        np.testing.assert_allclose(bundle.predict_stores(views).sum(axis=1), 1.0, atol=1e-6)
+
+    def test_loaded_twice_it_says_the_same(self, bundle, saved, small_world):
+        again = load_bundle(saved)
+        views = small_world.views[:2]
+        np.testing.assert_array_equal(again.predict_stores(views), bundle.predict_stores(views))
+        assert again.config == bundle.config
+        assert again.info == {"chosen": "super_weighted"}
+
+    def test_crystals_go_in_and_probabilities_come_out(self, bundle, small_world):
+        crystals = [analyse(c) for c in small_world.crystals[:4]]
+        p = bundle.predict_proba(crystals)
+        np.testing.assert_allclose(p, bundle.predict_stores(small_world.views[:2])[:4], atol=1e-6)
+        alone = np.concatenate([bundle.predict_proba([c]) for c in crystals])
+        np.testing.assert_allclose(alone, p, atol=1e-6)
+
+    def test_the_whole_ensemble_does_not_care_how_a_crystal_is_written_down(self, bundle, compounds, rewritings):
+        p = bundle.predict_proba([analyse(c) for c in compounds.values()])
+        for way in ("supercell", "all at once"):
+            q = bundle.predict_proba([analyse(rewritings[way](c)) for c in compounds.values()])
+            np.testing.assert_allclose(q, p, atol=2e-5, err_msg=way)
+            np.testing.assert_array_equal(decide(q), decide(p))
+
+    def test_trees_alone_are_a_bundle_too(self, tmp_path, tiny_config, trees, small_world):
+        save_bundle(tmp_path, tiny_config, {}, trees, {"boosted": 1.0}, {})
+        p = load_bundle(tmp_path).predict_proba([analyse(c) for c in small_world.crystals[:2]])
+        table = small_world.store.table(tiny_config.modalities)[:2]
+        np.testing.assert_allclose(p, (trees[0].predict(table) + trees[1].predict(table)) / 2)
+
+
+class TestRefusals:
+    def test_a_flipped_byte_in_any_file(self, copy):
+        files = [p for p in copy.rglob("*") if p.suffix in (".safetensors", ".txt")]
+        assert len(files) == 3 + 4
+        for path in files:
+            whole = path.read_bytes()
+            broken = bytearray(whole)
+            broken[len(whole) // 2] ^= 0x01
+            path.write_bytes(bytes(broken))
+            assert "does not match its checksum" in refusal(copy)
+            path.write_bytes(whole)
+        load_bundle(copy)
+
+    def test_a_missing_file(self, copy):
+        (copy / "networks/full.safetensors").unlink()
+        assert "the bundle lacks" in refusal(copy)
+
+    def test_a_folder_that_is_no_bundle(self, tmp_path):
+        assert "holds no bundle.json" in refusal(tmp_path)
+
+    def test_another_feature_definition(self, copy):
+        message = refusal(edited(copy, features="0123456789abcdef"))
+        assert "0123456789abcdef" in message
+        assert feature_hash() in message
+        assert "train again" in message
+
+    def test_another_format(self, copy):
+        assert "has format 99, this version reads 1" in refusal(edited(copy, format=99))
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1}', "null", '{"format": 1, "features": "x"}'])
+    def test_a_damaged_description(self, copy, text):
+        (copy / "bundle.json").write_text(text)
+        assert "damaged" in refusal(copy)
+
+    def test_a_description_of_other_networks_than_the_files(self, copy):
+        described = json.loads((copy / "bundle.json").read_text())["networks"]
+        described[0]["network"]["width"] = 32
+        refusal(edited(copy, networks=described))
+
+    @pytest.mark.parametrize("lacking", ["networks", "trees", "weights", "checksums", "info"])
+    def test_a_description_that_lacks_a_part(self, copy, lacking):
+        path = copy / "bundle.json"
+        described = json.loads(path.read_text())
+        del described[lacking]
+        path.write_text(json.dumps(described))
+        assert "damaged" in refusal(copy)
+
+    def test_a_file_outside_the_bundle_is_not_read(self, copy):
+        described = json.loads((copy / "bundle.json").read_text())["networks"]
+        described[0]["file"] = "../../etc/passwd"
+        refusal(edited(copy, networks=described))

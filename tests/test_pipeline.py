@@ -1,0 +1,217 @@
+"""The whole strategy from structure files to report, and that an interruption changes nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from topofuse import pipeline
+from topofuse.config import ConfigError
+from topofuse.crystals import Crystal, analyse
+from topofuse.crystals.formula import SYMBOLS
+from topofuse.ensemble.bundle import load_bundle
+from topofuse.ensemble.strategies import STRATEGIES
+from topofuse.labels import FIVE
+from topofuse.progress import RunLog
+
+PRESET = """
+tta_views = 2
+folds = 2
+bootstrap = 100
+threads = 1
+
+[network]
+width = 16
+channels = 8
+graph_layers = 1
+table_layers = 1
+heads = 2
+attention_layers = 1
+stages = 1
+
+[training]
+epochs = 3
+batch_size = 16
+warmup_epochs = 1
+cycle_epochs = 2
+validation_share = 0.2
+
+[[members]]
+network = { dropout = 0.1 }
+training = { mixup_alpha = 0.5 }
+
+[boosted]
+rounds = 15
+leaves = 4
+min_leaf = 2
+"""
+JOBS = ["kfold/0", "kfold/1", "member0/0", "member0/1", "full"]
+
+
+def write_poscar(crystal: Crystal, path: Path) -> None:
+    rows = [f"{a:.9f} {b:.9f} {c:.9f}" for a, b, c in [*crystal.lattice, *crystal.frac_coords]]
+    symbols = " ".join(SYMBOLS[z] for z in crystal.numbers)
+    counts = " ".join("1" for _ in crystal.numbers)
+    path.write_text("\n".join(["crystal", "1.0", *rows[:3], symbols, counts, "Direct", *rows[3:]]) + "\n")
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory, small_world) -> Path:
+    """A folder with a preset and a data set of 60 structure files in two folds and a test split."""
+    folder = tmp_path_factory.mktemp("workplace")
+    (folder / "tiny.toml").write_text(PRESET)
+    seen: dict[str, int] = {}
+    with (folder / "mine.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label", "split", "fold"])
+        for i, (crystal, label) in enumerate(zip(small_world.crystals, small_world.labels, strict=True)):
+            write_poscar(crystal, folder / f"{i}.vasp")
+            part = seen.setdefault(small_world.formulas[i], i % 5)  # a formula in one place only
+            place = ("test", "") if part == 4 else ("pool", part % 2)
+            writer.writerow([f"{i}.vasp", FIVE[label], *place])
+    return folder
+
+
+@pytest.fixture
+def run(workplace, monkeypatch):
+    monkeypatch.setenv("TOPOFUSE_CACHE", str(workplace / "cache"))
+
+    def _run(out: str, **options) -> Path:
+        given = {"data": workplace / "mine.csv", "progress": False} | options
+        return pipeline.run(str(workplace / "tiny.toml"), out=workplace / out, **given)
+
+    return _run
+
+
+@pytest.fixture
+def whole(run, workplace) -> Path:
+    """The folder of an uninterrupted run, made once."""
+    if not (workplace / "whole/report.html").exists():
+        assert run("whole") == workplace / "whole/report.html"
+    return workplace / "whole"
+
+
+def numbers(folder: Path) -> dict:
+    """Of the results, all that does not depend on the clock or the machine."""
+    results = json.loads((folder / "results.json").read_text())
+    for key in ("created", "timings", "machine"):
+        del results[key]
+    for entry in [*results["jobs"], *results["history"]]:
+        del entry["seconds"]
+    return results
+
+
+def interrupt_after(epochs: int, monkeypatch) -> None:
+    original = RunLog.epoch
+    seen = []
+
+    def epoch(self, job, entry):
+        original(self, job, entry)
+        seen.append(job)
+        if len(seen) == epochs:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunLog, "epoch", epoch)
+
+
+def test_a_run_leaves_report_results_predictions_and_bundle(whole):
+    names = {p.name for p in whole.iterdir()}
+    assert {"report.html", "results.json", "predictions.parquet", "choice.json", "log.jsonl", "bundle"} <= names
+    results = json.loads((whole / "results.json").read_text())
+    assert [s["name"] for s in results["strategies"]] == list(STRATEGIES)
+    assert [job["name"] for job in results["jobs"]] == JOBS
+    for strategy in results["strategies"]:
+        assert (strategy["oof"] is None) == (strategy["name"] == "full")
+        accuracy = strategy["test"]["two"]["accuracy"]
+        assert 0 <= accuracy["low"] <= accuracy["value"] <= accuracy["high"] <= 1
+    assert results["chosen"] == json.loads((whole / "choice.json").read_text())["chosen"] != "full"
+    assert set(results["hashes"]) == {"data", "features", "config"}
+    assert results["seed"] == 0
+    assert "The data set is small" in results["dataset"]["note"]
+
+
+def test_every_pool_row_is_predicted_out_of_fold_and_every_test_row_by_all(whole):
+    table = pd.read_parquet(whole / "predictions.parquet")
+    assert len(table) == 60
+    assert set(table["split"]) == {"pool", "test"}
+    for name in STRATEGIES:
+        p = table[[f"{name}:p_{label}" for label in FIVE]].to_numpy()
+        there = np.ones(60, dtype=bool) if name != "full" else (table["split"] == "test").to_numpy()
+        np.testing.assert_allclose(p[there].sum(axis=1), 1.0, atol=1e-5)
+        assert np.isnan(p[~there]).all()
+    on_test = table[table["split"] == "test"]
+    four = [on_test[[f"{name}:p_{label}" for label in FIVE]].to_numpy() for name in
+            ("kfold", "ensemble", "boosted", "full")]  # fmt: skip
+    mean = on_test[[f"super_mean:p_{label}" for label in FIVE]].to_numpy()
+    np.testing.assert_allclose(mean, sum(four) / 4, atol=1e-6)
+
+
+def test_the_log_has_one_line_per_epoch(whole):
+    lines = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
+    planned = [(job, epoch) for job in JOBS[:4] for epoch in range(3)]
+    assert [(line["job"], line["epoch"]) for line in lines if line["job"] != "full"] == planned
+    assert {"lr", "train_loss", "val_loss", "val_accuracy", "seconds", "time"} <= set(lines[0])
+
+
+def test_the_bundle_says_of_the_test_rows_what_the_report_says(whole, small_world):
+    table = pd.read_parquet(whole / "predictions.parquet")
+    chosen = json.loads((whole / "choice.json").read_text())["chosen"]
+    on_test = table[table["split"] == "test"]
+    crystals = [analyse(small_world.crystals[int(i.removesuffix(".vasp"))]) for i in on_test["material_id"]]
+    reported = on_test[[f"{chosen}:p_{label}" for label in FIVE]].to_numpy()
+    # the bundle holds matrices in half precision, and the files' coordinates are rounded
+    np.testing.assert_allclose(load_bundle(whole / "bundle").predict_proba(crystals), reported, atol=5e-3)
+
+
+@pytest.mark.parametrize("epochs", [1, 5, 12])
+def test_a_run_that_was_interrupted_and_resumed_has_the_same_numbers(run, whole, workplace, monkeypatch, epochs):
+    out = f"piecewise-{epochs}"
+    with monkeypatch.context() as patched:
+        interrupt_after(epochs, patched)
+        with pytest.raises(KeyboardInterrupt):
+            run(out)
+    assert not (workplace / out / "report.html").exists()
+    run(out, resume=True)
+    assert numbers(workplace / out) == numbers(whole)
+    lines = [json.loads(line) for line in (workplace / out / "log.jsonl").read_text().splitlines()]
+    done = [(line["job"], line["epoch"]) for line in lines]
+    assert len(done) == len(set(done))  # no epoch was trained twice
+    left, right = (pd.read_parquet(folder / "predictions.parquet") for folder in (workplace / out, whole))
+    pd.testing.assert_frame_equal(left, right, check_exact=True)
+
+
+def test_a_finished_run_may_be_resumed_and_trains_nothing(run, whole, monkeypatch):
+    before = numbers(whole)
+    monkeypatch.setattr(RunLog, "epoch", lambda *_: pytest.fail("trained again"))
+    run("whole", resume=True)
+    assert numbers(whole) == before
+
+
+def test_a_folder_that_holds_a_run_is_refused_without_resume(run, whole):
+    with pytest.raises(ConfigError, match=r"already holds a run; continue it with --resume"):
+        run("whole")
+
+
+def test_a_run_of_other_settings_is_not_continued(run, whole):
+    with pytest.raises(ConfigError, match="other settings, data or features"):
+        run("whole", resume=True, seed=5)
+
+
+def test_no_model_is_ever_chosen_with_a_look_at_the_test_rows(run, whole, workplace):
+    """With the test rows' classes turned round, everything up to the choice stays as it was."""
+    rows = list(csv.reader((workplace / "mine.csv").read_text().splitlines()))
+    for row in rows[1:]:
+        if row[2] == "test":
+            row[1] = FIVE[(FIVE.index(row[1]) + 1) % 5]
+    with (workplace / "turned.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    run("turned", data=workplace / "turned.csv")
+    assert (workplace / "turned/choice.json").read_text() == (whole / "choice.json").read_text()
+    left, right = (numbers(folder) for folder in (workplace / "turned", whole))
+    assert [s["oof"] for s in left["strategies"]] == [s["oof"] for s in right["strategies"]]
+    assert [s["test"] for s in left["strategies"]] != [s["test"] for s in right["strategies"]]
