@@ -132,7 +132,7 @@ def test_a_run_leaves_report_results_predictions_and_bundle(whole):
     assert results["chosen"] == json.loads((whole / "choice.json").read_text())["chosen"] != "full"
     assert set(results["hashes"]) == {"data", "features", "config"}
     assert results["seed"] == 0
-    assert "The data set is small" in results["dataset"]["note"]
+    assert results["dataset"]["n_pool"] + results["dataset"]["n_test"] == 60
 
 
 def test_every_pool_row_is_predicted_out_of_fold_and_every_test_row_by_all(whole):
