@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-OUT ?= runs/quick-textbook
+OUT := runs/quick-textbook
 
 .PHONY: help install run test lint clean
 
@@ -23,8 +23,11 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e '.[dev]'
 	@touch $@
 
-# --resume: a second call continues what was interrupted, and reads back what is finished
+# A second call continues what was interrupted, and reads back what is finished; where the source changed since the
+# run was begun, it begins anew: a run of other features, data or settings cannot be continued.
 run: $(STAMP)
+	@if [ -f $(OUT)/config.json ] && [ -n "$$(find src/topofuse -type f ! -name '*.pyc' -newer $(OUT)/config.json)" ]; then \
+		echo "the source changed since $(OUT) was begun: beginning anew"; rm -rf $(OUT); fi
 	$(BIN)/topofuse run --preset quick --out $(OUT) --resume
 	@echo "report: $(CURDIR)/$(OUT)/report.html"
 

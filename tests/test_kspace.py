@@ -16,7 +16,7 @@ from topofuse.modalities.kspace.irreps import extended_bravais, group_facts, mom
 from topofuse.modalities.kspace.levels import empty_lattice
 
 # spglib announces a change of its own error handling at every call
-pytestmark = pytest.mark.filterwarnings("ignore:Set OLD_ERROR_HANDLING:DeprecationWarning")
+
 
 TOPOMAT = Path(__file__).resolve().parents[2] / "shared/topomat/topomat.parquet"
 

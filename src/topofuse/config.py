@@ -28,6 +28,7 @@ class NetworkConfig(_Frozen):
     channels: int = Field(128, ge=8, description="node channels inside the graph encoders")
     graph_layers: int = Field(3, ge=1)
     table_layers: int = Field(2, ge=0)
+    bins: int = Field(8, ge=1, description="quantile bins per column of a table")
     heads: int = Field(8, ge=1)
     attention_layers: int = Field(2, ge=0, description="self-attention layers over the modalities")
     cross_attention: bool = True

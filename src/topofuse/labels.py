@@ -51,10 +51,11 @@ def level_probabilities(p5: NDArray[np.floating], level: str) -> NDArray[np.floa
     return out
 
 
-def compose(p_nontrivial: NDArray[np.floating], p_kind: NDArray[np.floating]) -> NDArray[np.floating]:
+def compose(p_nontrivial: NDArray[np.floating], p_kind: NDArray[np.floating]) -> NDArray[np.float64]:
     """p(non-trivial) (n,) and p(kind | non-trivial) (n, 4) → five-class probabilities (n, 5)."""
-    p_nontrivial = np.asarray(p_nontrivial, dtype=np.float64)[:, None]
-    return np.concatenate([1.0 - p_nontrivial, p_nontrivial * np.asarray(p_kind, np.float64)], axis=1)
+    nontrivial = np.asarray(p_nontrivial, dtype=np.float64)[:, None]
+    kinds = nontrivial * np.asarray(p_kind, dtype=np.float64)
+    return np.asarray(np.concatenate([1.0 - nontrivial, kinds], axis=1), dtype=np.float64)
 
 
 def decide(p5: NDArray[np.floating]) -> NDArray[np.integer]:

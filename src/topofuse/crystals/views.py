@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from topofuse.crystals.neighbours import Neighbours
 from topofuse.crystals.symmetry import SymmetricCrystal
 
+VIEWS_VERSION = 1  # raised whenever the views of a crystal change
 STRAIN = 0.01  # standard deviation of each independent axial strain
 TIE = 1e-3  # Å; bonds of one kind whose lengths differ by less are taken for equivalent
 DISPLACEMENT = 0.05  # Å, standard deviation of one Cartesian component of an atom's displacement (300 K)

@@ -40,6 +40,7 @@ class Modality:
     extract: SymmetricCrystal → Part
     table_names: names of the columns of `table`
     index_arrays: arrays that hold indices → the group they point into
+    categories: columns of the table that are codes 0, 1, … of something without an order → number of codes
     """
 
     name: str
@@ -47,3 +48,4 @@ class Modality:
     extract: Extractor
     table_names: tuple[str, ...]
     index_arrays: Mapping[str, str] = field(default_factory=dict)
+    categories: Mapping[str, int] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from functools import cache
 from importlib import import_module, resources
 from typing import TYPE_CHECKING
 
+from topofuse.crystals.views import VIEWS_VERSION
 from topofuse.modalities.base import Modality
 
 if TYPE_CHECKING:  # torch is imported only where a network is built
@@ -40,12 +41,12 @@ def table_columns(names: tuple[str, ...] = MODALITY_NAMES) -> list[str]:
 
 @cache
 def feature_hash(names: tuple[str, ...] = MODALITY_NAMES) -> str:
-    """Hex digest of the feature definition: modalities, their versions, columns and data tables.
+    """Hex digest of the feature definition: modalities, their versions, columns and data tables, thermal views.
 
     A bundle works only with the definition that it was trained on. A test pins the features of reference
     crystals, so that a changed meaning cannot keep an old version number.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"views:{VIEWS_VERSION};".encode())
     for name in names:
         m = modality(name)
         digest.update(f"{m.name}:{m.version}:{','.join(m.table_names)};".encode())

@@ -329,4 +329,5 @@ KSPACE = Modality(
     extract=extract,
     table_names=TABLE_NAMES,
     index_arrays={"edge.source": "node", "edge.target": "node"},
+    categories={"zone": len(_SYMBOLS)},
 )

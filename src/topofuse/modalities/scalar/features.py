@@ -145,4 +145,4 @@ def _electrons(crystal: SymmetricCrystal) -> list[float]:
     ]
 
 
-SCALAR = Modality("scalar", 1, extract, TABLE_NAMES)
+SCALAR = Modality("scalar", 1, extract, TABLE_NAMES, categories={"spacegroup": 231})
