@@ -61,11 +61,18 @@ class TestLearning:
         column = table_columns(("scalar",)).index("scalar:spacegroup")
         labels = np.where(small_world.store.table(("scalar",))[:, column] >= 195, 3, 0)  # cubic or not
         assert 15 < (labels > 0).sum() < 45
-        job = with_training(job, epochs=25, label_smoothing=0.05, mixup_alpha=0.1)
-        trained = train(job, labels=labels)
-        p = predict(trained.network, small_world.store, job.validation)
-        assert ((p[:, 0] < 0.5) == (labels[job.validation] > 0)).mean() >= 0.9
-        assert trained.progress.history[-1]["train_loss"] < 0.8 * trained.progress.history[0]["train_loss"]
+        # narrower, the classifier's last layer of width / 4 may take a hundred steps to come to life
+        plain = {"width": 64, "dropout": 0.0, "modality_dropout": 0.0, "edge_dropout": 0.0, "distance_noise": 0.0}
+        job = replace(
+            job, network=job.network.model_copy(update=plain), train=np.arange(44), validation=np.arange(44, 60)
+        )
+        changes = {"epochs": 20, "batch_size": 8, "max_lr": 2e-3, "cycle_epochs": 20}
+        trained = train(with_training(job, **changes, label_smoothing=0.0, mixup_alpha=0.0), labels=labels)
+        p = predict(trained.network, small_world.store, np.arange(60))
+        right = (p[:, 0] < 0.5) == (labels > 0)
+        assert right[job.train].mean() > 0.95
+        assert right[job.validation].mean() > 0.8
+        assert trained.progress.history[-1]["train_loss"] < 0.5 * trained.progress.history[0]["train_loss"]
 
     def test_the_history_has_one_entry_per_epoch_with_the_scheduled_rate(self, train, job):
         history = train(job).progress.history
