@@ -230,6 +230,7 @@ def test_the_benchmark_of_a_run_says_where_a_limit_is_exceeded(tmp_path):
         "preset": "cpu",
         "machine": {"cores": 2, "gpu": "none"},
         "dataset": {"n_pool": 10, "n_test": 2},
+        "config": {"threads": 2},
         "timings": {"features_s": 30.0, "networks_s": 60.0, "total_s": 6000.0, "peak_memory_gib": 1.0},
         "jobs": [{"epochs_run": 3, "seconds": 60.0, "n_parameters": 1000}],
     }
@@ -239,3 +240,4 @@ def test_the_benchmark_of_a_run_says_where_a_limit_is_exceeded(tmp_path):
     assert told.returncode == 1
     assert "whole run          100.0 min    90.0 min  EXCEEDED" in told.stdout
     assert told.stdout.count("kept") == 2
+    assert "resumed" not in told.stdout
