@@ -166,7 +166,6 @@ def tiny_config() -> Config:
             "members": [{"network": {"dropout": 0.3}, "training": {"mixup_alpha": 0.5}}],
             "boosted": {"rounds": 20, "leaves": 4, "min_leaf": 2, "patience": 10},
             "tta_views": 2,
-            "folds": 2,
             "bootstrap": 100,
             "threads": 1,
         }

@@ -79,7 +79,7 @@ def test_run_passes_its_options_on(invoke, module, tmp_path):
 
 def test_ablate_passes_its_options_on(invoke, module):
     calls = []
-    module("topofuse.evaluation.ablation", run=lambda **options: calls.append(options))
+    module("topofuse.ablation", run=lambda **options: calls.append(options))
     assert invoke("ablate", "--folds", 2).exit_code == 0
     assert str(calls[0].pop("out")) == "runs/ablate-quick"
     assert calls == [{"preset": "quick", "data": None, "folds": 2, "resume": False}]

@@ -38,7 +38,6 @@ class TestPresets:
         assert config.training.mixup_alpha > 0
         assert config.training.label_smoothing > 0
         assert config.tta_views == 5
-        assert config.folds == 5
         assert len(config.members) >= 3
 
     @pytest.mark.parametrize("name", ["quick", "cpu", "extreme"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,6 +58,8 @@ def main() -> None:
 
     Errors in what you give are one line on stderr with exit code 2; an interrupted command ends with 130.
     """
+    # waiting OpenMP threads sleep instead of spinning: beside other work, spinning made everything many times slower
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 _preset = click.option(

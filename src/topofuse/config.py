@@ -28,7 +28,6 @@ class NetworkConfig(_Frozen):
     channels: int = Field(128, ge=8, description="node channels inside the graph encoders")
     graph_layers: int = Field(3, ge=1)
     table_layers: int = Field(2, ge=0)
-    bins: int = Field(8, ge=1, description="quantile bins per column of a table")
     heads: int = Field(8, ge=1)
     attention_layers: int = Field(2, ge=0, description="self-attention layers over the modalities")
     cross_attention: bool = True
@@ -91,7 +90,6 @@ class Config(_Frozen):
     )
     boosted: BoostedConfig
     tta_views: int = Field(5, ge=1)
-    folds: int = Field(5, ge=2)
     bootstrap: int = Field(1000, ge=100)
     threads: int = Field(2, ge=1)
 

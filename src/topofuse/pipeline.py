@@ -94,11 +94,11 @@ def run(
 def _train_networks(state: RunState, directory: Path, log: RunLog) -> None:
     started = time.perf_counter()
     config, rows = state.config, state.rows
-    jobs = [*kfold_jobs(config, rows), *member_jobs(config, rows)]
-    log.begin({job.name: job.training.epochs for job in jobs} | {"full": config.training.epochs})
-    _train(state, jobs, directory, log)
-    epochs = fixed_epochs([n.progress.best_epoch for n in state.family("kfold/").values()])
-    _train(state, [full_job(config, rows, epochs)], directory, log)
+    folds, members = kfold_jobs(config, rows), member_jobs(config, rows)
+    log.begin({job.name: job.training.epochs for job in [*folds, *members]} | {"full": config.training.epochs})
+    _train(state, folds, directory, log)
+    epochs = fixed_epochs([n.progress.best_epoch for n in state.networks.values()])
+    _train(state, [full_job(config, rows, epochs), *members], directory, log)
     log.end()
     state.timings["networks_s"] = time.perf_counter() - started
 

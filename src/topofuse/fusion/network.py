@@ -162,6 +162,5 @@ def _spec(name: str, config: NetworkConfig) -> EncoderSpec:
         edge_dropout=config.edge_dropout,
         distance_noise=config.distance_noise,
         table_size=len(info.table_names),
-        bins=config.bins,
         categories=tuple((info.table_names.index(column), n) for column, n in info.categories.items()),
     )

@@ -22,7 +22,7 @@ class EncoderSpec:
     layers: message-passing rounds, or residual blocks for a table
     dropout: of hidden units; edge_dropout: share of edges left out in training
     distance_noise: Å, standard deviation of noise on bond lengths in training
-    table_size: columns of the modality's table; bins: quantile bins per column
+    table_size: columns of the modality's table
     categories: (column, number of categories) of the columns that are codes 0, 1, …
     """
 
@@ -33,7 +33,6 @@ class EncoderSpec:
     edge_dropout: float
     distance_noise: float
     table_size: int
-    bins: int
     categories: tuple[tuple[int, int], ...]
 
 
@@ -75,36 +74,6 @@ class Standardise(nn.Module):
         return ((self._compress(table) - self.mean) * self.scale).nan_to_num().clamp(-CLIP, CLIP)
 
 
-class QuantileBins(nn.Module):
-    """Piecewise-linear encoding of columns in quantile bins (Y. Gorishniy et al., NeurIPS 35, 24991, 2022).
-
-    A value becomes, per bin, the share of the bin that lies below it. A linear layer on top is a piecewise
-    linear function of every column, which trees have for free; an undefined value is 0 in every bin.
-    """
-
-    lower: Tensor
-    scale: Tensor
-
-    def __init__(self, size: int, bins: int) -> None:
-        super().__init__()
-        self.bins = bins
-        self.register_buffer("lower", torch.zeros(size, bins))
-        self.register_buffer("scale", torch.zeros(size, bins))
-
-    def fit(self, table: Tensor) -> None:
-        """Take the quantiles of `table` (n, size), NaN where undefined."""
-        levels = torch.linspace(0.0, 1.0, self.bins + 1, dtype=torch.float64)
-        edges = torch.nanquantile(table.double(), levels, dim=0).T.nan_to_num()
-        width = (edges[:, 1:] - edges[:, :-1]).clamp_min(1e-6)  # repeated quantiles make a step
-        self.lower.copy_(edges[:, :-1])
-        self.scale.copy_(1.0 / width)
-
-    def forward(self, table: Tensor) -> Tensor:
-        """(b, size) → (b, size · bins), each in [0, 1]."""
-        share = (table[:, :, None] - self.lower) * self.scale
-        return share.nan_to_num(0.0, 1.0, 0.0).clamp(0.0, 1.0).flatten(1)
-
-
 class ResidualBlock(nn.Module):
     """x + dropout(linear(gelu(linear(norm(x)))))."""
 
@@ -127,14 +96,13 @@ class ResidualBlock(nn.Module):
 class TableEncoder(nn.Module):
     """Encoder of a modality that is one row of numbers per crystal.
 
-    Columns enter standardised and in quantile bins; those that are codes of categories are embedded too.
+    Columns enter standardised; those that are codes of categories are embedded too.
     """
 
     def __init__(self, spec: EncoderSpec) -> None:
         super().__init__()
         self.standardise = Standardise(spec.table_size)
-        self.bins = QuantileBins(spec.table_size, spec.bins)
-        self.project = nn.Linear(spec.table_size * (1 + spec.bins), spec.width)
+        self.project = nn.Linear(spec.table_size, spec.width)
         self.columns = [column for column, _ in spec.categories]
         self.embed = nn.ModuleList(nn.Embedding(n, spec.width) for _, n in spec.categories)
         self.drop = nn.Dropout(spec.dropout)
@@ -143,12 +111,11 @@ class TableEncoder(nn.Module):
     def fit(self, part: dict[str, Tensor]) -> None:
         """Take the training crystals' statistics from a batch of them all."""
         self.standardise.fit(part["table"])
-        self.bins.fit(part["table"])
 
     def forward(self, part: dict[str, Tensor]) -> Tensor:
         """Tensors of the modality → (b, width)."""
         table = part["table"]
-        hidden = self.project(torch.cat([self.standardise(table), self.bins(table)], dim=1))
+        hidden = self.project(self.standardise(table))
         for column, embedding in zip(self.columns, self.embed, strict=True):
             hidden = hidden + embedding(table[:, column].long())
         return self.blocks(self.drop(hidden))

@@ -15,6 +15,8 @@ from topofuse.fusion.network import Logits
 def hierarchical_loss(logits: Logits, labels: Tensor, smoothing: float) -> Tensor:
     """(b,) loss per crystal: binary cross-entropy of non-trivial plus cross-entropy of the kind.
 
+    Without smoothing this is the negative log-likelihood of the five classes.
+
     labels: (b,) codes 0..4; the kind counts only where the label is non-trivial. With smoothing s the
     binary target is 1 - s/2 or s/2, and the kind's is 1 - s plus s/4 on every kind.
     """

@@ -1,6 +1,7 @@
 """Training of many independent networks, several at a time, each in a process with its own threads.
 
-On a small machine two networks on one core each finish sooner than one after the other on two cores.
+On a small machine two networks on one core each finish sooner than one after the other on two cores, and
+a network's numbers do not depend on how many threads there are.
 On a GPU, or with one worker, the jobs run one after the other in this process.
 """
 
@@ -43,7 +44,7 @@ def train_jobs(
     on_epoch, on_done: called in this process after every epoch of any job, and at the end of each
     """
     todo = [job for job in jobs if not (directory / job.name / "network.safetensors").exists()]
-    if workers > 1 and len(todo) > 1 and default_device().type == "cpu":
+    if workers > 1 and todo and default_device().type == "cpu":
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "store.safetensors"
             store.save(path)
