@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
 
 from topofuse.crystals import Crystal, CrystalError, SymmetricCrystal, analyse, thermal_view
+from topofuse.files import read_json, write_json
 from topofuse.modalities.registry import MODALITY_NAMES, code_hash, modality
 from topofuse.modalities.store import CacheError, FeatureStore, Sample
+from topofuse.processes import worker_pool
 
 CHUNK = 256
 
@@ -101,18 +102,15 @@ def _run(jobs: list[Job], workers: int) -> Iterator[ChunkResult]:
     if workers <= 1 or len(jobs) <= 1:
         yield from map(_chunk, jobs)
         return
-    with ProcessPoolExecutor(workers) as pool:
+    with worker_pool(min(workers, len(jobs))) as pool:
         yield from pool.map(_chunk, jobs)
 
 
 def _chunk(job: Job) -> ChunkResult:
     crystals, n_views, seed, cache_dir, names = job
-    paths = [] if cache_dir is None else _cache_paths(job)
-    if paths and all(path.exists() for path in paths):
-        try:
-            return _load_chunk(paths)
-        except CacheError:  # a damaged file is a cache miss: it is made again below, under the same name
-            pass
+    kept = None if cache_dir is None else _CachedChunk(job, cache_dir)
+    if kept and (found := kept.load()):
+        return found
     samples: list[list[Sample]] = []
     failures: list[tuple[int, str]] = []
     for index, crystal in enumerate(crystals):
@@ -121,21 +119,35 @@ def _chunk(job: Job) -> ChunkResult:
         except CrystalError as error:
             failures.append((index, str(error)))
     stores = [FeatureStore.from_samples([s[view] for s in samples]) for view in range(n_views)] if samples else []
-    if paths and not failures:
-        for store, path in zip(stores, paths, strict=True):
-            store.save(path)
+    if kept:
+        kept.save((stores, failures))
     return stores, failures
 
 
-def _load_chunk(paths: list[Path]) -> ChunkResult:
-    return [FeatureStore.load(path) for path in paths], []
+class _CachedChunk:
+    """A chunk's files: one per view, and last of all a list of the rejected, whose presence says that all is there."""
 
+    def __init__(self, job: Job, cache_dir: Path) -> None:
+        crystals, n_views, seed, _, names = job
+        digest = hashlib.sha256(f"{code_hash()}:{seed}:{n_views}:{','.join(names)}".encode())
+        for crystal in crystals:
+            digest.update(crystal.content_hash().encode())
+        stem = digest.hexdigest()[:32]
+        folder = cache_dir / stem[:2]
+        self.rejected = folder / f"{stem}.json"
+        self.views = [folder / f"{stem}-{view}.safetensors" for view in range(n_views)]
 
-def _cache_paths(job: Job) -> list[Path]:
-    crystals, n_views, seed, cache_dir, names = job
-    assert cache_dir is not None
-    digest = hashlib.sha256(f"{code_hash()}:{seed}:{','.join(names)}".encode())
-    for crystal in crystals:
-        digest.update(crystal.content_hash().encode())
-    stem = digest.hexdigest()[:32]
-    return [cache_dir / stem[:2] / f"{stem}-{view}.safetensors" for view in range(n_views)]
+    def save(self, result: ChunkResult) -> None:
+        stores, failures = result
+        for store, path in zip(stores, self.views, strict=False):  # no stores where all were rejected
+            store.save(path)
+        write_json(self.rejected, {"stores": len(stores), "rejected": failures})
+
+    def load(self) -> ChunkResult | None:
+        """What `save` wrote; None if it is not all there, or damaged: then it is made again."""
+        try:
+            listed = read_json(self.rejected)
+            stores = [FeatureStore.load(path) for path in self.views[: listed["stores"]]]
+            return stores, [(int(index), str(reason)) for index, reason in listed["rejected"]]
+        except (FileNotFoundError, CacheError, ValueError, KeyError, TypeError):
+            return None

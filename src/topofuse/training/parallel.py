@@ -7,13 +7,9 @@ On a GPU, or with one worker, the jobs run one after the other in this process.
 
 from __future__ import annotations
 
-import os
-import signal
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures import wait
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
@@ -26,6 +22,7 @@ from numpy.typing import NDArray
 
 from topofuse.modalities.registry import feature_hash
 from topofuse.modalities.store import FeatureStore
+from topofuse.processes import worker_pool
 from topofuse.training.trainer import EpochHook, Job, TrainedNetwork, Trainer, default_device
 
 
@@ -72,10 +69,8 @@ def _trainer(
 
 
 def _in_processes(jobs: list[Job], shared: _Shared, workers: int, on_epoch: EpochHook) -> None:
-    context = get_context("spawn")  # forking a process that has used OpenMP can hang
-    events: SimpleQueue[tuple[str, dict[str, Any]]] = context.SimpleQueue()
-    pool = ProcessPoolExecutor(workers, context, initializer=_begin_worker, initargs=(shared, events, os.getpid()))
-    try:
+    events: SimpleQueue[tuple[str, dict[str, Any]]] = get_context("spawn").SimpleQueue()
+    with worker_pool(workers, _begin_worker, (shared, events)) as pool:
         pending = {pool.submit(_train_in_worker, job) for job in jobs}
         while pending:
             done, pending = wait(pending, timeout=0.5)
@@ -83,26 +78,15 @@ def _in_processes(jobs: list[Job], shared: _Shared, workers: int, on_epoch: Epoc
                 on_epoch(*events.get())
             for future in done:
                 future.result()  # an error of a job ends the run; the others keep their checkpoints
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 _worker: tuple[_Shared, FeatureStore, SimpleQueue[tuple[str, dict[str, Any]]]]
 
 
-def _begin_worker(shared: _Shared, events: SimpleQueue[tuple[str, dict[str, Any]]], parent: int) -> None:
+def _begin_worker(shared: _Shared, events: SimpleQueue[tuple[str, dict[str, Any]]]) -> None:
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback of its own
-    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(1)
     _worker = (shared, FeatureStore.load(shared.store), events)
-
-
-def _die_with(parent: int) -> None:
-    """End this process when its parent is gone, so that no orphan writes beside a resumed run."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
 
 
 def _train_in_worker(job: Job) -> None:

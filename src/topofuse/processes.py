@@ -1,0 +1,46 @@
+"""Worker processes that end with their parent, and quietly on Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import Any
+
+
+def _nothing() -> None:
+    pass
+
+
+@contextmanager
+def worker_pool(
+    workers: int, initializer: Callable[..., None] = _nothing, initargs: tuple[Any, ...] = ()
+) -> Iterator[ProcessPoolExecutor]:
+    """A pool of spawned processes; leaving it cancels what has not begun.
+
+    Spawned, because forking a process that has used OpenMP can hang. A worker whose parent was killed ends
+    within a second, so that no orphan writes beside a resumed run.
+    """
+    context = get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(os.getpid(), initializer, initargs))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _begin(parent: int, initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends a worker without a traceback of its own
+    threading.Thread(target=_die_with, args=(parent,), daemon=True).start()
+    initializer(*initargs)
+
+
+def _die_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
