@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -18,6 +19,8 @@ from topofuse.materials.textbook import TextbookMaterial, iter_textbook
 from topofuse.modalities.extraction import extract_all
 from topofuse.modalities.registry import MODALITY_NAMES
 from topofuse.modalities.store import FeatureStore
+
+torch.set_num_threads(1)  # the networks of the tests are tiny; more threads would only wait for each other
 
 PER_CLASS = 12
 N_VIEWS = 3

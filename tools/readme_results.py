@@ -76,7 +76,8 @@ def results_block(results: dict[str, Any]) -> str:
     where = "" if data["name"] == "textbook" else f" --data {data['name']}.parquet"
     lines = [
         f"`topofuse run --preset {preset}{where}`: {timings['total_s'] / 60:.0f} min, "
-        f"{timings['peak_memory_gib']:.1f} GiB on {results['machine']['cores']} cores, seed {results['seed']}, "
+        f"{timings['peak_memory_gib']:.1f} GiB in the main process, {results['machine']['cores']} cores, "
+        f"seed {results['seed']}, "
         f"{results['created'][:10]}. Per cent, AUROC as a number; brackets are 95 % bootstrap intervals over formulas. "
         "★ was chosen on out-of-fold rows; nothing was chosen on test.",
         "",

@@ -6,7 +6,6 @@ end, when `choice.json` already says which strategy is reported.
 
 from __future__ import annotations
 
-import resource
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from topofuse.ensemble.strategies import Choice, Families, choose
 from topofuse.files import write_json
 from topofuse.modalities.store import FeatureStore
 from topofuse.preparation import Prepared, open_run, prepare
+from topofuse.processes import peak_memory_gib
 from topofuse.progress import RunLog
 from topofuse.provenance import provenance
 from topofuse.training.inference import predict_views
@@ -100,6 +100,7 @@ def _train_networks(state: RunState, directory: Path, log: RunLog) -> None:
     epochs = fixed_epochs([n.progress.best_epoch for n in state.networks.values()])
     _train(state, [full_job(config, rows, epochs), *members], directory, log)
     log.end()
+    state.timings["peak_worker_memory_gib"] = log.peak_memory_gib
     state.timings["networks_s"] = time.perf_counter() - started
 
 
@@ -198,7 +199,6 @@ def _report(state: RunState, choice: Choice, families: Families, test: Families 
     from topofuse.report import write_report
     from topofuse.results import write_results
 
-    for name, who in (("peak_memory_gib", resource.RUSAGE_SELF), ("peak_worker_memory_gib", resource.RUSAGE_CHILDREN)):
-        state.timings[name] = resource.getrusage(who).ru_maxrss / 2**20
+    state.timings["peak_memory_gib"] = peak_memory_gib()
     write_results(state, choice, families, test, directory)
     return write_report(directory)

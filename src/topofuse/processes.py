@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import threading
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 
@@ -32,6 +34,19 @@ def worker_pool(
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def peak_memory_gib() -> float:
+    """Largest resident memory of this process so far, GiB.
+
+    Not `ru_maxrss` where /proc tells: that of a spawned process begins with its parent's.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next((line for line in status.read_text().splitlines() if line.startswith("VmHWM:")), None)
+        if line is not None:
+            return int(line.split()[1]) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def _begin(parent: int, initializer: Callable[..., None], initargs: tuple[Any, ...]) -> None:

@@ -22,6 +22,7 @@ class RunLog:
         self._bar: tqdm | None = None
         self._planned: dict[str, int] = {}
         self._reached: dict[str, int] = {}
+        self._memory: dict[str, float] = {}
 
     def begin(self, planned: dict[str, int]) -> None:
         """Start the bar; `planned` holds the epochs of every job."""
@@ -39,9 +40,18 @@ class RunLog:
             shown = "" if accuracy is None else f", validation accuracy {100 * accuracy:.1f} %"
             self._bar.set_postfix_str(f"{job} epoch {entry['epoch']}{shown}")
 
-    def job_done(self, job: str) -> None:
-        """A job has ended, perhaps before its planned epochs, or in an earlier session: the bar catches up."""
+    def job_done(self, job: str, memory_gib: float) -> None:
+        """A job has ended, perhaps before its planned epochs, or in an earlier session: the bar catches up.
+
+        memory_gib: peak of the process that trained it
+        """
+        self._memory.setdefault(job, memory_gib)
         self._reach(job, self._planned[job])
+
+    @property
+    def peak_memory_gib(self) -> float:
+        """Largest peak memory of a training process in this session, GiB."""
+        return max(self._memory.values(), default=0.0)
 
     def _reach(self, job: str, epochs: int) -> None:
         if self._bar is not None:

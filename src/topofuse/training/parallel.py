@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from topofuse.modalities.registry import feature_hash
 from topofuse.modalities.store import FeatureStore
-from topofuse.processes import worker_pool
+from topofuse.processes import peak_memory_gib, worker_pool
 from topofuse.training.trainer import EpochHook, Job, TrainedNetwork, Trainer, default_device
 
 
@@ -34,22 +34,25 @@ def train_jobs(
     *,
     workers: int,
     on_epoch: EpochHook,
-    on_done: Callable[[str], None],
+    on_done: Callable[[str, float], None],
 ) -> dict[str, TrainedNetwork]:
     """Train every job in `directory / job.name`; what is finished there is read, what was begun goes on.
 
-    on_epoch, on_done: called in this process after every epoch of any job, and at the end of each
+    on_epoch: called in this process after every epoch of any job
+    on_done: called with a job's name, and the peak memory (GiB) of the process that trained it, when it is done
     """
     todo = [job for job in jobs if not (directory / job.name / "network.safetensors").exists()]
     if workers > 1 and todo and default_device().type == "cpu":
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "store.safetensors"
             store.save(path)
-            _in_processes(todo, _Shared(path, np.asarray(labels), directory), min(workers, len(todo)), on_epoch)
+            _in_processes(
+                todo, _Shared(path, np.asarray(labels), directory), min(workers, len(todo)), on_epoch, on_done
+            )
     trained = {}
     for job in jobs:
         trained[job.name] = _trainer(job, store, labels, directory, on_epoch).run()
-        on_done(job.name)
+        on_done(job.name, peak_memory_gib())
     return trained
 
 
@@ -68,7 +71,9 @@ def _trainer(
     return Trainer(job, store, labels, directory / job.name, features=feature_hash(job.modalities), on_epoch=on_epoch)
 
 
-def _in_processes(jobs: list[Job], shared: _Shared, workers: int, on_epoch: EpochHook) -> None:
+def _in_processes(
+    jobs: list[Job], shared: _Shared, workers: int, on_epoch: EpochHook, on_done: Callable[[str, float], None]
+) -> None:
     events: SimpleQueue[tuple[str, dict[str, Any]]] = get_context("spawn").SimpleQueue()
     with worker_pool(workers, _begin_worker, (shared, events)) as pool:
         pending = {pool.submit(_train_in_worker, job) for job in jobs}
@@ -77,7 +82,7 @@ def _in_processes(jobs: list[Job], shared: _Shared, workers: int, on_epoch: Epoc
             while not events.empty():
                 on_epoch(*events.get())
             for future in done:
-                future.result()  # an error of a job ends the run; the others keep their checkpoints
+                on_done(*future.result())  # an error of a job ends the run; the others keep their checkpoints
 
 
 _worker: tuple[_Shared, FeatureStore, SimpleQueue[tuple[str, dict[str, Any]]]]
@@ -89,6 +94,7 @@ def _begin_worker(shared: _Shared, events: SimpleQueue[tuple[str, dict[str, Any]
     _worker = (shared, FeatureStore.load(shared.store), events)
 
 
-def _train_in_worker(job: Job) -> None:
+def _train_in_worker(job: Job) -> tuple[str, float]:
     shared, store, events = _worker
     _trainer(job, store, shared.labels, shared.directory, lambda *event: events.put(event)).run()
+    return job.name, peak_memory_gib()
