@@ -68,7 +68,7 @@ def members(run: Run) -> Section | None:
     blocks: list[Block] = []
     if pictures:
         legend = (
-            "Loss against epoch: training (blue, dashed) and validation (red); the dotted green line is the epoch "
+            "Loss against epoch: training (blue, dashed) and validation (orange); the dotted green line is the epoch "
             "that was kept. The shaded area below is the learning rate with its warm-up and cycles. Training loss "
             "holds mixup and label smoothing, so it may lie above the validation loss."
         )
