@@ -60,6 +60,8 @@ def main() -> None:
     """
     # waiting OpenMP threads sleep instead of spinning: beside other work, spinning made everything many times slower
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # spglib's C code reports every tolerance that it retries on stderr; what fails for good comes as an exception
+    os.environ.setdefault("SPGLIB_WARNING", "OFF")
 
 
 _preset = click.option(
