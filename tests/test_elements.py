@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from topofuse.crystals.formula import SYMBOLS
 from topofuse.modalities.elements import (
     element_properties,
     element_property,
     oxidation_states,
-    symbols,
     valence_electrons,
 )
 
@@ -22,7 +22,7 @@ VALENCE = Path(__file__).resolve().parents[2] / "shared/topomat/valence.json"
 @pytest.mark.skipif(not VALENCE.exists(), reason="the shared data set is not beside this checkout")
 def test_valence_electrons_are_those_of_the_calculations_behind_the_labels():
     expected = json.loads(VALENCE.read_text(encoding="utf-8"))
-    found = {symbol: int(valence_electrons([symbols().index(symbol)])[0]) for symbol in expected}
+    found = {symbol: int(valence_electrons([SYMBOLS.index(symbol)])[0]) for symbol in expected}
     assert found == expected
 
 
@@ -64,7 +64,7 @@ def test_an_unknown_property_is_answered_with_the_known_ones():
     [("S", "p", 0.047), ("Te", "p", 0.49), ("Bi", "p", 1.25), ("Tl", "p", 0.64), ("Ni", "d", 0.083), ("Pt", "d", 0.5)],
 )
 def test_spin_orbit_constants_are_right_within_a_factor_of_one_and_a_half(symbol, shell, measured):
-    value = element_property(f"soc_{shell}")[symbols().index(symbol)]
+    value = element_property(f"soc_{shell}")[SYMBOLS.index(symbol)]
     assert measured / 1.5 < value < measured * 1.55
 
 

@@ -11,14 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from topofuse.crystals import Crystal, analyse
+from topofuse.crystals.formula import SYMBOLS
 from topofuse.crystals.neighbours import Neighbours
-from topofuse.modalities.elements import symbols, valence_electrons
+from topofuse.crystals.pointgroups import POINT_GROUPS
+from topofuse.modalities.elements import valence_electrons
 from topofuse.modalities.physics.charge import NAMES as CHARGE_NAMES
 from topofuse.modalities.physics.charge import balance, charge_features, guess_states
 from topofuse.modalities.physics.closed_shells import closed_states, d_electrons, has_lone_pair
 from topofuse.modalities.physics.features import PHYSICS
 from topofuse.modalities.scalar.features import SCALAR
-from topofuse.modalities.scalar.symmetry_tables import POINT_GROUPS, SYMMORPHIC, site_has_inversion
+from topofuse.modalities.scalar.symmetry_tables import SYMMORPHIC, site_has_inversion
 
 # spglib announces another way of reporting errors each time that it is called
 TOPOMAT = Path(__file__).resolve().parents[2] / "shared/topomat/topomat.parquet"
@@ -28,7 +30,7 @@ FCC = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 def formula(text):
     counts = {}
     for symbol, count in re.findall(r"([A-Z][a-z]?)(\d*)", text):
-        counts[symbols().index(symbol)] = int(count or 1)
+        counts[SYMBOLS.index(symbol)] = int(count or 1)
     return tuple(sorted(counts)), tuple(counts[z] for z in sorted(counts))
 
 

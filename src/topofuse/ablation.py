@@ -21,7 +21,7 @@ from topofuse.ensemble.blending import OutOfFold, average
 from topofuse.ensemble.boosted import fit_or_load
 from topofuse.ensemble.members import Rows, network_job
 from topofuse.evaluation.bootstrap import bootstrap_intervals, paired_difference
-from topofuse.files import write_json
+from topofuse.files import null_undefined, write_json
 from topofuse.preparation import Prepared, open_run, prepare
 from topofuse.progress import RunLog
 from topofuse.provenance import provenance
@@ -191,7 +191,8 @@ def _measured(prepared: Prepared, predictions: dict[str, OutOfFold], folds: list
         found = paired_difference(
             labels, p[row.with_part], p[row.without_part], groups, level, metric, config.bootstrap, config.seed
         )
-        return {key: (100.0 * value if math.isfinite(value) else None) for key, value in found.items()}
+        points: dict[str, float | None] = null_undefined({key: 100.0 * value for key, value in found.items()})
+        return points
 
     scored = bootstrap_intervals(labels, p["reference"], groups, config.bootstrap, config.seed)
     return {
@@ -205,13 +206,7 @@ def _measured(prepared: Prepared, predictions: dict[str, OutOfFold], folds: list
             "include the chance of one training against another of the same settings, unless several folds are run. "
             "The tree row compares the mean of networks and trees with the networks alone."
         ),
-        "reference": {
-            level: {
-                metric: {k: (v if math.isfinite(v) else None) for k, v in interval.items()}
-                for metric, interval in metrics.items()
-            }
-            for level, metrics in scored.items()
-        },
+        "reference": null_undefined(scored),
         "rows": [
             {
                 "name": row.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from topofuse.ensemble.strategies import (
     out_of_fold_strategies,
 )
 from topofuse.evaluation.bootstrap import bootstrap_intervals
-from topofuse.files import write_json, write_whole
+from topofuse.files import null_undefined, write_json, write_whole
 from topofuse.labels import FIVE
 from topofuse.modalities.registry import table_columns
 from topofuse.provenance import provenance
@@ -93,13 +92,8 @@ def _scored(state: RunState, rows: NDArray[np.int64], p: Probabilities | None) -
     intervals = bootstrap_intervals(
         state.rows.labels[rows], p, state.rows.formulas[rows], n=state.config.bootstrap, seed=state.config.seed
     )
-    return {
-        level: {
-            metric: {key: (value if math.isfinite(value) else None) for key, value in interval.items()}
-            for metric, interval in metrics.items()
-        }
-        for level, metrics in intervals.items()
-    }
+    scored: dict[str, Any] = null_undefined(intervals)
+    return scored
 
 
 def describe_rows(state: RunState) -> dict[str, Any]:

@@ -85,14 +85,8 @@ def choose(families: Families, labels: NDArray[np.integer], folds: NDArray[np.in
     """Choose among the strategies with out-of-fold rows; all arguments are out of fold, none of `test`."""
     if families.full is not None:
         raise ValueError("the full-data model has seen every row: it has no out-of-fold predictions")
-    named = families.named()
-    weights = fit_weights(named, labels)
-    candidates = {
-        **named,
-        "super_mean": blend(named, _MEAN),
-        "super_weighted": cross_fitted_blend(named, labels, folds),
-    }
-    scores = {name: _score(labels, p) for name, p in candidates.items()}
+    weights = fit_weights(families.named(), labels)
+    scores = {name: _score(labels, p) for name, p in out_of_fold_strategies(families, labels, folds).items()}
     best = max(scores, key=lambda name: (scores[name]["mean_accuracy"], -scores[name]["log_loss"]))
     return Choice(best, weights, scores)
 

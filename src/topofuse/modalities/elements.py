@@ -126,12 +126,6 @@ def element_property(name: str) -> NDArray[np.float64]:
 
 
 @cache
-def symbols() -> tuple[str, ...]:
-    """Chemical symbols by atomic number; entry 0 is empty."""
-    return ("", *(row["symbol"] for row in _rows()))
-
-
-@cache
 def oxidation_states() -> tuple[Oxidation, ...]:
     """Oxidation states by atomic number, 0 to 103 (entry 0 is empty)."""
 

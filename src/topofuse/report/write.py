@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from topofuse.files import write_whole
 from topofuse.report import provenance, quality
 from topofuse.report.document import Document
 from topofuse.report.html import to_html
@@ -46,6 +47,6 @@ def write_ablation_report(run_dir: Path) -> Path:
 
 def _write(run_dir: Path, document: Document) -> Path:
     page = run_dir / "report.html"
-    page.write_text(to_html(document), encoding="utf-8", newline="\n")
-    (run_dir / "report.md").write_text(to_markdown(document), encoding="utf-8", newline="\n")
+    write_whole(page, to_html(document).encode())
+    write_whole(run_dir / "report.md", to_markdown(document).encode())
     return page

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
+from topofuse.crystals.pointgroups import point_group
 from topofuse.modalities.base import Modality, Part
 
 MERGE_TOLERANCE = 0.01  # Å; bonds closer in length than this, between the same orbits, are one edge
@@ -55,7 +56,7 @@ def extract(crystal: SymmetricCrystal) -> Part:
     n_atoms = len(crystal.primitive)
     weight = crystal.orbit_sizes / n_atoms
     # order of the site-symmetry group, up to the order of the point group: 1 / orbit size
-    log_site_order = np.log2(_point_group_order(crystal.spacegroup) / crystal.orbit_sizes)
+    log_site_order = np.log2(point_group(crystal.pointgroup).order / crystal.orbit_sizes)
     return {
         "table": _table(crystal, weight, log_site_order)[None].astype(np.float32),
         "node.number": crystal.orbit_numbers.astype(np.int32),
@@ -66,19 +67,6 @@ def extract(crystal: SymmetricCrystal) -> Part:
         "edge.distance": distance.astype(np.float32),
         "edge.count": count.astype(np.float32),
     }
-
-
-# point-group orders by ranges of space-group numbers: (last number of the range, order)
-_ORDERS = (
-    (1, 1), (5, 2), (9, 2), (15, 4), (46, 4), (74, 8), (82, 4), (88, 8), (122, 8), (142, 16),
-    (146, 3), (148, 6), (161, 6), (167, 12), (174, 6), (176, 12), (190, 12), (194, 24),
-    (199, 12), (206, 24), (220, 24), (230, 48),
-)  # fmt: skip
-
-
-def _point_group_order(spacegroup: int) -> int:
-    """Order of the point group of a space group (International Tables A)."""
-    return next(order for last, order in _ORDERS if spacegroup <= last)
 
 
 def _table(crystal: SymmetricCrystal, weight: NDArray, log_site_order: NDArray) -> NDArray[np.float64]:

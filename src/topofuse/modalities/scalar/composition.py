@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.elements import element_properties, symbols, valence_electrons
+from topofuse.crystals.formula import SYMBOLS
+from topofuse.modalities.elements import element_properties, valence_electrons
 
 STATISTICS = ("mean", "dev", "min", "max", "range")
 _ROLES = ("anion", "cation", "most")  # most electronegative, least electronegative, most abundant
@@ -47,7 +48,7 @@ def composition_names() -> tuple[str, ...]:
         "entropy",
         *(f"block_{b}" for b in _BLOCKS),
         *(f"group_{g}" for g in range(1, 19)),
-        *(f"x_{symbol}" for symbol in symbols()[1:]),
+        *(f"x_{symbol}" for symbol in SYMBOLS[1:]),
     )
 
 

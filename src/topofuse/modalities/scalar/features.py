@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
+from topofuse.crystals.pointgroups import point_group
 from topofuse.modalities.base import Modality, Part
 from topofuse.modalities.elements import element_property, valence_electrons
 from topofuse.modalities.scalar.composition import composition_features, composition_names, formula_of
-from topofuse.modalities.scalar.symmetry_tables import CENTERINGS, SYMMORPHIC, point_group, site_has_inversion
+from topofuse.modalities.scalar.symmetry_tables import CENTERINGS, SYMMORPHIC, site_has_inversion
 
 _SYMMETRY_NAMES = (
     "spacegroup",
