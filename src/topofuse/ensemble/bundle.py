@@ -100,8 +100,9 @@ def save_bundle(
             described.append({"family": family, "file": file, "network": settings.model_dump()})
     forests: list[dict[str, str]] = []
     for index, forest in enumerate(trees):
-        files = {name: f"trees/{index}/{name}.txt" for name in forest.texts()}
-        for name, text in forest.texts().items():
+        texts = forest.texts()
+        files = {name: f"trees/{index}/{name}.txt" for name in texts}
+        for name, text in texts.items():
             put(files[name], text.encode())
         forests.append(files)
     write_json(
