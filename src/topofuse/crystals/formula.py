@@ -1,9 +1,10 @@
-"""Element symbols, atomic numbers and reduced formulas."""
+"""Element symbols, atomic numbers, reduced and anonymous formulas."""
 
 from __future__ import annotations
 
 import warnings
 from functools import lru_cache
+from string import ascii_uppercase
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,10 +28,25 @@ def atomic_number(symbol: str) -> int | None:
 
 def reduced_formula(numbers: ArrayLike) -> str:
     """Reduced formula as pymatgen writes it ('Bi2Se3'), from atomic numbers (n,) between 1 and 103."""
+    return _formula(_reduced_counts(numbers))
+
+
+def anonymous_formula(numbers: ArrayLike) -> str:
+    """Reduced formula that names no element, rarest first, as pymatgen writes it: Bi2Se3 and Al2O3 are both 'A2B3'.
+
+    numbers: (n,) atomic numbers between 1 and 103
+    """
+    counts = sorted(count for _, count in _reduced_counts(numbers))
+    letters = [ascii_uppercase[i % 26] + "'" * (i // 26) for i in range(len(counts))]
+    return "".join(letter + (str(n) if n > 1 else "") for letter, n in zip(letters, counts, strict=True))
+
+
+def _reduced_counts(numbers: ArrayLike) -> tuple[tuple[int, int], ...]:
+    """(atomic number, atoms in the formula unit) of every element, by atomic number."""
     z, counts = np.unique(np.asarray(numbers, dtype=np.int64), return_counts=True)
     if len(z) == 0 or z[0] < 1 or z[-1] > MAX_ATOMIC_NUMBER:
         raise ValueError(f"atomic numbers must lie between 1 and {MAX_ATOMIC_NUMBER}, at least one of them")
-    return _formula(tuple(zip(z.tolist(), (counts // np.gcd.reduce(counts)).tolist(), strict=True)))
+    return tuple(zip(z.tolist(), (counts // np.gcd.reduce(counts)).tolist(), strict=True))
 
 
 @lru_cache(maxsize=65536)
