@@ -1,4 +1,4 @@
-"""The command line: `topofuse run | predict | ablate | data`. Thin; heavy imports happen inside commands."""
+"""The command line: `topofuse run | predict | ablate | generalise | data`. Thin; commands import what is heavy."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 import topofuse
 
 USAGE_ERROR = 2
+KINDS = ("formula", "chemsys", "prototype", "random")  # as topofuse.materials.splits.GROUPINGS has them
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
@@ -121,6 +122,41 @@ def ablate_command(preset: str, data: Path | None, folds: int | None, out: Path 
         from topofuse import ablation
 
         ablation.run(preset=preset, data=data, folds=folds, out=out, resume=resume)
+
+
+@main.command("generalise")
+@_preset
+@_data
+@click.option(
+    "--kinds",
+    type=click.Choice(KINDS),
+    multiple=True,
+    help="A kind of split to measure, beside formula; may be given several times [all].",
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the results [runs/generalise-PRESET].")
+@_resume
+def generalise_command(preset: str, data: Path | None, kinds: tuple[str, ...], out: Path | None, resume: bool) -> None:
+    """Measure how far the boosted trees carry to materials unlike those that they learned from.
+
+    Out of fold on the pool; the test rows are not touched. Kinds of split, each with its difference to the
+    first:
+
+    \b
+      formula      no reduced formula on both sides (as in `run`; always measured)
+      chemsys      no set of elements on both sides
+      prototype    no anonymous formula with space group on both sides
+      random       rows drawn one by one, to compare with publications
+
+    Then a learning curve over 10, 25, 50 and 100 % of the rows to learn from, split by formula. Writes
+    generalisation.json and a report; copied into the folder of a run, generalisation.json becomes a part
+    of that run's report.
+    """
+    out = out or Path("runs") / f"generalise-{Path(preset).stem}"
+    again = _again("generalise", preset, data, out) + "".join(f" --kinds {kind}" for kind in kinds)
+    with _plain_errors(f"continue with `{again} --resume`"):
+        from topofuse import generalisation
+
+        generalisation.run(preset=preset, data=data, kinds=kinds or KINDS, out=out, resume=resume)
 
 
 def _again(command: str, preset: str, data: Path | None, out: Path) -> str:

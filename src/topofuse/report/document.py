@@ -107,11 +107,12 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """A whole report: title, one line under it, sections in reading order."""
+    """A whole report: title, one line under it, sections in reading order; `sources`: files with its numbers."""
 
     title: str
     subtitle: str
     sections: tuple[Section, ...] = field(default_factory=tuple)
+    sources: tuple[str, ...] = ("results.json", "predictions.parquet")
 
 
 def cells(*texts: str | Cell) -> tuple[Cell, ...]:

@@ -11,16 +11,21 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
-from topofuse.labels import coarsen, level_probabilities
+from topofuse.labels import LEVELS, coarsen, level_probabilities
 from topofuse.report.breakdown import Share, reliability
 from topofuse.report.document import Picture
-from topofuse.report.numbers import decimal, is_number, percent, signed
+from topofuse.report.numbers import LEVEL_TITLES, decimal, is_number, percent, signed
 from topofuse.report.source import SPLITS, Rows
 from topofuse.report.svg import BLUE, FAINT, GREEN, INK, PURPLE, VERMILION, inline_svg, new_figure, styled
 
 SPLIT_STYLE: dict[str, dict[str, Any]] = {
     "oof": {"color": BLUE, "linestyle": "-", "marker": "o"},
     "test": {"color": VERMILION, "linestyle": "--", "marker": "s"},
+}
+LEVEL_STYLE: dict[str, dict[str, Any]] = {
+    "two": {"color": BLUE, "marker": "o"},
+    "three": {"color": VERMILION, "marker": "s"},
+    "five": {"color": GREEN, "marker": "^"},
 }
 FEW = 10  # materials; below it, a share says little and does not set the scale
 CURVE_POINTS = 150  # of a drawn ROC or precision-recall curve: more are not seen, and only make the page heavy
@@ -277,3 +282,67 @@ def _expected_marks(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
     if marks:
         x, y = zip(*marks, strict=True)
         axes.plot(x, y, "D", color=VERMILION, markersize=6, label="expected by the strategy", linestyle="none")
+
+
+def _interval_of(of: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Value, and how far its interval reaches below and above it, in per cent; 0 where it is undefined."""
+    value = 100 * of["value"]
+    low, high = (100 * of[k] if is_number(of[k]) else value for k in ("low", "high"))
+    return value, max(0.0, value - low), max(0.0, high - value)
+
+
+@styled()
+def splits_figure(kinds: Sequence[Mapping[str, Any]]) -> Picture:
+    """Accuracy at the three levels by kind of split, with intervals."""
+    figure, axes = new_figure(4.9, 0.5 * len(kinds) + 1.0)
+    words = []
+    for level, offset in zip(LEVELS, (-0.2, 0.0, 0.2), strict=True):
+        found = np.array([_interval_of(kind["metrics"][level]["accuracy"]) for kind in kinds])
+        places = np.arange(len(kinds)) + offset
+        axes.errorbar(
+            found[:, 0], places, xerr=found[:, 1:].T, linestyle="none", markersize=5, capsize=2.5,
+            label=LEVEL_TITLES[level].lower(), **LEVEL_STYLE[level],
+        )  # fmt: skip
+        listed = ", ".join(f"{kind['title']} {value:.1f} %" for kind, value in zip(kinds, found[:, 0], strict=True))
+        words.append(f"{LEVEL_TITLES[level].lower()}: {listed}")
+    axes.set_yticks(range(len(kinds)), [str(kind["title"]) for kind in kinds])
+    axes.set_ylim(len(kinds) - 0.5, -0.5)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} %"))
+    axes.set_xlabel("accuracy")
+    axes.grid(axis="x")
+    figure.legend(loc="outside upper right", ncols=3)
+    return Picture(
+        inline_svg(figure, "splits"),
+        "Accuracy by kind of split, with 95 % intervals.",
+        "Accuracy by kind of split. " + "; ".join(words) + ".",
+    )
+
+
+@styled()
+def data_size_figure(curve: Sequence[Mapping[str, Any]]) -> Picture:
+    """Accuracy at the three levels against the number of materials to learn from, on a logarithmic axis."""
+    figure, axes = new_figure(4.9, 3.2)
+    n = np.array([point["n_rows"] for point in curve], dtype=float)
+    words = []
+    for level in LEVELS:
+        found = np.array([_interval_of(point["metrics"][level]["accuracy"]) for point in curve])
+        style = LEVEL_STYLE[level]
+        axes.errorbar(n, found[:, 0], yerr=found[:, 1:].T, markersize=5, capsize=2.5, **style)
+        axes.annotate(
+            LEVEL_TITLES[level].lower(), (n[-1], found[-1, 0]), (8, 0), textcoords="offset points", va="center",
+            color=style["color"],
+        )  # fmt: skip
+        words.append(f"{LEVEL_TITLES[level].lower()} {', '.join(f'{value:.1f} %' for value in found[:, 0])}")
+    axes.set_xscale("log")
+    ticks = [f"{point['n_rows']:,}\n({percent(point['share'], 0)})" for point in curve]
+    axes.set_xticks(n, ticks)
+    axes.minorticks_off()
+    axes.set_xlim(n[0] / 1.15, n[-1] * 1.7)  # room for the names of the lines
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g} %"))
+    axes.set(xlabel="materials to learn from (logarithmic)", ylabel="accuracy")
+    axes.grid(True)
+    return Picture(
+        inline_svg(figure, "data-size"),
+        "Accuracy by the number of materials to learn from, with 95 % intervals.",
+        f"Learning curve over {', '.join(f'{x:,.0f}' for x in n)} materials: {'; '.join(words)}.",
+    )

@@ -1,4 +1,4 @@
-"""Reads what a run left behind (results.json, predictions.parquet, ablation.json) and checks that it is whole."""
+"""Reads what runs, ablations and generalisations left behind, and checks that it is whole."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ RESULT_KEYS = (
 DATASET_KEYS = ("name", "n_materials", "n_pool", "n_test", "class_counts", "note", "citations")
 PREDICTION_COLUMNS = ("material_id", "formula", "split", "label", "spacegroup", "n_atoms", "elements")
 ABLATION_KEYS = ("rows", "protocol")
+GENERALISATION_KEYS = ("title", "subtitle", "family", "protocol", "kinds", "curve", "skipped_shares")
 
 SPLITS: dict[str, tuple[str, str]] = {"oof": ("pool", "out-of-fold"), "test": ("test", "test")}
 
@@ -64,6 +65,7 @@ class Run:
     results: dict[str, Any]
     predictions: pd.DataFrame
     ablation: dict[str, Any] | None
+    generalisation: dict[str, Any] | None
 
     @property
     def chosen(self) -> dict[str, Any]:
@@ -100,7 +102,8 @@ def read_run(run_dir: Path) -> Run:
     predictions = pd.read_parquet(path)
     _require(predictions.columns, PREDICTION_COLUMNS, str(path))
     ablation = read_ablation(run_dir) if (run_dir / "ablation.json").is_file() else None
-    return Run(results, predictions, ablation)
+    generalisation = read_generalisation(run_dir) if (run_dir / "generalisation.json").is_file() else None
+    return Run(results, predictions, ablation, generalisation)
 
 
 def read_ablation(run_dir: Path) -> dict[str, Any]:
@@ -109,6 +112,17 @@ def read_ablation(run_dir: Path) -> dict[str, Any]:
     for row in ablation["rows"]:
         _require(row, ("name", "title", "gain"), f"{run_dir / 'ablation.json'}: rows")
     return ablation
+
+
+def read_generalisation(run_dir: Path) -> dict[str, Any]:
+    """generalisation.json of `run_dir`, checked. Differences are in points: hundredths of accuracy or of AUROC."""
+    content = _read_json(run_dir / "generalisation.json", GENERALISATION_KEYS)
+    where = str(run_dir / "generalisation.json")
+    for kind in content["kinds"]:
+        _require(kind, ("name", "title", "note", "n_groups", "largest_group", "metrics", "difference"), where)
+    for point in content["curve"]:
+        _require(point, ("share", "n_rows", "metrics", "difference"), where)
+    return content
 
 
 def _read_json(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from topofuse.files import write_whole
-from topofuse.report import provenance, quality
-from topofuse.report.document import Document
+from topofuse.report import generalisation, provenance, quality
+from topofuse.report.document import Document, Section
 from topofuse.report.html import to_html
 from topofuse.report.markdown import to_markdown
-from topofuse.report.source import read_ablation, read_run
+from topofuse.report.source import read_ablation, read_generalisation, read_run
 
 
 def write_report(run_dir: Path) -> Path:
     """Write report.html and report.md beside results.json and predictions.parquet; path of report.html.
 
-    The ablation's section is there when ablation.json is. Same input, same bytes. Raises ReportError where
-    the folder lacks something.
+    The sections of the ablation and of generalisation are there when ablation.json and generalisation.json are.
+    Same input, same bytes. Raises ReportError where the folder lacks something.
     """
     run = read_run(Path(run_dir))
     sections = [
@@ -25,6 +27,7 @@ def write_report(run_dir: Path) -> Path:
         *quality.quality(run),
         provenance.members(run),
         provenance.ablation(run.ablation) if run.ablation else None,
+        *(_generalisation(run.generalisation) if run.generalisation else ()),
         provenance.protocol(run),
         provenance.citations(run),
     ]
@@ -41,8 +44,22 @@ def write_ablation_report(run_dir: Path) -> Path:
         str(content.get("title") or "What each part of the strategy brings"),
         str(content.get("subtitle") or "Ablation: parts left out one at a time"),
         (provenance.ablation(content),),
+        ("ablation.json",),
     )
     return _write(Path(run_dir), document)
+
+
+def write_generalisation_report(run_dir: Path) -> Path:
+    """Write report.html and report.md from generalisation.json alone; path of report.html."""
+    content = read_generalisation(Path(run_dir))
+    document = Document(
+        str(content["title"]), str(content["subtitle"]), _generalisation(content), ("generalisation.json",)
+    )
+    return _write(Path(run_dir), document)
+
+
+def _generalisation(content: Mapping[str, Any]) -> tuple[Section, ...]:
+    return generalisation.splits(content), generalisation.learning_curve(content)
 
 
 def _write(run_dir: Path, document: Document) -> Path:
