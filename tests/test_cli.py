@@ -52,7 +52,7 @@ def test_help_imports_nothing_heavy():
 
 def test_version_and_help_of_every_command(invoke):
     assert topofuse.__version__ in invoke("--version").output
-    for words in ([], ["run"], ["predict"], ["ablate"], ["data"], ["data", "info"], ["data", "check"]):
+    for words in ([], ["run"], ["predict"], ["ablate"], ["generalise"], ["data"], ["data", "info"], ["data", "check"]):
         result = invoke(*words, "--help")
         assert result.exit_code == 0
         assert len(result.output) > 150
@@ -83,6 +83,20 @@ def test_ablate_passes_its_options_on(invoke, module):
     assert invoke("ablate", "--folds", 2).exit_code == 0
     assert str(calls[0].pop("out")) == "runs/ablate-quick"
     assert calls == [{"preset": "quick", "data": None, "folds": 2, "resume": False}]
+
+
+def test_generalise_passes_its_options_on_and_knows_every_kind_of_split(invoke, module):
+    from topofuse.materials.splits import GROUPINGS
+
+    calls = []
+    module("topofuse.generalisation", run=lambda **options: calls.append(options))
+    assert invoke("generalise").exit_code == 0
+    assert invoke("generalise", "--kinds", "random", "--kinds", "chemsys", "--resume").exit_code == 0
+    assert [str(call.pop("out")) for call in calls] == ["runs/generalise-quick"] * 2
+    assert calls == [
+        {"preset": "quick", "data": None, "kinds": tuple(GROUPINGS), "resume": False},
+        {"preset": "quick", "data": None, "kinds": ("random", "chemsys"), "resume": True},
+    ]
 
 
 def test_an_interrupted_run_says_how_to_go_on(invoke, module, tmp_path):

@@ -73,7 +73,7 @@ def test_every_topofuse_command_that_is_shown_exists_with_these_options(page, sh
 
 def test_the_pages_show_every_command():
     shown = {tuple(s.split()[1:2]) for _, s in _shown("topofuse")}
-    assert {("run",), ("predict",), ("ablate",), ("data",)} <= shown
+    assert {("run",), ("predict",), ("ablate",), ("generalise",), ("data",)} <= shown
 
 
 def test_presets_that_are_shown_exist():

@@ -12,12 +12,15 @@ from report_fixture import make_run
 from topofuse.labels import FIVE
 from topofuse.report import ReportError, numbers, write_ablation_report, write_report
 from topofuse.report.breakdown import (
+    TROUBLED,
     Share,
     by_cell_size,
+    by_class,
     by_crystal_system,
     by_element,
     confident_mistakes,
     reliability,
+    with_any_of,
 )
 from topofuse.report.document import Document, Section, Text, table
 from topofuse.report.grids import POSITIONS
@@ -262,6 +265,24 @@ def test_breakdowns_count_each_material_where_it_belongs():
     systems = [(s.name, s.right, s.n) for s in by_crystal_system(some)]
     assert systems == [("triclinic", 1, 1), ("hexagonal", 0, 1), ("cubic", 1, 1)]
     assert [(s.name, s.right) for s in by_cell_size(some)] == [("1–2", 1), ("3–4", 0), ("65 and more", 1)]
+
+
+def test_each_class_is_counted_at_each_level():
+    p5 = [[0.9, 0.1, 0, 0, 0], [0, 0.3, 0.7, 0, 0], [0, 0, 0.2, 0.8, 0], [0, 0, 0, 0.9, 0.1]]
+    some = rows([0, 1, 1, 4], p5)  # right; the other semimetal; an insulator; the other insulator
+    found = {level: {c: (s.right, s.n) for c, s in by_class(some, level).items()} for level in ("two", "three", "five")}
+    assert found["two"] == {"trivial": (1, 1), "hsp_semimetal": (2, 2), "tci": (1, 1)}
+    assert found["three"] == {"trivial": (1, 1), "hsp_semimetal": (1, 2), "tci": (1, 1)}
+    assert found["five"] == {"trivial": (1, 1), "hsp_semimetal": (0, 2), "tci": (0, 1)}
+
+
+def test_materials_with_troubled_elements_are_looked_at_apart(markdown):
+    right, wrong = [0.9, 0.1, 0, 0, 0], [0.2, 0.8, 0, 0, 0]
+    some = rows([0, 0, 0], [right, wrong, wrong], elements=["Fe O", "Fe Cu S", "F O"])
+    assert [(s.right, s.n) for s in with_any_of(some, TROUBLED)] == [(1, 2), (0, 1)]
+    assert [(s.right, s.n) for s in with_any_of(some, ("Np",))] == [(0, 0), (1, 3)]
+    told = markdown[markdown.index("Elements that trouble") :].split("\n\n")[1].splitlines()[2:]
+    assert [line.split(" | ")[0].strip("| ") for line in told] == ["Fe", "Cu", "any of these", "none of these"]
 
 
 def test_mistakes_come_surest_first_and_only_between_trivial_and_not():

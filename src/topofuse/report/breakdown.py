@@ -1,4 +1,4 @@
-"""Where predictions are right and where they fail: by element, crystal system, cell size and confidence."""
+"""Where predictions are right and where they fail: by class, element, crystal system, cell size, confidence."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ CRYSTAL_SYSTEMS: dict[str, int] = {
     "hexagonal": 168,
     "cubic": 195,
 }
+# Elements that trouble first-principles databases; accuracy on them is looked at apart.
+TROUBLED: tuple[str, ...] = ("Cr", "Mn", "Fe", "Cu", "Tc", "Eu", "Os", "Np")
 CELL_SIZES: dict[str, int] = {"1–2": 1, "3–4": 3, "5–8": 5, "9–16": 9, "17–32": 17, "33–64": 33, "65 and more": 65}
 
 
@@ -54,11 +56,30 @@ def right(rows: Rows, level: str = "two") -> NDArray[np.bool_]:
     return np.equal(coarsen(rows.labels, level), coarsen(decide(rows.p5), level))
 
 
-def by_element(rows: Rows) -> dict[str, Share]:
-    """Symbol → share of right two-class decisions among the materials that contain the element."""
-    exploded = pd.DataFrame({"element": rows.table["elements"].str.split(), "right": right(rows)}).explode("element")
+def by_class(rows: Rows, level: str) -> dict[str, Share]:
+    """Class of the five → share of its materials that are decided rightly at `level`; classes that occur."""
+    ok = right(rows, level)
+    of = {name: ok[rows.labels == code] for code, name in enumerate(FIVE)}
+    return {name: Share(name, int(ok.sum()), len(ok)) for name, ok in of.items() if len(ok)}
+
+
+def by_element(rows: Rows, level: str = "two") -> dict[str, Share]:
+    """Symbol → share of right decisions at `level` among the materials that contain the element."""
+    of = {"element": rows.table["elements"].str.split(), "right": right(rows, level)}
+    exploded = pd.DataFrame(of).explode("element")
     grouped = exploded.groupby("element")["right"].agg(["sum", "count"])
     return {str(e): Share(str(e), int(k), int(n)) for e, k, n in grouped.itertuples()}
+
+
+def with_any_of(rows: Rows, elements: Sequence[str], level: str = "two") -> tuple[Share, Share]:
+    """Shares of right decisions at `level` of the materials with any of `elements`, and of those with none.
+
+    n is 0, and the share undefined, where there are no such materials.
+    """
+    ok, wanted = right(rows, level), set(elements)
+    any_of = np.array([bool(wanted & set(words)) for words in rows.table["elements"].str.split()], dtype=bool)
+    first, second = (Share(name, int(ok[m].sum()), int(m.sum())) for name, m in (("any", any_of), ("none", ~any_of)))
+    return first, second
 
 
 def by_crystal_system(rows: Rows) -> list[Share]:

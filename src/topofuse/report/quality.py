@@ -9,7 +9,16 @@ from urllib.parse import quote
 from topofuse.evaluation.metrics import METRICS, confusion
 from topofuse.labels import LEVELS
 from topofuse.report import figures, grids
-from topofuse.report.breakdown import by_cell_size, by_crystal_system, by_element, confident_mistakes
+from topofuse.report.breakdown import (
+    TROUBLED,
+    Share,
+    by_cell_size,
+    by_class,
+    by_crystal_system,
+    by_element,
+    confident_mistakes,
+    with_any_of,
+)
 from topofuse.report.document import Block, Card, Cards, Cell, Gallery, Items, Picture, Section, Text, table
 from topofuse.report.numbers import (
     CLASS_TITLES,
@@ -197,7 +206,7 @@ def quality(run: Run) -> list[Section]:
 
 
 def _where(rows: Rows) -> Section:
-    """Accuracy by element, crystal system and cell size, on the larger of the two sets."""
+    """Accuracy by class, element, crystal system and cell size; out of fold where there are such rows."""
     bars = (
         figures.shares_figure(by_crystal_system(rows), "by-system", "crystal system"),
         figures.shares_figure(by_cell_size(rows), "by-size", "atoms in the cell"),
@@ -205,8 +214,53 @@ def _where(rows: Rows) -> Section:
     said = f"Over the {count(len(rows))} {SPLITS[rows.split][1]} rows."
     periodic: Picture = grids.periodic_figure(by_element(rows))
     return Section(
-        "where", "Where it works and where it fails", (Text(said), Gallery((periodic,), "wide"), Gallery(bars))
+        "where",
+        "Where it works and where it fails",
+        (Text(said), _classes(rows), Gallery((periodic,), "wide"), *_troubled(rows), Gallery(bars)),
     )
+
+
+def _classes(rows: Rows) -> Block:
+    """Accuracy of the materials of each class, at the three levels."""
+    found = {level: by_class(rows, level) for level in LEVELS}
+    body = [
+        [CLASS_TITLES[name], count(share.n), *(_share(found[level][name]) for level in LEVELS)]
+        for name, share in found["two"].items()
+    ]
+    caption = "Accuracy by class of the label, with Wilson 95 % intervals"
+    return table(caption, ["Class", "Materials", *(LEVEL_TITLES[level] for level in LEVELS)], body)
+
+
+def _troubled(rows: Rows) -> list[Block]:
+    """Accuracy on the elements that trouble first-principles databases, beside the materials without them."""
+    found = {level: by_element(rows, level) for level in LEVELS}
+    any_of, none_of = zip(*(with_any_of(rows, TROUBLED, level) for level in LEVELS), strict=True)
+    if not any_of[0].n:
+        return []
+    body = [
+        [element, count(found["two"][element].n), *(_share(found[level][element]) for level in LEVELS)]
+        for element in TROUBLED
+        if element in found["two"]
+    ]
+    for title, shares in (("any of these", any_of), ("none of these", none_of)):
+        body.append([title, count(shares[0].n), *(_share(share) for share in shares)])
+    caption = "Elements that trouble first-principles databases: accuracy, with Wilson 95 % intervals"
+    note = (
+        f"First-principles databases have trouble with {', '.join(TROUBLED[:-1])} and {TROUBLED[-1]}: there, a wrong "
+        "prediction may be a wrong label."
+    )
+    return [
+        table(caption, ["Element", "Materials", *(LEVEL_TITLES[level] for level in LEVELS)], body),
+        Text(note),
+    ]
+
+
+def _share(share: Share) -> str:
+    """'94.8 % [94.4, 95.2]', or a dash for no materials."""
+    if not share.n:
+        return NONE
+    low, high = share.interval
+    return interval("accuracy", {"value": share.value, "low": low, "high": high})
 
 
 def _mistakes(parts: Sequence[Rows]) -> Section:
