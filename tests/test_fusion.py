@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from topofuse.config import NetworkConfig
-from topofuse.fusion.network import Classifier, CrossAttention, FusionNetwork, Logits, SelfAttention
+from topofuse.fusion.logits import Logits
+from topofuse.fusion.network import Classifier, CrossAttention, FusionNetwork, SelfAttention
 from topofuse.modalities.registry import MODALITY_NAMES
 from topofuse.training.inference import INFERENCE_BATCH, predict, predict_views
 
@@ -85,7 +86,7 @@ class TestClassifier:
         assert kinds == ["Linear", "LayerNorm", "GELU", "Dropout"] * 4 + ["Linear"]
 
     def test_its_probabilities_are_the_products_of_the_two_heads(self):
-        logits = Logits(torch.tensor([0.0, 20.0]), torch.log(torch.tensor([[1.0, 2, 3, 4], [1, 1, 1, 1]])))
+        logits = Logits(torch.tensor([[0.0], [20.0]]), torch.log(torch.tensor([[[1.0, 2, 3, 4]], [[1, 1, 1, 1]]])))
         p = logits.probabilities()
         torch.testing.assert_close(p[0], torch.tensor([0.5, 0.05, 0.1, 0.15, 0.2]))
         torch.testing.assert_close(p.sum(dim=1), torch.ones(2))
@@ -97,8 +98,8 @@ class TestNetwork:
         assert network.embed(batch).shape == (7, 4, 32)
         assert network.fuse(batch).shape == (7, 32)
         logits = network(batch)
-        assert logits.nontrivial.shape == (7,)
-        assert logits.kind.shape == (7, 4)
+        assert logits.nontrivial.shape == (7, 1)
+        assert logits.kind.shape == (7, 1, 4)
 
     def test_a_prediction_does_not_depend_on_the_batch(self, network, small_world):
         rows = np.arange(len(small_world))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from topofuse.fusion.network import Logits
+from topofuse.fusion.logits import Logits
 from topofuse.training.loss import Mixture, draw_mixture, hierarchical_loss
 
 LABELS = torch.arange(5)
@@ -17,8 +17,8 @@ LABELS = torch.arange(5)
 def logits(seed: int = 0, n: int = 5) -> Logits:
     generator = torch.Generator().manual_seed(seed)
     return Logits(
-        torch.randn(n, generator=generator, dtype=torch.float64),
-        torch.randn(n, 4, generator=generator, dtype=torch.float64),
+        torch.randn(n, 1, generator=generator, dtype=torch.float64),
+        torch.randn(n, 1, 4, generator=generator, dtype=torch.float64),
     )
 
 
@@ -37,24 +37,35 @@ def test_the_kind_of_a_trivial_material_does_not_matter():
 
 def test_smoothing_of_one_fifth_by_hand():
     # undecided network: p(non-trivial) = 0.5, kinds 0.25 each; every target has the same loss
-    undecided = Logits(torch.zeros(2, dtype=torch.float64), torch.zeros(2, 4, dtype=torch.float64))
+    undecided = Logits(torch.zeros(2, 1, dtype=torch.float64), torch.zeros(2, 1, 4, dtype=torch.float64))
     loss = hierarchical_loss(undecided, torch.tensor([0, 3]), 0.2)
     assert loss.tolist() == pytest.approx([math.log(2), math.log(2) + math.log(4)])
     # logit ln 3: p = 0.75; the target of a non-trivial material is 0.9, of a trivial one 0.1
-    sure = Logits(torch.full((2,), math.log(3), dtype=torch.float64), torch.zeros(2, 4, dtype=torch.float64))
+    sure = Logits(torch.full((2, 1), math.log(3), dtype=torch.float64), torch.zeros(2, 1, 4, dtype=torch.float64))
     loss = hierarchical_loss(sure, torch.tensor([0, 3]), 0.2)
     trivial = -0.1 * math.log(0.75) - 0.9 * math.log(0.25)
     nontrivial = -0.9 * math.log(0.75) - 0.1 * math.log(0.25) + math.log(4)
     assert loss.tolist() == pytest.approx([trivial, nontrivial])
     # kinds 0.5, 1/6, 1/6, 1/6; the target is 0.8 + 0.05 on the first, 0.05 on the others
-    kinds = Logits(torch.zeros(1, dtype=torch.float64), torch.tensor([[math.log(3), 0, 0, 0]], dtype=torch.float64))
+    kinds = Logits(
+        torch.zeros(1, 1, dtype=torch.float64), torch.tensor([[[math.log(3), 0, 0, 0]]], dtype=torch.float64)
+    )
     loss = hierarchical_loss(kinds, torch.tensor([1]), 0.2)
     assert loss.tolist() == pytest.approx([math.log(2) - 0.85 * math.log(0.5) - 3 * 0.05 * math.log(1 / 6)])
 
 
+def test_the_loss_of_a_committee_is_the_mean_of_its_members_losses():
+    members = [logits(seed) for seed in range(3)]
+    committee = Logits(*(torch.cat(parts, dim=1) for parts in zip(*members, strict=True)))
+    each = [hierarchical_loss(member, LABELS, 0.1) for member in members]
+    torch.testing.assert_close(hierarchical_loss(committee, LABELS, 0.1), sum(each) / 3)
+    mean = sum(member.probabilities() for member in members) / 3
+    torch.testing.assert_close(committee.probabilities(), mean)
+
+
 def test_with_smoothing_certainty_is_punished():
     def loss(logit: float) -> float:
-        guess = Logits(torch.tensor([logit]), torch.zeros(1, 4))
+        guess = Logits(torch.tensor([[logit]]), torch.zeros(1, 1, 4))
         return float(hierarchical_loss(guess, torch.tensor([0]), 0.2))
 
     best = math.log(0.1 / 0.9)

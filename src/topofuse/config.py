@@ -22,8 +22,14 @@ class _Frozen(BaseModel):
 
 
 class NetworkConfig(_Frozen):
-    """Sizes and regularisation of one fusion network."""
+    """Architecture, sizes and regularisation of one network.
 
+    kind 'fusion': encoders, attention and stages; 'committee': a perceptron of `stages` layers on the tables alone,
+    with `committee` members that share its matrices. Settings of the other kind are ignored.
+    """
+
+    kind: Literal["fusion", "committee"] = "fusion"
+    committee: int = Field(8, ge=1, description="members of a committee")
     width: int = Field(512, ge=8, description="width of every encoder and of the fusion")
     channels: int = Field(128, ge=8, description="node channels inside the graph encoders")
     graph_layers: int = Field(3, ge=1)

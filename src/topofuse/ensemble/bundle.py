@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
@@ -28,7 +27,7 @@ from topofuse.crystals import SymmetricCrystal
 from topofuse.ensemble.blending import average, blend
 from topofuse.ensemble.boosted import BoostedTrees
 from topofuse.files import read_json, write_json, write_whole
-from topofuse.fusion.network import FusionNetwork
+from topofuse.fusion.build import Network, build_network
 from topofuse.modalities.extraction import extract_views
 from topofuse.modalities.registry import feature_hash
 from topofuse.modalities.store import FeatureStore
@@ -52,7 +51,7 @@ class Bundle:
     """
 
     config: Config
-    networks: Mapping[str, Sequence[FusionNetwork]]
+    networks: Mapping[str, Sequence[Network]]
     trees: Sequence[BoostedTrees]
     weights: Mapping[str, float]
     info: Mapping[str, Any]
@@ -80,7 +79,7 @@ class Bundle:
 def save_bundle(
     directory: Path,
     config: Config,
-    networks: Mapping[str, Mapping[str, tuple[NetworkConfig, FusionNetwork]]],
+    networks: Mapping[str, Mapping[str, tuple[NetworkConfig, Network]]],
     trees: Sequence[BoostedTrees],
     weights: Mapping[str, float],
     info: Mapping[str, Any],
@@ -96,7 +95,7 @@ def save_bundle(
     for family, members in networks.items():
         for name, (settings, network) in members.items():
             file = f"networks/{name.replace('/', '-')}.safetensors"
-            put(file, save_safetensors(_compact(network.state_dict())))
+            put(file, save_safetensors(_compact(network)))
             described.append({"family": family, "file": file, "network": settings.model_dump()})
     forests: list[dict[str, str]] = []
     for index, forest in enumerate(trees):
@@ -136,9 +135,9 @@ def load_bundle(directory: Path) -> Bundle:
 
 def _assemble(directory: Path, manifest: dict[str, Any]) -> Bundle:
     config = parse_config(manifest["config"])
-    networks: dict[str, list[FusionNetwork]] = {}
+    networks: dict[str, list[Network]] = {}
     for entry in manifest["networks"]:
-        network = FusionNetwork(config.modalities, NetworkConfig(**entry["network"]))
+        network = build_network(config.modalities, NetworkConfig(**entry["network"]))
         tensors = load_safetensors(_read(directory, entry["file"], manifest))
         network.load_state_dict({key: value.float() for key, value in tensors.items()})
         networks.setdefault(entry["family"], []).append(network.eval())
@@ -187,9 +186,10 @@ def _read(directory: Path, file: str, manifest: dict[str, Any]) -> bytes:
     return content
 
 
-def _compact(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Matrices in half precision (they are applied in single), the rest as it is."""
+def _compact(network: Network) -> dict[str, Tensor]:
+    """Weight matrices in half precision (they are applied in single); the rest, quantiles above all, as it is."""
+    matrices = {key for key, value in network.named_parameters() if value.ndim >= 2}
     return {
-        key: (value.half() if value.ndim >= 2 and value.dtype == torch.float32 else value).cpu().contiguous().clone()
-        for key, value in tensors.items()
+        key: (value.half() if key in matrices else value).cpu().contiguous().clone()
+        for key, value in network.state_dict().items()
     }

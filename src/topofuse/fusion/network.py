@@ -6,12 +6,12 @@ It knows a list of modalities, never their names: each is a token of one width.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from topofuse.config import NetworkConfig
+from topofuse.fusion.logits import Logits
 from topofuse.labels import KINDS
 from topofuse.modalities.encoders import EncoderSpec, ResidualBlock
 from topofuse.modalities.registry import build_encoder, modality
@@ -73,26 +73,13 @@ class Classifier(nn.Module):
     def forward(self, fused: Tensor) -> Logits:
         """(b, width) → logits."""
         out = self.body(fused)
-        return Logits(out[:, 0], out[:, 1:])
-
-
-class Logits(NamedTuple):
-    """Outputs of the hierarchical head.
-
-    nontrivial: (b,) logit of p(non-trivial); kind: (b, 4) logits of p(kind | non-trivial)
-    """
-
-    nontrivial: Tensor
-    kind: Tensor
-
-    def probabilities(self) -> Tensor:
-        """(b, 5) probabilities of the five classes."""
-        p = torch.sigmoid(self.nontrivial)[:, None]
-        return torch.cat([1.0 - p, p * torch.softmax(self.kind, dim=1)], dim=1)
+        return Logits(out[:, :1], out[:, None, 1:])
 
 
 class FusionNetwork(nn.Module):
     """Batch of crystals → logits. `fuse` and `classify` are apart, so that mixup can act between them."""
+
+    tables_only = False
 
     def __init__(self, names: tuple[str, ...], config: NetworkConfig) -> None:
         super().__init__()

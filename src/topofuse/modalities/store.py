@@ -96,9 +96,11 @@ class FeatureStore:
         """(n, f) the tables of the named modalities side by side."""
         return np.concatenate([self.arrays[name]["table"] for name in names or self.names], axis=1)
 
-    def batch(self, indices: NDArray[np.integer]) -> Batch:
+    def batch(self, indices: NDArray[np.integer], tables_only: bool = False) -> Batch:
         """Tensors of the crystals at `indices`, graphs merged into one disconnected graph per modality."""
         indices = np.asarray(indices, dtype=np.int64)
+        if tables_only:
+            return {name: {"table": torch.from_numpy(part["table"][indices])} for name, part in self.arrays.items()}
         return {name: self._modality_batch(name, indices) for name in self.names}
 
     def _modality_batch(self, name: str, indices: NDArray[np.integer]) -> dict[str, Tensor]:

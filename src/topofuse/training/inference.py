@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from topofuse.fusion.network import FusionNetwork, Logits
+from topofuse.fusion.build import Network
+from topofuse.fusion.logits import Logits
 from topofuse.modalities.store import Batch, FeatureStore
 
 INFERENCE_BATCH = 512
 
 
-def network_device(network: FusionNetwork) -> torch.device:
+def network_device(network: Network) -> torch.device:
     """Where the network's parameters are."""
     return next(network.parameters()).device
 
@@ -28,7 +29,7 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
 
 @torch.inference_mode()
 def iter_logits(
-    network: FusionNetwork, store: FeatureStore, rows: NDArray[np.integer], absent: Sequence[bool] | None = None
+    network: Network, store: FeatureStore, rows: NDArray[np.integer], absent: Sequence[bool] | None = None
 ) -> Iterator[tuple[NDArray[np.integer], Logits]]:
     """Batches of row indices and their logits, float32 on the CPU, in evaluation mode.
 
@@ -39,11 +40,11 @@ def iter_logits(
     for start in range(0, len(rows), INFERENCE_BATCH):
         chosen = rows[start : start + INFERENCE_BATCH]
         mask = None if absent is None else torch.tensor(absent, device=device).expand(len(chosen), -1)
-        logits = network(to_device(store.batch(chosen), device), mask)
+        logits = network(to_device(store.batch(chosen, network.tables_only), device), mask)
         yield chosen, Logits(logits.nontrivial.float().cpu(), logits.kind.float().cpu())
 
 
-def predict(network: FusionNetwork, store: FeatureStore, rows: NDArray[np.integer]) -> NDArray[np.float64]:
+def predict(network: Network, store: FeatureStore, rows: NDArray[np.integer]) -> NDArray[np.float64]:
     """(len(rows), 5) probabilities of one pass over one view."""
     out = np.full((len(rows), 5), np.nan)
     done = 0
@@ -53,9 +54,7 @@ def predict(network: FusionNetwork, store: FeatureStore, rows: NDArray[np.intege
     return out
 
 
-def predict_views(
-    network: FusionNetwork, views: Sequence[FeatureStore], rows: NDArray[np.integer]
-) -> NDArray[np.float64]:
+def predict_views(network: Network, views: Sequence[FeatureStore], rows: NDArray[np.integer]) -> NDArray[np.float64]:
     """Test-time augmentation: the mean of the probabilities over the views, (len(rows), 5)."""
     if not views:
         raise ValueError("test-time augmentation needs at least one view")

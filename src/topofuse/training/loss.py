@@ -9,22 +9,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from topofuse.fusion.network import Logits
+from topofuse.fusion.logits import Logits
 
 
 def hierarchical_loss(logits: Logits, labels: Tensor, smoothing: float) -> Tensor:
     """(b,) loss per crystal: binary cross-entropy of non-trivial plus cross-entropy of the kind.
+
+    Of a committee, the mean of its members' losses: each learns on its own.
 
     Without smoothing this is the negative log-likelihood of the five classes.
 
     labels: (b,) codes 0..4; the kind counts only where the label is non-trivial. With smoothing s the
     binary target is 1 - s/2 or s/2, and the kind's is 1 - s plus s/4 on every kind.
     """
-    nontrivial = labels > 0
+    nontrivial = (labels > 0)[:, None].expand_as(logits.nontrivial)
     target = nontrivial.to(logits.nontrivial.dtype) * (1.0 - smoothing) + 0.5 * smoothing
     binary = functional.binary_cross_entropy_with_logits(logits.nontrivial, target, reduction="none")
-    kind = functional.cross_entropy(logits.kind, (labels - 1).clamp_min(0), reduction="none", label_smoothing=smoothing)
-    return binary + torch.where(nontrivial, kind, torch.zeros_like(kind))
+    kinds = (labels - 1).clamp_min(0)[:, None].expand_as(logits.nontrivial)
+    kind = functional.cross_entropy(logits.kind.movedim(-1, 1), kinds, reduction="none", label_smoothing=smoothing)
+    return (binary + torch.where(nontrivial, kind, torch.zeros_like(kind))).mean(dim=1)
 
 
 class Mixture(NamedTuple):

@@ -22,7 +22,8 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from topofuse.config import NetworkConfig, TrainingConfig
-from topofuse.fusion.network import FusionNetwork, Logits
+from topofuse.fusion.build import Network, build_network
+from topofuse.fusion.logits import Logits
 from topofuse.modalities.store import Batch, FeatureStore
 from topofuse.training.checkpoint import (
     CheckpointError,
@@ -34,10 +35,11 @@ from topofuse.training.checkpoint import (
     without_prefix,
 )
 from topofuse.training.inference import iter_logits, to_device
-from topofuse.training.loss import draw_mixture, hierarchical_loss
+from topofuse.training.loss import draw_mixture
 from topofuse.training.schedule import CyclicCosineWarmup
 
 FIT_ROWS = 4096  # crystals that the encoders' statistics are taken from, at most
+FLOOR = 1e-6  # of a probability in the validation loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +86,7 @@ class Progress:
 class TrainedNetwork:
     """A trained network and how it came about."""
 
-    network: FusionNetwork
+    network: Network
     progress: Progress
 
 
@@ -135,9 +137,7 @@ class Trainer:
         self.checkpoint.unlink(missing_ok=True)
         return TrainedNetwork(network.eval(), progress)
 
-    def _epoch(
-        self, network: FusionNetwork, optimizer: AdamW, schedule: LRScheduler, progress: Progress
-    ) -> dict[str, Any]:
+    def _epoch(self, network: Network, optimizer: AdamW, schedule: LRScheduler, progress: Progress) -> dict[str, Any]:
         started = time.perf_counter()
         epoch = progress.next_epoch
         lr = optimizer.param_groups[0]["lr"]
@@ -156,14 +156,14 @@ class Trainer:
         progress.history.append(entry)
         return entry
 
-    def _train_epoch(self, network: FusionNetwork, optimizer: AdamW, epoch: int) -> float:
+    def _train_epoch(self, network: Network, optimizer: AdamW, epoch: int) -> float:
         """One pass over the training rows; the mean loss."""
         training = self.job.training
         rng = np.random.default_rng([self.job.seed, epoch])
         torch.manual_seed(int(rng.integers(2**62)))
         network.train()
         total, seen = 0.0, 0
-        for batch, labels in self._batches(rng):
+        for batch, labels in self._batches(rng, network.tables_only):
             with _autocast(self.device):
                 mixture = draw_mixture(len(labels), training.mixup_alpha, rng)
                 mixture = mixture._replace(partner=mixture.partner.to(self.device))
@@ -179,34 +179,36 @@ class Trainer:
                 self.on_batch()
         return total / seen
 
-    def _batches(self, rng: np.random.Generator) -> Iterator[tuple[Batch, Tensor]]:
+    def _batches(self, rng: np.random.Generator, tables_only: bool) -> Iterator[tuple[Batch, Tensor]]:
         rows = rng.permutation(self.job.train)
         size = self.job.training.batch_size
         for start in range(0, len(rows), size):
             chosen = rows[start : start + size]
             labels = torch.from_numpy(self.labels[chosen].astype(np.int64)).to(self.device)
-            yield to_device(self.store.batch(chosen), self.device), labels
+            yield to_device(self.store.batch(chosen, tables_only), self.device), labels
 
-    def _validate(self, network: FusionNetwork) -> tuple[float | None, float | None]:
-        """Loss without smoothing, and two-class accuracy, on the validation rows."""
+    def _validate(self, network: Network) -> tuple[float | None, float | None]:
+        """Negative log-likelihood of the five classes, and two-class accuracy, on the validation rows."""
         rows = self.job.validation
         if len(rows) == 0:
             return None, None
         total, right = 0.0, 0
         for chosen, logits in iter_logits(network, self.store, rows):
             labels = torch.from_numpy(self.labels[chosen].astype(np.int64))
-            total += float(hierarchical_loss(logits, labels, 0.0).sum())
-            right += int(((logits.nontrivial > 0) == (labels > 0)).sum())
+            probabilities = logits.probabilities()
+            of_label = probabilities.gather(1, labels[:, None])
+            total -= float(of_label.clamp_min(FLOOR).log().sum())
+            right += int(((probabilities[:, 0] < 0.5) == (labels > 0)).sum())
         return total / len(rows), right / len(rows)
 
-    def _build(self) -> FusionNetwork:
+    def _build(self) -> Network:
         torch.manual_seed(self.job.seed)
-        network = FusionNetwork(self.job.modalities, self.job.network)
+        network = build_network(self.job.modalities, self.job.network)
         rows = np.random.default_rng(self.job.seed).permutation(self.job.train)[:FIT_ROWS]
-        network.fit_statistics(self.store.batch(np.sort(rows)))
+        network.fit_statistics(self.store.batch(np.sort(rows), network.tables_only))
         return network.to(self.device)
 
-    def _optimizer(self, network: FusionNetwork) -> AdamW:
+    def _optimizer(self, network: Network) -> AdamW:
         """AdamW; weights of linear layers decay, biases, norms and embeddings do not."""
         decay = [p for p in network.parameters() if p.ndim >= 2]
         other = [p for p in network.parameters() if p.ndim < 2]
@@ -228,12 +230,12 @@ class Trainer:
             last_epoch=epoch - 1,
         )
 
-    def _save(self, network: FusionNetwork, optimizer: AdamW, progress: Progress, best: dict[str, Tensor]) -> None:
+    def _save(self, network: Network, optimizer: AdamW, progress: Progress, best: dict[str, Tensor]) -> None:
         tensors = with_prefix("model.", network.state_dict())
         tensors |= with_prefix("best.", best) | with_prefix("optimizer.", optimizer_tensors(optimizer))
         save_tensors(self.checkpoint, tensors, {"identity": self.identity, "progress": asdict(progress)})
 
-    def _resume(self, network: FusionNetwork, optimizer: AdamW) -> tuple[Progress, dict[str, Tensor]]:
+    def _resume(self, network: Network, optimizer: AdamW) -> tuple[Progress, dict[str, Tensor]]:
         if not self.checkpoint.exists():
             return Progress(), {}
         tensors, info = load_tensors(self.checkpoint)
@@ -246,7 +248,7 @@ class Trainer:
     def _finished(self) -> TrainedNetwork:
         tensors, info = load_tensors(self.result)
         self._check_identity(info, self.result)
-        network = FusionNetwork(self.job.modalities, self.job.network)
+        network = build_network(self.job.modalities, self.job.network)
         network.load_state_dict(tensors)
         return TrainedNetwork(network.to(self.device).eval(), Progress(**info["progress"]))
 

@@ -1,0 +1,90 @@
+"""The committee network: members that share matrices, see only tables, and are averaged as probabilities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from topofuse.config import NetworkConfig
+from topofuse.fusion.build import build_network
+from topofuse.fusion.committee import CommitteeNetwork
+from topofuse.fusion.network import FusionNetwork
+from topofuse.modalities.encoders import CLIP, Standardise
+from topofuse.modalities.registry import MODALITY_NAMES
+from topofuse.training.inference import predict
+
+SETTINGS = NetworkConfig(kind="committee", committee=5, width=16, stages=2, dropout=0.2, modality_dropout=0.2)
+
+
+@pytest.fixture(scope="module")
+def committee(small_world) -> CommitteeNetwork:
+    torch.manual_seed(0)
+    built = build_network(MODALITY_NAMES, SETTINGS)
+    built.fit_statistics(small_world.store.batch(np.arange(60), tables_only=True))
+    assert isinstance(built, CommitteeNetwork)
+    return built.eval()
+
+
+def test_the_kind_of_network_is_a_setting():
+    assert isinstance(build_network(("scalar",), SETTINGS.model_copy(update={"kind": "fusion"})), FusionNetwork)
+
+
+def test_every_member_has_its_own_opinion(committee, small_world):
+    logits = committee(small_world.store.batch(np.arange(7), tables_only=True))
+    assert logits.nontrivial.shape == (7, 5)
+    assert logits.kind.shape == (7, 5, 4)
+    assert logits.nontrivial.std(dim=1).min() > 0
+
+
+def test_the_prediction_is_the_mean_of_the_members_probabilities(committee, small_world):
+    logits = committee(small_world.store.batch(np.arange(7), tables_only=True))
+    p = torch.sigmoid(logits.nontrivial).mean(dim=1)
+    torch.testing.assert_close(logits.probabilities()[:, 0], 1 - p)
+    np.testing.assert_allclose(predict(committee, small_world.store, np.arange(7)).sum(axis=1), 1.0, atol=1e-6)
+
+
+def test_graphs_do_not_matter(committee, small_world):
+    rows = np.arange(7)
+    with_graphs, tables = (committee(small_world.store.batch(rows, tables_only=only)) for only in (False, True))
+    torch.testing.assert_close(with_graphs.kind, tables.kind, rtol=0, atol=0)
+
+
+def test_a_modality_left_out_has_no_say(committee, small_world):
+    batch, others = (small_world.store.batch(rows, tables_only=True) for rows in (np.arange(10), np.arange(20, 30)))
+    for index, name in enumerate(MODALITY_NAMES):
+        absent = torch.zeros(10, 4, dtype=torch.bool)
+        absent[:, index] = True
+        other = {**batch, name: others[name]}
+        torch.testing.assert_close(committee(batch, absent).kind, committee(other, absent).kind)
+        assert not torch.allclose(committee(batch).kind, committee(other).kind)
+
+
+class TestStandardise:
+    def test_the_training_values_become_normal(self):
+        torch.manual_seed(0)
+        table = torch.stack([torch.randn(4000).exp(), torch.rand(4000) ** 3], dim=1)
+        standardise = Standardise(2)
+        standardise.fit(table)
+        out = standardise(table)
+        torch.testing.assert_close(out.mean(0), torch.zeros(2), atol=0.02, rtol=0)
+        torch.testing.assert_close(out.std(0), torch.ones(2), atol=0.05, rtol=0)
+        order = table[:, 0].argsort()
+        assert (out[order, 0].diff() >= 0).all()
+
+    def test_undefined_and_constant_values_become_nought_and_extremes_saturate(self):
+        table = torch.stack([torch.full((100,), torch.nan), torch.full((100,), 7.0), torch.arange(100.0)], dim=1)
+        standardise = Standardise(3)
+        standardise.fit(table)
+        out = standardise(torch.tensor([[1.0, 8.0, 1e9], [torch.nan, torch.nan, -1e9]]))
+        assert out[:, :2].tolist() == [[0.0, 0.0], [0.0, 0.0]]
+        assert out[:, 2].tolist() == [CLIP, -CLIP]
+
+    def test_a_rounding_error_beside_a_common_value_changes_little(self):
+        torch.manual_seed(0)
+        table = torch.where(torch.rand(1000, 1) < 0.6, torch.zeros(1000, 1), torch.rand(1000, 1))
+        standardise = Standardise(1)
+        standardise.fit(table)
+        near = standardise(torch.tensor([[-1e-7], [0.0], [1e-7]]))
+        assert near.std() == 0
+        assert standardise(torch.tensor([[0.01]])) > near[0] + 0.5  # but a small value is another value
