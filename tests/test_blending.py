@@ -12,7 +12,7 @@ from topofuse.ensemble.strategies import (
     Choice,
     Families,
     choose,
-    networks_only,
+    out_of_fold_networks,
     new_row_strategies,
     out_of_fold_strategies,
     split_full,
@@ -150,17 +150,28 @@ class TestChoice:
         np.testing.assert_allclose(rows["super_weighted"], (A + B) / 2)
         np.testing.assert_array_equal(rows["full"], B)
 
-    def test_networks_alone_leave_the_trees_out(self):
-        np.testing.assert_allclose(networks_only(Families(A, B, C, None)), (A + B) / 2)
-        np.testing.assert_allclose(networks_only(Families(A, B, C, C)), (A + C) / 4 + B / 2)
+    def test_networks_alone_leave_the_trees_out(self, labels, folds):
+        families = Families(guesses(labels, 0.3, 1), guesses(labels, 0.2, 2), guesses(labels, 4.0, 3), None)
+        p, weights = out_of_fold_networks(families, labels, folds)
+        assert set(weights) == {"kfold", "ensemble"}
+        networks = {"kfold": families.kfold, "ensemble": families.ensemble}
+        np.testing.assert_array_equal(p, cross_fitted_blend(networks, labels, folds))
 
     def test_what_is_deployed_is_what_was_chosen(self):
         weights = {"kfold": 0.4, "ensemble": 0.1, "boosted": 0.5}
         assert Choice("boosted", weights, {}).deployed_weights() == {"boosted": 1.0}
-        assert Choice("super_weighted", weights, {}).deployed_weights() == split_full(weights)
-        assert Choice("super_mean", weights, {}).deployed_weights() == dict.fromkeys(
-            ("kfold", "full", "ensemble", "boosted"), 0.25
-        )
+        assert Choice("kfold", weights, {}).deployed_weights() == {"full": 1.0}  # trained on the whole pool
+        assert Choice("super_weighted", weights, {}).deployed_weights() == {
+            "full": 0.4,
+            "ensemble": 0.1,
+            "boosted": 0.5,
+        }
+        mean = Choice("super_mean", weights, {}).deployed_weights()
+        assert mean == {"full": 0.5, "ensemble": 0.25, "boosted": 0.25}
+
+    def test_a_family_that_hardly_counts_is_not_deployed(self):
+        choice = Choice("super_weighted", {"kfold": 0.04, "ensemble": 0.24, "boosted": 0.72}, {})
+        assert choice.deployed_weights() == {"ensemble": 0.25, "boosted": 0.75}
 
 
 class TestJobs:

@@ -7,7 +7,7 @@ import pytest
 
 from topofuse.config import BoostedConfig
 from topofuse.ensemble import boosted
-from topofuse.ensemble.boosted import BoostedTrees, fit_boosted, fit_or_load
+from topofuse.ensemble.boosted import BoostedTrees, compact_text, fit_boosted, fit_or_load
 from topofuse.training.checkpoint import CheckpointError
 
 CONFIG = BoostedConfig(rounds=40, learning_rate=0.2, leaves=6, min_leaf=3, feature_share=1.0, patience=10)
@@ -64,6 +64,24 @@ def test_a_prediction_does_not_depend_on_the_other_rows(toy, trees):
 def test_text_there_and_back_changes_nothing(toy, trees):
     table, *_, new = toy
     np.testing.assert_array_equal(BoostedTrees.from_texts(trees.texts()).predict(table[new]), trees.predict(table[new]))
+
+
+def test_the_compact_text_is_smaller_and_says_the_same(toy, trees):
+    table, *_, new = toy
+    texts = trees.texts()
+    compact = {name: compact_text(text) for name, text in texts.items()}
+    assert sum(map(len, compact.values())) < 0.8 * sum(map(len, texts.values()))
+    again = BoostedTrees.from_texts(compact)
+    np.testing.assert_allclose(again.predict(table[new]), trees.predict(table[new]), atol=1e-6)
+    why = [forest.binary[0].predict(table[new], pred_contrib=True) for forest in (again, trees)]
+    np.testing.assert_allclose(*why, atol=1e-5)  # contributions need the counts, which are kept
+
+
+def test_rounds_can_be_given_and_are_those_of_the_best(toy, trees):
+    table, labels, train, validation, _ = toy
+    fixed = fit_boosted(table, labels, train, validation[:0], CONFIG, **ONE, rounds=(7, 3))
+    assert fixed.rounds() == (7, 3)
+    assert trees.rounds() == BoostedTrees.from_texts(trees.texts()).rounds()
 
 
 def test_they_stop_early_on_validation_rows_and_not_without(toy):

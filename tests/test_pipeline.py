@@ -50,6 +50,7 @@ rounds = 15
 leaves = 4
 min_leaf = 2
 """
+WITHOUT_OUT_OF_FOLD = ("full", "bundle")
 JOBS = ["kfold/0", "kfold/1", "full", "member0/0", "member0/1"]
 
 
@@ -121,12 +122,22 @@ def interrupt_after(epochs: int, monkeypatch) -> None:
 
 def test_a_run_leaves_report_results_predictions_and_bundle(whole):
     names = {p.name for p in whole.iterdir()}
-    assert {"report.html", "results.json", "predictions.parquet", "choice.json", "log.jsonl", "bundle"} <= names
+    assert {
+        "report.html",
+        "results.json",
+        "predictions.parquet",
+        "choice.json",
+        "log.jsonl",
+        "bundle",
+        "bundle-fast",
+    } <= names
     results = json.loads((whole / "results.json").read_text())
     assert [s["name"] for s in results["strategies"]] == list(STRATEGIES)
-    assert [job["name"] for job in results["jobs"]] == JOBS
+    again = [job["name"] for job in results["jobs"]][len(JOBS) :]  # the chosen members on the whole pool
+    assert [job["name"] for job in results["jobs"]] == [*JOBS, *again]
+    assert again in ([], ["full-member0"])
     for strategy in results["strategies"]:
-        assert (strategy["oof"] is None) == (strategy["name"] == "full")
+        assert (strategy["oof"] is None) == (strategy["name"] in WITHOUT_OUT_OF_FOLD)
         accuracy = strategy["test"]["two"]["accuracy"]
         assert 0 <= accuracy["low"] <= accuracy["value"] <= accuracy["high"] <= 1
     assert results["chosen"] == json.loads((whole / "choice.json").read_text())["chosen"] != "full"
@@ -151,7 +162,7 @@ def test_every_pool_row_is_predicted_out_of_fold_and_every_test_row_by_all(whole
     assert set(table["split"]) == {"pool", "test"}
     for name in STRATEGIES:
         p = table[[f"{name}:p_{label}" for label in FIVE]].to_numpy()
-        there = np.ones(60, dtype=bool) if name != "full" else (table["split"] == "test").to_numpy()
+        there = np.ones(60, dtype=bool) if name not in WITHOUT_OUT_OF_FOLD else (table["split"] == "test").to_numpy()
         np.testing.assert_allclose(p[there].sum(axis=1), 1.0, atol=1e-5)
         assert np.isnan(p[~there]).all()
     on_test = table[table["split"] == "test"]
@@ -163,19 +174,19 @@ def test_every_pool_row_is_predicted_out_of_fold_and_every_test_row_by_all(whole
 
 def test_the_log_has_one_line_per_epoch(whole):
     lines = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
-    planned = [(job, epoch) for job in JOBS if job != "full" for epoch in range(3)]
-    assert [(line["job"], line["epoch"]) for line in lines if line["job"] != "full"] == planned
+    planned = [(job, epoch) for job in JOBS if "/" in job for epoch in range(3)]
+    assert [(line["job"], line["epoch"]) for line in lines if "/" in line["job"]] == planned
     assert {"lr", "train_loss", "val_loss", "val_accuracy", "seconds", "time"} <= set(lines[0])
 
 
-def test_the_bundle_says_of_the_test_rows_what_the_report_says(whole, small_world):
+@pytest.mark.parametrize(("folder", "name"), [("bundle", "bundle"), ("bundle-fast", "fast")])
+def test_a_bundle_says_of_the_test_rows_what_the_report_says(whole, small_world, folder, name):
     table = pd.read_parquet(whole / "predictions.parquet")
-    chosen = json.loads((whole / "choice.json").read_text())["chosen"]
     on_test = table[table["split"] == "test"]
     crystals = [analyse(small_world.crystals[int(i.removesuffix(".vasp"))]) for i in on_test["material_id"]]
-    reported = on_test[[f"{chosen}:p_{label}" for label in FIVE]].to_numpy()
-    # the bundle holds matrices in half precision, and the files' coordinates are rounded
-    np.testing.assert_allclose(load_bundle(whole / "bundle").predict_proba(crystals), reported, atol=5e-3)
+    reported = on_test[[f"{name}:p_{label}" for label in FIVE]].to_numpy()
+    # the files' coordinates are rounded
+    np.testing.assert_allclose(load_bundle(whole / folder).predict_proba(crystals), reported, atol=5e-3)
 
 
 @pytest.mark.parametrize("epochs", [1, 5, 12])

@@ -91,6 +91,9 @@ class Config(_Frozen):
     modalities: tuple[str, ...] = MODALITY_NAMES
     network: NetworkConfig
     training: TrainingConfig
+    fast_modalities: tuple[str, ...] = Field(
+        ("crystal", "kspace", "scalar", "physics"), description="modalities of the fast bundle"
+    )
     members: tuple[dict[str, dict[str, Any]], ...] = Field(
         min_length=1, description="per ensemble member: {'network': {...}, 'training': {...}} overrides"
     )

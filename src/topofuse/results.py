@@ -10,13 +10,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from topofuse.crystals.formula import SYMBOLS
+from topofuse.ensemble.blending import blend
 from topofuse.ensemble.strategies import (
+    DEPLOYED,
+    FAST,
     STRATEGIES,
     Choice,
     Families,
-    networks_only,
     new_row_strategies,
+    out_of_fold_networks,
     out_of_fold_strategies,
+    split_full,
 )
 from topofuse.evaluation.bootstrap import bootstrap_intervals
 from topofuse.files import null_undefined, write_json, write_whole
@@ -25,11 +29,15 @@ from topofuse.modalities.registry import table_columns
 from topofuse.provenance import provenance
 
 if TYPE_CHECKING:
+    from topofuse.deployment import Bundles
     from topofuse.pipeline import RunState
 
 Probabilities = NDArray[np.float64]
 
-NO_OUT_OF_FOLD = "none: it has seen every pool row; the K-fold row has its settings"
+NO_OUT_OF_FOLD = {
+    "full": "none: it has seen every pool row; the K-fold row has its settings",
+    DEPLOYED: "none: it has seen every pool row; the chosen strategy's row has its settings",
+}
 TEXTBOOK_NOTE = (
     "The embedded textbook compounds are simple, symmetric, and far richer in topological materials than nature; "
     "figures on them show that the machinery works, not how good the method is."
@@ -40,19 +48,32 @@ CITATIONS = [
 ]
 
 
-def write_results(state: RunState, choice: Choice, families: Families, test: Families | None, directory: Path) -> None:
-    """Score every strategy out of fold and on `test`, with intervals, and write both files."""
+def write_results(
+    state: RunState,
+    choice: Choice,
+    families: Families,
+    test: Families | None,
+    bundles: Bundles,
+    directory: Path,
+) -> None:
+    """Score every strategy out of fold and on `test`, with intervals, and write both files.
+
+    families, test: predictions of the families, out of fold and on the test rows; bundles: those of the bundles
+    """
     rows = state.rows
     oof = out_of_fold_strategies(families, rows.labels[rows.pool], rows.fold[rows.pool])
     on_test = {} if test is None else new_row_strategies(test, choice.weights)
-    networks = networks_only(families), None if test is None else networks_only(test)
+    oof[FAST] = bundles.fast_out_of_fold
+    on_test |= {name: p for name, p in ((DEPLOYED, bundles.main), (FAST, bundles.fast)) if p is not None}
+    networks, network_weights = out_of_fold_networks(families, rows.labels[rows.pool], rows.fold[rows.pool])
+    networks_on_test = None if test is None else blend(test.named(), split_full(network_weights))
     strategies = [
         {
             "name": name,
             "title": title,
             "description": description,
             "oof": _scored(state, rows.pool, oof.get(name)),
-            "oof_note": None if name in oof else NO_OUT_OF_FOLD,
+            "oof_note": NO_OUT_OF_FOLD.get(name),
             "test": _scored(state, rows.test, on_test.get(name)),
         }
         for name, (title, description) in STRATEGIES.items()
@@ -72,9 +93,9 @@ def write_results(state: RunState, choice: Choice, families: Families, test: Fam
             "networks_only": {
                 "name": "networks_only",
                 "title": "All networks, no trees",
-                "description": "mean of the K-fold (with the full-data) and the ensemble family",
-                "oof": _scored(state, rows.pool, networks[0]),
-                "test": _scored(state, rows.test, networks[1]),
+                "description": "blend of the K-fold (with the full-data) and the ensemble family",
+                "oof": _scored(state, rows.pool, networks),
+                "test": _scored(state, rows.test, networks_on_test),
             },
             "jobs": _jobs(state),
             "history": [
@@ -119,7 +140,7 @@ def _jobs(state: RunState) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "kind": "full" if name == "full" else name.split("/")[0].rstrip("0123456789"),
+            "kind": "full" if name.startswith("full") else name.split("/")[0].rstrip("0123456789"),
             "epochs_run": len(trained.progress.history),
             "best_epoch": trained.progress.best_epoch,
             "seconds": round(sum(entry["seconds"] for entry in trained.progress.history), 1),

@@ -25,7 +25,7 @@ from torch import Tensor
 from topofuse.config import Config, NetworkConfig, parse_config
 from topofuse.crystals import SymmetricCrystal
 from topofuse.ensemble.blending import average, blend
-from topofuse.ensemble.boosted import BoostedTrees
+from topofuse.ensemble.boosted import BoostedTrees, compact_text
 from topofuse.files import read_json, write_json, write_whole
 from topofuse.fusion.build import Network, build_network
 from topofuse.modalities.extraction import extract_views
@@ -62,16 +62,18 @@ class Bundle:
         samples = [extract_views(c, n_views, self.config.seed, self.config.modalities) for c in crystals]
         return self.predict_stores([FeatureStore.from_samples(view) for view in zip(*samples, strict=True)])
 
-    def predict_stores(self, views: Sequence[FeatureStore]) -> NDArray[np.float64]:
-        """(n, 5) probabilities from extracted features, one store per view."""
-        rows = np.arange(len(views[0]))
+    def predict_stores(
+        self, views: Sequence[FeatureStore], rows: NDArray[np.integer] | None = None
+    ) -> NDArray[np.float64]:
+        """(n, 5) probabilities from extracted features, one store per view; of all crystals, or of `rows`."""
+        rows = np.arange(len(views[0])) if rows is None else rows
         families = {
             name: average([predict_views(network, views, rows) for network in networks])
             for name, networks in self.networks.items()
             if networks
         }
         if self.trees:
-            table = views[0].table(self.config.modalities)
+            table = views[0].table(self.config.modalities)[rows]
             families["boosted"] = average([trees.predict(table) for trees in self.trees])
         return blend(families, self.weights)
 
@@ -102,7 +104,7 @@ def save_bundle(
         texts = forest.texts()
         files = {name: f"trees/{index}/{name}.txt" for name in texts}
         for name, text in texts.items():
-            put(files[name], text.encode())
+            put(files[name], compact_text(text).encode())
         forests.append(files)
     write_json(
         directory / "bundle.json",

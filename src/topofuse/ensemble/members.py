@@ -6,6 +6,7 @@ formula; the fold that it will predict is never looked at.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -94,16 +95,18 @@ def member_jobs(config: Config, rows: Rows) -> list[Job]:
     ]
 
 
-def full_job(config: Config, rows: Rows, epochs: int) -> Job:
-    """The full-data job: the whole pool, `epochs` fixed beforehand, no validation rows."""
-    training = config.training.model_copy(update={"epochs": epochs})
+def full_job(config: Config, rows: Rows, epochs: int, member: int | None = None) -> Job:
+    """A job on the whole pool with the preset's settings, or a member's: `epochs` fixed beforehand, no validation."""
+    network, training = (config.network, config.training) if member is None else config.member(member)
+    name, family = ("full", 99) if member is None else (f"full-member{member}", 100 + member)
+    training = training.model_copy(update={"epochs": epochs})
     none = np.array([], dtype=np.int64)
-    return Job("full", config.modalities, config.network, training, rows.pool, none, _seed(config, 99, 0))
+    return Job(name, config.modalities, network, training, rows.pool, none, _seed(config, family, 0))
 
 
-def fixed_epochs(best_epochs: list[int]) -> int:
-    """Epochs of the full-data model: the median of the K-fold runs' best, counted from one."""
-    return int(np.median(best_epochs)) + 1
+def fixed_epochs(best_epochs: Iterable[int]) -> int:
+    """Epochs of a network on the whole pool: the median of the folds' best, counted from one."""
+    return int(np.median(list(best_epochs))) + 1
 
 
 def fold_of(job: Job) -> int:

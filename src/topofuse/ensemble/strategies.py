@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.ensemble.blending import Probabilities, average, blend, cross_fitted_blend, fit_weights, log_loss
+from topofuse.ensemble.blending import Probabilities, blend, cross_fitted_blend, fit_weights, log_loss
 from topofuse.labels import LEVELS, coarsen, decide
 
+DEPLOYED, FAST = "bundle", "fast"
 STRATEGIES: dict[str, tuple[str, str]] = {
     "kfold": ("K-fold", "the preset's network, one per fold, averaged"),
     "ensemble": ("Ensemble", "diverse networks, each trained once per fold, averaged"),
@@ -22,6 +23,8 @@ STRATEGIES: dict[str, tuple[str, str]] = {
     "boosted": ("Boosted trees", "LightGBM on the tables of all modalities, one pair of models per fold, averaged"),
     "super_mean": ("Super ensemble, mean", "plain average of the four above"),
     "super_weighted": ("Super ensemble, weighted", "blend of the four; weights fitted on out-of-fold rows"),
+    DEPLOYED: ("The model bundle", "the chosen blend, every member trained again on the whole pool: `predict` uses it"),
+    FAST: ("The fast bundle", "boosted trees on the modalities that take little time, one seed; on test, of the pool"),
 }
 
 
@@ -40,6 +43,7 @@ class Families:
         return out if self.full is None else {**out, "full": self.full}
 
 
+LEAST_WEIGHT = 0.05  # of a family in the bundle
 # share of each family in the plain average of the four strategies; out of fold, K-fold stands for `full` too
 _MEAN = {"kfold": 0.5, "ensemble": 0.25, "boosted": 0.25}
 
@@ -65,10 +69,16 @@ class Choice:
         )
 
     def deployed_weights(self) -> dict[str, float]:
-        """Family weights of the chosen strategy for new crystals; K-fold and full-data share one weight."""
-        if self.name not in ("super_mean", "super_weighted"):
-            return {self.name: 1.0}
-        return split_full(_MEAN if self.name == "super_mean" else self.weights)
+        """Weights of the families in the bundle, whose members have all seen the whole pool.
+
+        The full-data network takes the place of the K-fold networks. A family below `LEAST_WEIGHT` is left out: it
+        costs more time than it brings accuracy.
+        """
+        blends = {"super_mean": _MEAN, "super_weighted": self.weights}
+        weights = blends.get(self.name, {self.name: 1.0})
+        kept = {name: weight for name, weight in weights.items() if weight >= LEAST_WEIGHT}
+        total = sum(kept.values())
+        return {"full" if name == "kfold" else name: weight / total for name, weight in kept.items()}
 
     def summary(self) -> dict[str, Any]:
         """JSON-able."""
@@ -119,7 +129,9 @@ def new_row_strategies(families: Families, weights: dict[str, float]) -> dict[st
     }
 
 
-def networks_only(families: Families) -> Probabilities:
-    """The networks without the trees: the mean of the K-fold (and full-data) and ensemble families."""
-    kfold = families.kfold if families.full is None else average([families.kfold, families.full])
-    return average([kfold, families.ensemble])
+def out_of_fold_networks(
+    families: Families, labels: NDArray[np.integer], folds: NDArray[np.integer]
+) -> tuple[Probabilities, dict[str, float]]:
+    """The networks without the trees: cross-fitted blend of the families of networks, and its weights."""
+    named = {name: p for name, p in families.named().items() if name != "boosted"}
+    return cross_fitted_blend(named, labels, folds), fit_weights(named, labels)
