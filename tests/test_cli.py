@@ -80,9 +80,9 @@ def test_run_passes_its_options_on(invoke, module, tmp_path):
 def test_ablate_passes_its_options_on(invoke, module):
     calls = []
     module("topofuse.ablation", run=lambda **options: calls.append(options))
-    assert invoke("ablate", "--folds", 2).exit_code == 0
+    assert invoke("ablate", "--folds", 2, "--only", "mixup", "--only", "kfold").exit_code == 0
     assert str(calls[0].pop("out")) == "runs/ablate-quick"
-    assert calls == [{"preset": "quick", "data": None, "folds": 2, "resume": False}]
+    assert calls == [{"preset": "quick", "data": None, "folds": 2, "only": ("mixup", "kfold"), "resume": False}]
 
 
 def test_generalise_passes_its_options_on_and_knows_every_kind_of_split(invoke, module):

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-from topofuse import pipeline
+from topofuse import ablation, pipeline
 from topofuse.config import ConfigError
 from topofuse.crystals import Crystal, analyse
 from topofuse.crystals.formula import SYMBOLS
@@ -236,3 +236,23 @@ def test_no_model_is_ever_chosen_with_a_look_at_the_test_rows(run, whole, workpl
     left, right = (numbers(folder) for folder in (workplace / "turned", whole))
     assert [s["oof"] for s in left["strategies"]] == [s["oof"] for s in right["strategies"]]
     assert [s["test"] for s in left["strategies"]] != [s["test"] for s in right["strategies"]]
+
+
+def test_an_ablation_measures_what_was_asked_for(workplace, monkeypatch):
+    monkeypatch.setenv("TOPOFUSE_CACHE", str(workplace / "cache"))
+    text = (workplace / "tiny.toml").read_text()
+    (workplace / "committee.toml").write_text(
+        text.replace("{ dropout = 0.1 }", '{ kind = "committee", committee = 2 }')
+    )
+    given = {"data": workplace / "mine.csv", "folds": 1, "progress": False}
+    only = ("committee", "tta", "trees_no_physics")
+    page = ablation.run(str(workplace / "committee.toml"), out=workplace / "ablated", only=only, **given)
+    assert page.exists()
+    found = json.loads((workplace / "ablated/ablation.json").read_text())
+    assert [row["name"] for row in found["rows"]] == ["tta", "committee", "trees_no_physics"]
+    for row in found["rows"]:
+        assert row["gain"]["low"] <= row["gain"]["value"] <= row["gain"]["high"]
+    trained = {path.name for path in (workplace / "ablated/networks").iterdir()}
+    assert trained == {"reference", "committee"}
+    with pytest.raises(ConfigError, match="no part 'magic'; there are capacity"):
+        ablation.run(str(workplace / "committee.toml"), out=workplace / "none", only=("magic",), **given)

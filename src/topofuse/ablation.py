@@ -2,13 +2,14 @@
 
 For each evaluated fold, everything is trained on the other folds. The reference is one network with all
 parts, predicting with test-time augmentation; a part's gain is the reference minus the same network without
-it. K-fold, ensembling and the trees are gains of averaging over the single network (or the networks).
+it. K-fold, ensembling and the trees are gains of averaging over the single network (or the networks). A modality is
+left out of the network, and of the trees, each against the same with all modalities.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.config import Config, NetworkConfig, TrainingConfig
+from topofuse.config import Config, ConfigError, NetworkConfig, TrainingConfig
 from topofuse.ensemble.blending import OutOfFold, average
 from topofuse.ensemble.boosted import fit_or_load
 from topofuse.ensemble.members import Rows, network_job
@@ -62,30 +63,42 @@ def part_rows(config: Config) -> list[PartRow]:
             "boosted", "Boosted trees in the blend", None, "super", "networks", "equal weights, over networks alone"
         ),
     ]
-    modalities = [
-        PartRow(f"no_{name}", f"Modality: {name}", None, "reference", f"no_{name}") for name in config.modalities
-    ]
-    return rows + (modalities if len(config.modalities) > 1 else [])
+    if _committee(config) is not None:
+        rows.append(
+            PartRow("committee", "Committee network", None, "committee", "reference", "over the fusion network")
+        )
+    if len(config.modalities) > 1:
+        rows += [
+            PartRow(f"no_{name}", f"Modality: {name}", None, "reference", f"no_{name}") for name in config.modalities
+        ]
+        rows += [
+            PartRow(f"trees_no_{name}", f"Modality in the trees: {name}", None, "trees", f"trees_no_{name}")
+            for name in config.modalities
+        ]
+    return rows
 
 
 def run(
     preset: str = "quick",
     data: str | Path | None = None,
     folds: int | None = None,
+    only: Sequence[str] = (),
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Measure every part on the first `folds` folds (all if None); the path of `report.html`.
+    """Measure every part, or `only` those named, on the first `folds` folds (all if None); the path of `report.html`.
 
-    Raises ConfigError, DatasetError.
+    Raises ConfigError (also for a part that does not exist), DatasetError.
     """
     from topofuse.report import write_ablation_report
 
     config, dataset, directory = open_run(preset, data, out, resume, None, "ablate")
+    parts = _chosen_parts(config, only)
+    needed = {name for part in parts for name in (part.with_part, part.without_part)} | {"reference"}
     prepared = prepare(config, dataset, progress)
     evaluated = prepared.rows.folds[:folds]
-    jobs = [job for fold in evaluated for job in _jobs(config, prepared.rows, fold)]
+    jobs = [job for fold in evaluated for job in _jobs(config, prepared.rows, fold, needed)]
     log = RunLog(directory, progress)
     log.begin({job.name: job.training.epochs for job in jobs})
     networks = train_jobs(
@@ -101,10 +114,24 @@ def run(
     predictions: dict[str, OutOfFold] = {}
     for fold in evaluated:
         inside = prepared.rows.inside(fold)
-        for name, p in _predictions(prepared, networks, fold, directory).items():
+        for name, p in _predictions(prepared, networks, fold, directory, needed).items():
             predictions.setdefault(name, OutOfFold(len(prepared.rows.labels))).fill(inside, p)
-    write_json(directory / "ablation.json", _measured(prepared, predictions, evaluated))
+    write_json(directory / "ablation.json", _measured(prepared, predictions, evaluated, parts))
     return write_ablation_report(directory)
+
+
+def _chosen_parts(config: Config, only: Sequence[str]) -> list[PartRow]:
+    rows = part_rows(config)
+    unknown = set(only) - {row.name for row in rows}
+    if unknown:
+        raise ConfigError(f"no part {sorted(unknown)[0]!r}; there are {', '.join(row.name for row in rows)}")
+    return [row for row in rows if not only or row.name in only]
+
+
+def _committee(config: Config) -> Settings | None:
+    """Settings of the first ensemble member that is a committee; None where there is none."""
+    members = (config.member(index) for index in range(len(config.members)))
+    return next((member for member in members if member[0].kind == "committee"), None)
 
 
 def variants(config: Config) -> dict[str, tuple[Settings, tuple[str, ...]]]:
@@ -121,26 +148,31 @@ def variants(config: Config) -> dict[str, tuple[Settings, tuple[str, ...]]]:
         "mixup": (network, training.model_copy(update={"mixup_alpha": 0.0})),
         "label_smoothing": (network, training.model_copy(update={"label_smoothing": 0.0})),
     }
+    committee = _committee(config)
+    if committee is not None:
+        without["committee"] = committee
     out = {name: (settings, names) for name, settings in without.items()}
     if len(names) > 1:
         out |= {f"no_{left}": ((network, training), tuple(n for n in names if n != left)) for left in names}
     return out
 
 
-def _jobs(config: Config, rows: Rows, fold: int) -> list[Job]:
-    """All networks that are trained without `fold`; the same seed for reference and variants."""
+def _jobs(config: Config, rows: Rows, fold: int, needed: Set[str]) -> list[Job]:
+    """The networks that are trained without `fold`, as far as needed; the same seed for reference and variants."""
     seed = 100_000 * config.seed + 10 * fold
     outside = rows.outside(fold)
     jobs = [
         network_job(f"{name}/{fold}", rows, outside, settings, modalities, seed)
         for name, (settings, modalities) in variants(config).items()
+        if name in needed
     ]
+    blended = needed & {"networks", "super"}
     settings = (config.network, config.training)
     for inner in rows.folds:
-        if inner != fold:
+        if inner != fold and (blended or "kfold" in needed):
             available = np.intersect1d(outside, rows.outside(inner))
             jobs.append(network_job(f"inner{inner}/{fold}", rows, available, settings, config.modalities, seed + inner))
-    for index in range(len(config.members)):
+    for index in range(len(config.members) if blended or "ensemble" in needed else 0):
         member = network_job(
             f"member{index}/{fold}", rows, outside, config.member(index), config.modalities, seed + 1000 * (index + 1)
         )
@@ -149,24 +181,41 @@ def _jobs(config: Config, rows: Rows, fold: int) -> list[Job]:
 
 
 def _predictions(
-    prepared: Prepared, networks: dict[str, TrainedNetwork], fold: int, directory: Path
+    prepared: Prepared, networks: dict[str, TrainedNetwork], fold: int, directory: Path, needed: Set[str]
 ) -> dict[str, Probabilities]:
-    """Probabilities of every compared predictor on the rows of `fold`."""
+    """Probabilities of every needed predictor on the rows of `fold`."""
     config, rows, views = prepared.config, prepared.rows, prepared.views
     inside = rows.inside(fold)
 
-    def of(matches: Callable[[str], bool], n_views: int | None = None) -> list[Probabilities]:
-        chosen = [n for name, n in networks.items() if name.endswith(f"/{fold}") and matches(name.split("/")[0])]
-        return [predict_views(n.network, views[:n_views], inside) for n in chosen]
+    def of(prefix: str) -> Probabilities:
+        chosen = [n for name, n in networks.items() if name.endswith(f"/{fold}") and name.startswith(prefix)]
+        return average([predict_views(n.network, views, inside) for n in chosen])
 
-    out = {name: of(lambda job, name=name: job == name)[0] for name in variants(config)}  # type: ignore[misc]
-    out["one_view"] = of(lambda job: job == "reference", 1)[0]
-    out["kfold"] = average(of(lambda job: job.startswith("inner")))
-    out["ensemble"] = average(of(lambda job: job.startswith("member")))
-    table = views[0].table(config.modalities)
-    job = network_job("trees", rows, rows.outside(fold), (config.network, config.training), config.modalities, fold)
+    out = {name: of(f"{name}/") for name in variants(config) if name in needed}
+    out["one_view"] = predict_views(networks[f"reference/{fold}"].network, views[:1], inside)
+    blended = needed & {"networks", "super"}
+    if blended or "kfold" in needed:
+        out["kfold"] = of("inner")
+    if blended or "ensemble" in needed:
+        out["ensemble"] = of("member")
+    names = config.modalities
+    for left in ("", *names):
+        name = f"trees_no_{left}" if left else "trees"
+        if name in needed or (name == "trees" and blended):
+            out[name] = _trees(prepared, fold, tuple(n for n in names if n != left), directory / name / str(fold))
+    if blended:
+        out["networks"] = average([out["kfold"], out["ensemble"]])
+        out["super"] = average([out["networks"], out["trees"]])
+    return out
+
+
+def _trees(prepared: Prepared, fold: int, modalities: tuple[str, ...], directory: Path) -> Probabilities:
+    """Probabilities of the rows of `fold` by trees on the tables of `modalities`, fitted on the other folds."""
+    config, rows = prepared.config, prepared.rows
+    table = prepared.views[0].table(modalities)
+    job = network_job("trees", rows, rows.outside(fold), (config.network, config.training), modalities, fold)
     trees = fit_or_load(
-        directory / "trees" / str(fold),
+        directory,
         table,
         rows.labels,
         job.train,
@@ -175,12 +224,12 @@ def _predictions(
         seed=fold,
         threads=config.threads,
     )
-    out["networks"] = average([out["kfold"], out["ensemble"]])
-    out["super"] = average([out["networks"], trees.predict(table[inside])])
-    return out
+    return trees.predict(table[rows.inside(fold)])
 
 
-def _measured(prepared: Prepared, predictions: dict[str, OutOfFold], folds: list[int]) -> dict[str, Any]:
+def _measured(
+    prepared: Prepared, predictions: dict[str, OutOfFold], folds: list[int], parts: Sequence[PartRow]
+) -> dict[str, Any]:
     """ablation.json: paired differences in points, with bootstrap intervals over formulas."""
     config, rows = prepared.config, prepared.rows
     members = np.flatnonzero(np.isin(rows.fold, folds))
@@ -217,6 +266,6 @@ def _measured(prepared: Prepared, predictions: dict[str, OutOfFold], folds: list
                 "auroc_gain": gain(row, "two", "auroc"),
                 "note": row.note,
             }
-            for row in part_rows(config)
+            for row in parts
         ],
     }

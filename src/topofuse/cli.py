@@ -107,21 +107,25 @@ def run_command(preset: str, data: Path | None, out: Path | None, resume: bool, 
 @_preset
 @_data
 @click.option("--folds", type=click.IntRange(1, 5), help="Folds to measure on; fewer are faster and less certain.")
+@click.option("--only", multiple=True, metavar="PART", help="Measure this part alone (repeatable): trees_no_bands, ...")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results [runs/ablate-PRESET].")
 @_resume
-def ablate_command(preset: str, data: Path | None, folds: int | None, out: Path | None, resume: bool) -> None:
+def ablate_command(
+    preset: str, data: Path | None, folds: int | None, only: tuple[str, ...], out: Path | None, resume: bool
+) -> None:
     """Measure what each part of the strategy gains, by leaving it out.
 
     One at a time: capacity, cross-attention, cyclic schedule, mixup, test-time augmentation, label
-    smoothing, K-fold, ensembling, and each modality. Writes measured gain and interval beside the gain
-    that the strategy expects.
+    smoothing, K-fold, ensembling, committees, and each modality in networks and in trees. Writes
+    measured gain and interval beside the gain that the strategy expects.
     """
     out = out or Path("runs") / f"ablate-{Path(preset).stem}"
-    again = _again("ablate", preset, data, out) + (f" --folds {folds}" if folds else "")
+    options = [*(["--folds", str(folds)] if folds else []), *(word for part in only for word in ("--only", part))]
+    again = " ".join([_again("ablate", preset, data, out), *options])
     with _plain_errors(f"continue with `{again} --resume`"):
         from topofuse import ablation
 
-        ablation.run(preset=preset, data=data, folds=folds, out=out, resume=resume)
+        ablation.run(preset=preset, data=data, folds=folds, only=only, out=out, resume=resume)
 
 
 @main.command("generalise")
