@@ -12,8 +12,8 @@ from topofuse.ensemble.strategies import (
     Choice,
     Families,
     choose,
-    out_of_fold_networks,
     new_row_strategies,
+    out_of_fold_networks,
     out_of_fold_strategies,
     split_full,
 )

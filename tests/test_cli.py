@@ -144,8 +144,7 @@ class TestPredict:
         self.asked: list = []
         module(
             "topofuse.ensemble.bundle",
-            load_bundle=lambda path: self.asked.append(path) or Uniform(),
-            default_bundle=lambda: self.asked.append("default") or Uniform(),
+            open_bundle=lambda model: self.asked.append(model) or Uniform(),
         )
 
     def test_without_a_file_a_pipe_gets_csv(self, invoke, tmp_path):
@@ -155,7 +154,7 @@ class TestPredict:
         rows = list(csv.DictReader(io.StringIO(result.stdout)))
         assert [row["status"] for row in rows] == ["ok", "error"]
         assert rows[0]["formula"] == "CsCl"
-        assert self.asked == ["default"]
+        assert self.asked == ["full"]
 
     def test_with_a_file_the_counts_go_to_stderr(self, invoke, tmp_path):
         (tmp_path / "POSCAR").write_text(CSCL)
@@ -165,7 +164,7 @@ class TestPredict:
         assert result.stdout == ""
         assert f"1 structures (1 ok, 0 metal, 0 error) in {out}" in result.stderr
         assert out.read_text().count("\n") == 1
-        assert self.asked == [tmp_path / "bundle"]
+        assert self.asked == [str(tmp_path / "bundle")]
 
     def test_a_bad_output_name_is_refused_before_the_model_is_loaded(self, invoke, tmp_path):
         result = invoke("predict", tmp_path, "-o", tmp_path / "out.xlsx")

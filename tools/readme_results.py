@@ -110,12 +110,12 @@ def picture(results: dict[str, Any]) -> str:
 
 def predict_block(run: Path) -> str:
     """What `topofuse predict docs/examples` prints on a terminal."""
-    from topofuse.ensemble.bundle import default_bundle, load_bundle
+    from topofuse.ensemble.bundle import load_bundle, open_bundle
     from topofuse.screening.predict import predict_paths
     from topofuse.screening.table import aligned_text
 
-    if (ROOT / "src/topofuse/pretrained/bundle.json").exists():
-        bundle, option = default_bundle(), ""
+    if (ROOT / "src/topofuse/pretrained/full/bundle.json").exists():
+        bundle, option = open_bundle(), ""
     else:
         own = (run / "bundle").resolve()
         bundle, option = load_bundle(own), f" --model {own.relative_to(ROOT)}"

@@ -172,10 +172,17 @@ def _again(command: str, preset: str, data: Path | None, out: Path) -> str:
 
 @main.command("predict")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option("--model", type=click.Path(path_type=Path), help="A bundle that `run` wrote [the one that comes along].")
+@click.option(
+    "--model",
+    default="full",
+    show_default=True,
+    metavar="full|fast|DIR",
+    help="full: the best that comes along; fast: less accurate by half a point, several times quicker; or the folder "
+    "of a bundle that `run` wrote.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Table to write: .csv, .parquet or .jsonl.")
 @click.option("--progress/--no-progress", default=None, help="Progress bar on stderr [where that is a terminal].")
-def predict_command(paths: tuple[Path, ...], model: Path | None, output: Path | None, progress: bool | None) -> None:
+def predict_command(paths: tuple[Path, ...], model: str, output: Path | None, progress: bool | None) -> None:
     """Classify structure files, and folders of them (searched recursively).
 
     Reads CIF, POSCAR/CONTCAR/*.vasp, pymatgen JSON, XYZ with a cell, XSF, and more, also gzipped. One
@@ -204,7 +211,7 @@ def predict_command(paths: tuple[Path, ...], model: Path | None, output: Path | 
 
         if output is not None:
             table.TableWriter(output)  # refuses a bad name before the model is loaded
-        loaded = bundle.load_bundle(model) if model is not None else bundle.default_bundle()
+        loaded = bundle.open_bundle(model)
         if output is not None:
             counts = predict.predict_to_file(paths, loaded, output, progress=progress)
             found = ", ".join(f"{counts[status]} {status}" for status in ("ok", "metal", "error"))

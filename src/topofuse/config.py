@@ -81,6 +81,9 @@ class BoostedConfig(_Frozen):
     l2: float = Field(5.0, ge=0)
     patience: int = Field(100, ge=1)
     seeds: int = Field(1, ge=1, description="models averaged per fold")
+    extra_feature_share: float = Field(
+        0.0, ge=0, le=1, description="every second seed: extremely randomised thresholds, features per tree; 0: none"
+    )
 
 
 class Config(_Frozen):

@@ -34,6 +34,7 @@ from topofuse.modalities.store import FeatureStore
 from topofuse.training.inference import predict_views
 
 FORMAT = 1
+CARRIED = ("full", "fast")  # folders in src/topofuse/pretrained
 
 
 class BundleError(RuntimeError):
@@ -150,11 +151,15 @@ def _assemble(directory: Path, manifest: dict[str, Any]) -> Bundle:
     return Bundle(config, networks, trees, manifest["weights"], manifest["info"])
 
 
-def default_bundle() -> Bundle:
-    """The bundle that the package carries."""
-    with resources.as_file(resources.files("topofuse") / "pretrained") as directory:
+def open_bundle(model: str | Path = "full") -> Bundle:
+    """A bundle that the package carries, `full` or `fast`, or the one in the folder `model`."""
+    if str(model) not in CARRIED:
+        return load_bundle(Path(model))
+    with resources.as_file(resources.files("topofuse") / "pretrained" / str(model)) as directory:
         if not (directory / "bundle.json").exists():
-            raise BundleError("this build carries no pretrained model; give --model DIR, made by `topofuse run`")
+            raise BundleError(
+                f"this build carries no pretrained model {str(model)!r}; give --model DIR, made by `topofuse run`"
+            )
         return load_bundle(directory)
 
 
