@@ -53,7 +53,7 @@ def test_graphs_do_not_matter(committee, small_world):
 def test_a_modality_left_out_has_no_say(committee, small_world):
     batch, others = (small_world.store.batch(rows, tables_only=True) for rows in (np.arange(10), np.arange(20, 30)))
     for index, name in enumerate(MODALITY_NAMES):
-        absent = torch.zeros(10, 4, dtype=torch.bool)
+        absent = torch.zeros(10, len(MODALITY_NAMES), dtype=torch.bool)
         absent[:, index] = True
         other = {**batch, name: others[name]}
         torch.testing.assert_close(committee(batch, absent).kind, committee(other, absent).kind)

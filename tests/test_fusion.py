@@ -95,7 +95,7 @@ class TestClassifier:
 class TestNetwork:
     def test_shapes_at_every_step(self, network, small_world):
         batch = small_world.store.batch(np.arange(7))
-        assert network.embed(batch).shape == (7, 4, 32)
+        assert network.embed(batch).shape == (7, len(MODALITY_NAMES), 32)
         assert network.fuse(batch).shape == (7, 32)
         logits = network(batch)
         assert logits.nontrivial.shape == (7, 1)
@@ -127,7 +127,7 @@ class TestNetwork:
     def test_a_modality_left_out_has_no_say(self, network, small_world):
         batch = small_world.store.batch(np.arange(10))
         for index, name in enumerate(MODALITY_NAMES):
-            absent = torch.zeros(10, 4, dtype=torch.bool)
+            absent = torch.zeros(10, len(MODALITY_NAMES), dtype=torch.bool)
             absent[:, index] = True
             other = {**batch, name: small_world.store.batch(np.arange(20, 30))[name]}
             with torch.no_grad():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # torch is imported only where a network is built
 
     from topofuse.modalities.encoders import EncoderSpec
 
-MODALITY_NAMES: tuple[str, ...] = ("crystal", "kspace", "scalar", "physics")
+MODALITY_NAMES: tuple[str, ...] = ("crystal", "kspace", "scalar", "physics", "bands")
 
 
 def modality(name: str) -> Modality:

@@ -1,0 +1,191 @@
+"""The band sketch as one table row: gaps, crossings, indicators, the filling's surroundings, charges."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topofuse.crystals import SymmetricCrystal
+from topofuse.modalities.bands.indicators import Indicators, indicators, parity_exchange
+from topofuse.modalities.bands.sketch import DEGENERATE, Sketch, sketch_of
+from topofuse.modalities.base import Modality, Part
+
+# Columns that are evaluated without spin (bare name) and with spin-orbit coupling (name_soc).
+_TWICE = (
+    "indirect_gap",
+    "point_gap_min",
+    "point_gap_second",
+    "point_gap_mean",
+    "point_gap_open",
+    "degenerate_points",
+    "degenerate_share",
+    "gamma_gap",
+    "trim_gap",
+    "crossing_lines",
+    "crossing_share",
+    "crossing_margin",
+    "crossing_gap",
+    "z4",
+    "weak",
+    "parity_spread",
+    "rotoinversion",
+    "verdict",
+    "nontrivial",
+)
+_EDGES = tuple(
+    f"{point}_{edge}_{kind}" for point in ("gamma", "narrow") for edge in ("top", "bottom") for kind in "spda"
+)
+TABLE_NAMES = (
+    "orbitals",
+    *_TWICE,
+    *(f"{name}_soc" for name in _TWICE),
+    "direct_gap",
+    "direct_gap_mean",
+    "line_gap_min",
+    "soc_opens_least",
+    "soc_changes_most",
+    "exchange_min",
+    "exchange_mean",
+    "exchange_gamma",
+    "fermi_level",
+    "fermi_density_narrow",
+    "fermi_density_wide",
+    "fermi_bands",
+    "edge_width",
+    "charge_max",
+    "charge_min",
+    *_EDGES,
+)
+# Codes of the column `verdict`
+TRIVIAL, DEGENERATE_POINT, CROSSING_LINE, STRONG_OR_WEAK, HIGHER_ORDER = range(5)
+_TIE = 1e-5  # eV; of two points whose gaps differ by less, the first counts
+_CROSSES = 0.02  # eV on each side of the Fermi level
+_CHARGED = 1e-6  # electrons; atoms with more than the neutral number by this are anions
+
+
+def extract(crystal: SymmetricCrystal) -> Part:
+    """One row of the band sketch, named `TABLE_NAMES`; all NaN where there is no sketch. Energies in eV.
+
+    *_gap: at momenta, between the highest occupied and the lowest empty band. point_gap_*: over special momenta;
+        point_gap_open: smallest that is not degenerate; direct_gap, line_gap_min: also, only inside the lines
+    degenerate_*: special momenta where the filling ends inside a degenerate level
+    crossing_*: lines with open gaps at both ends whose occupied states are incompatible; crossing_margin: the largest
+        of the smaller gaps at the ends of such a line, minus the smallest of all lines where there is none
+    z4, weak, parity_spread, rotoinversion: see `Indicators`; verdict, nontrivial: what these and the crossings say
+    exchange_*: see `parity_exchange`; soc_*: change of the gap at a point by spin-orbit coupling
+    fermi_*: level that fills the sampled states, states at it within 0.25 and 1 eV per atom, bands that cross it
+    charge_*: excess of electrons of the most charged atoms
+    gamma_*, narrow_*: weight of s, p, d orbitals and of anions (a) in the highest occupied (top) and lowest empty
+        (bottom) band at Γ, and at the point with the smallest gap with spin-orbit coupling
+    """
+    sketch = sketch_of(crystal)
+    row = np.full(len(TABLE_NAMES), np.nan) if sketch is None else _row(sketch, crystal.orbits)
+    return {"table": row[None].astype(np.float32)}
+
+
+def _row(sketch: Sketch, orbits: NDArray[np.int64]) -> NDArray[np.float64]:
+    filled, energy = sketch.filled, sketch.bands.energy
+    without = energy[:, filled - 1], energy[:, filled]
+    with_spin = sketch.spin_edges()
+    gap, gap_soc = (above - below for below, above in (without, with_spin))
+    every = np.concatenate([energy, sketch.inside])
+    found = {"orbitals": float(sketch.basis.size)}
+    edges = (every[:, filled - 1], every[:, filled]), with_spin
+    for suffix, point_gap, (below, above), symmetry in zip(
+        ("", "_soc"), (gap, gap_soc), edges, indicators(sketch), strict=True
+    ):
+        part = {"indirect_gap": above.min() - below.max()}
+        part |= _point_gaps(sketch, point_gap) | _crossings(sketch, point_gap, symmetry)
+        part |= {n: getattr(symmetry, n) for n in ("z4", "weak", "parity_spread", "rotoinversion")}
+        part["verdict"] = _verdict(part)
+        part["nontrivial"] = float(part["verdict"] > TRIVIAL)
+        found |= {name + suffix: value for name, value in part.items()}
+    direct = every[:, filled] - every[:, filled - 1]
+    found |= {"direct_gap": direct.min(), "direct_gap_mean": direct.mean()}
+    if len(sketch.inside):
+        found["line_gap_min"] = direct[len(energy) :].min()
+    found |= {"soc_opens_least": (gap_soc - gap).min(), "soc_changes_most": np.abs(gap_soc - gap).max()}
+    exchange = parity_exchange(sketch)
+    if len(exchange):
+        found |= {"exchange_min": exchange.min(), "exchange_mean": exchange.mean(), "exchange_gamma": exchange[0]}
+    found |= _fermi(sketch, every) | _weights(sketch, gap_soc, orbits)
+    return np.array([found.get(name, np.nan) for name in TABLE_NAMES], dtype=np.float64)
+
+
+def _point_gaps(sketch: Sketch, gap: NDArray[np.float64]) -> dict[str, float]:
+    labelled = gap[: sketch.sampling.labelled]
+    closed = labelled < DEGENERATE
+    opened = gap[gap > DEGENERATE]
+    return {
+        "point_gap_min": gap.min(),
+        "point_gap_second": np.sort(gap)[1],
+        "point_gap_mean": labelled.mean(),
+        "point_gap_open": opened.min() if len(opened) else 0.0,
+        "degenerate_points": float(closed.sum()),
+        "degenerate_share": closed.mean(),
+        "gamma_gap": gap[0],
+        "trim_gap": gap[np.unique(sketch.sampling.trims)].min(),
+    }
+
+
+def _crossings(sketch: Sketch, gap: NDArray[np.float64], symmetry: Indicators) -> dict[str, float]:
+    ends = gap[sketch.sampling.lines].min(1)
+    valid = ends > DEGENERATE
+    ends, crossing = ends[valid], symmetry.incompatible[valid]
+    margin = ends[crossing].max() if crossing.any() else -ends.min(initial=np.inf) if len(ends) else 0.0
+    return {
+        "crossing_lines": float(crossing.sum()),
+        "crossing_share": float(crossing.sum()) / max(len(ends), 1),
+        "crossing_margin": margin,
+        "crossing_gap": np.where(crossing, ends, 0.0).mean() if len(ends) else np.nan,
+    }
+
+
+def _verdict(part: dict[str, float]) -> int:
+    """What the sketch would say if it were the truth: a code, `TRIVIAL` to `HIGHER_ORDER`."""
+    if part["degenerate_points"]:
+        return DEGENERATE_POINT
+    if part["crossing_lines"]:
+        return CROSSING_LINE
+    if np.isnan(part["z4"]):  # no inversion
+        return STRONG_OR_WEAK if round(np.nan_to_num(part["rotoinversion"])) % 2 else TRIVIAL
+    if part["z4"] % 2 == 1 or (part["weak"] and part["z4"] == 0):
+        return STRONG_OR_WEAK
+    return HIGHER_ORDER if part["weak"] or part["z4"] else TRIVIAL
+
+
+def _fermi(sketch: Sketch, every: NDArray[np.float64]) -> dict[str, float]:
+    levels = np.sort(every, axis=None)
+    count = sketch.filled * len(every)
+    fermi = (levels[count - 1] + levels[count]) / 2
+    away = every - fermi
+    density = {
+        name: np.exp(-((away / width) ** 2) / 2).sum() / len(every) / width / len(sketch.basis.atoms)
+        for name, width in (("fermi_density_narrow", 0.25), ("fermi_density_wide", 1.0))
+    }
+    low, high = every.min(0), every.max(0)
+    crossing = (low < fermi - _CROSSES) & (high > fermi + _CROSSES)
+    beside = (high - low)[sketch.filled - 1 : sketch.filled + 1]
+    return {"fermi_level": fermi, "fermi_bands": float(crossing.sum()), "edge_width": beside.mean()} | density
+
+
+def _weights(sketch: Sketch, gap_soc: NDArray[np.float64], orbits: NDArray[np.int64]) -> dict[str, float]:
+    """Charges, and the orbitals of the bands beside the filling (populations of R. S. Mulliken)."""
+    basis, filled = sketch.basis, sketch.filled
+    weight = (sketch.bands.states.conj() * sketch.bands.dual).real  # (k, n orbitals, n bands)
+    occupation = np.array([sketch.occupation(point) for point in range(len(weight))])
+    population = 2 * np.einsum("kan,kn->a", weight, occupation) / len(weight)
+    charge = np.bincount(basis.atom, population) - np.array([atom.electrons for atom in basis.atoms])
+    # equivalent atoms have the same charge, but the momenta are not whole stars
+    charge = (np.bincount(orbits, charge) / np.bincount(orbits))[orbits]
+    found = {"charge_max": charge.max(), "charge_min": charge.min()}
+    anion = (charge > _CHARGED)[basis.atom]
+    narrow = int(np.flatnonzero(gap_soc <= gap_soc.min() + _TIE)[0])
+    for point, k in (("gamma", 0), ("narrow", narrow)):
+        for edge, band in (("top", filled - 1), ("bottom", filled)):
+            for kind, chosen in zip("spda", (*(basis.ell == ell for ell in range(3)), anion), strict=True):
+                found[f"{point}_{edge}_{kind}"] = weight[k, chosen, band].sum()
+    return found
+
+
+BANDS = Modality("bands", 1, extract, TABLE_NAMES)

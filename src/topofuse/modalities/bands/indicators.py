@@ -1,0 +1,188 @@
+"""What symmetry says about the occupied states: lines that must cross, parities, four-fold rotoinversion.
+
+Each is evaluated twice: without spin and with spin-orbit coupling. Symmetry indicators: L. Fu and C. L. Kane,
+Phys. Rev. B 76, 045302 (2007); E. Khalaf et al., Phys. Rev. X 8, 031070 (2018), whose normalisation of z4 and of the
+rotoinversion indicator is used. Without spin, every state counts twice.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topofuse.modalities.bands.sampling import TRIMS, same_momentum
+from topofuse.modalities.bands.sketch import Sketch
+
+_ON_LINE = 0.3819  # a share of a line that is on no special momentum
+_MISMATCH = 0.1  # traces at the two ends that differ by more are incompatible
+_ROUNDING = 1e-6  # halves are rounded down, whatever their rounding errors
+_FAR = 20.0  # eV, where no exchange is in sight
+_SET_GAP = 1e-5  # eV; levels this close are one set
+_SOME = 0.02  # share of a parity in a set of levels from which the set has states of this parity
+# Inversion centres of a cell: moving the centre by half a lattice vector changes the sign of parities at TRIMs.
+_CENTRES = 1.0 - 2.0 * ((2 * TRIMS @ (2 * TRIMS).T) % 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Indicators:
+    """Indicators of one treatment of spin; NaN where the crystal has not the symmetry.
+
+    incompatible: (l,) lines whose ends have different traces of an operation of the line: bands must cross on it
+    z4: 0 to 3, half the sum of parities; weak: 1 where a weak index is odd; parity_spread: range over TRIMs of the
+        number of odd pairs of states; each for the inversion centre of the cell where it is smallest
+    rotoinversion: indicator of four-fold rotoinversion, 0 to 2, in crystals without inversion
+    """
+
+    incompatible: NDArray[np.bool_]
+    z4: float = np.nan
+    weak: float = np.nan
+    parity_spread: float = np.nan
+    rotoinversion: float = np.nan
+
+
+def indicators(sketch: Sketch) -> tuple[Indicators, Indicators]:
+    """Indicators without and with spin-orbit coupling."""
+    requests: defaultdict[int, set[int]] = defaultdict(set)
+    groups = _line_groups(sketch)
+    for (first, second), operations in zip(sketch.sampling.lines.tolist(), groups, strict=True):
+        requests[first].update(operations.tolist())
+        requests[second].update(operations.tolist())
+    inversion = np.flatnonzero(sketch.operators.characters == -3)
+    roto, fixed = (0, []) if len(inversion) else _rotoinversion(sketch)
+    for point in set(sketch.sampling.trims.tolist()) if len(inversion) else ():
+        requests[point].add(int(inversion[0]))
+    for point in fixed:
+        requests[point].add(roto)
+    traces = _Traces(sketch, requests)
+    incompatible = _incompatible(sketch, groups, traces)
+    found = []
+    for spin in (0, 1):
+        extra: dict[str, float] = {}
+        if len(inversion):
+            extra = _parities(sketch, traces, int(inversion[0]), spin)
+        elif fixed:
+            extra = {"rotoinversion": _rotoinversion_index(sketch, traces, roto, fixed, spin)}
+        found.append(Indicators(incompatible[spin], **extra))
+    return found[0], found[1]
+
+
+class _Traces:
+    """Traces over the occupied states, computed once for each point and all the operations that are asked of it."""
+
+    def __init__(self, sketch: Sketch, requests: dict[int, set[int]]) -> None:
+        self._found: dict[tuple[int, int], NDArray[np.complex128]] = {}
+        for point, wanted in requests.items():
+            operations = np.array(sorted(wanted), dtype=np.int64)
+            if len(operations):
+                for operation, pair in zip(operations.tolist(), sketch.traces(point, operations).T, strict=True):
+                    self._found[point, operation] = pair
+
+    def __call__(self, point: int, operation: int) -> NDArray[np.complex128]:
+        """(2,) trace without and with spin."""
+        return self._found[point, operation]
+
+
+def _line_groups(sketch: Sketch) -> list[NDArray[np.int64]]:
+    """Operations, without the identity, that leave every momentum of a line in place, for each line."""
+    begin, end = (sketch.sampling.points[sketch.sampling.lines[:, side]] for side in (0, 1))
+    return [sketch.operators.fixing(momentum) for momentum in begin + _ON_LINE * (end - begin)]
+
+
+def _incompatible(sketch: Sketch, groups: list[NDArray[np.int64]], traces: _Traces) -> NDArray[np.bool_]:
+    """(2, l) whether the ends of a line disagree: without and with spin."""
+    sampling, translations = sketch.sampling, sketch.operators.translations
+    worst = np.zeros((2, len(groups)))
+    for line, (ends, operations) in enumerate(zip(sampling.lines.tolist(), groups, strict=True)):
+        for operation in operations.tolist():
+            # along a line the trace of {W|t} turns with exp(-2πi k·t)
+            first, second = (
+                traces(end, operation) * np.exp(2j * np.pi * (sampling.points[end] @ translations[operation]))
+                for end in ends
+            )
+            worst[:, line] = np.maximum(worst[:, line], np.abs(first - second))
+    return worst > _MISMATCH
+
+
+def _round(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.ceil(values - 0.5 - _ROUNDING)
+
+
+def _parities(sketch: Sketch, traces: _Traces, inversion: int, spin: int) -> dict[str, float]:
+    """Indicators of inversion from the sums of parities of the occupied states at the eight TRIMs."""
+    sampling = sketch.sampling
+    sums = np.array([traces(point, inversion)[spin].real for point in sampling.trims.tolist()])
+    sums *= sampling.trim_signs * (1 if spin else 2)
+    moved = _CENTRES * sums  # (centres, TRIMs)
+    odd_pairs = (2 * sketch.filled - moved) / 4
+    faces = np.array([odd_pairs[:, TRIMS[:, axis] > 0].sum(1) for axis in range(3)])
+    return {
+        "z4": float((_round(moved.sum(1) / 4) % 4).min()),
+        "weak": float((_round(faces) % 2).any(0).min()),
+        "parity_spread": float(np.ptp(moved, axis=1).min()) / 4,
+    }
+
+
+def _rotoinversion(sketch: Sketch) -> tuple[int, list[int]]:
+    """A four-fold rotoinversion and the points that stand for the four momenta that it fixes.
+
+    No points where there is none, or where the four momenta of none are all among the points.
+    """
+    operators, points = sketch.operators, sketch.sampling.points
+    for operation in np.flatnonzero((operators.determinants < 0) & (operators.characters == -1)).tolist():
+        seen: list[NDArray[np.float64]] = []
+        found = []
+        for point in range(len(points)):
+            for momentum in (points[point], -points[point]):
+                fixed = same_momentum(operators.momentum_rotations[operation] @ momentum, momentum)
+                if fixed and not any(same_momentum(momentum, other) for other in seen):
+                    seen.append(momentum)
+                    found.append(point)
+        if len(found) == 4:
+            return operation, found
+    return 0, []
+
+
+def _rotoinversion_index(sketch: Sketch, traces: _Traces, operation: int, points: list[int], spin: int) -> float:
+    # without spin, a state stands for two of opposite spin
+    both = 1.0 if spin else float(np.trace(sketch.operators.spinors[operation]).real)
+    total = sum(float(traces(point, operation)[spin].real) * both for point in points)
+    return float(np.round(total / (2 * np.sqrt(2)) + _ROUNDING, 2) % 2)
+
+
+def parity_exchange(sketch: Sketch) -> NDArray[np.float64]:
+    """(t,) energy to the nearest exchange of opposite parities across the filling, eV, at the TRIMs; GAMMA first.
+
+    The smallest energy by which an occupied level (with spin-orbit coupling) must rise above an empty one of the
+    opposite parity; a degenerate level may hold states of both. Empty for a crystal without inversion.
+    """
+    inversion = np.flatnonzero(sketch.operators.characters == -3)
+    if not len(inversion):
+        return np.empty(0)
+    found = []
+    for point in sorted(set(sketch.sampling.trims.tolist())):
+        spin = sketch.spin[point]
+        width = len(spin.states)
+        window = slice(spin.first, spin.first + width)
+        operator = sketch.operators.matrix(int(inversion[0]), sketch.sampling.points[point])
+        between = sketch.bands.dual[point][:, window].conj().T @ (operator @ sketch.bands.states[point][:, window])
+        turned = np.einsum("ij,jsn->isn", between, spin.states, optimize=True)
+        share = _share_of_even((spin.states.conj() * turned).sum((0, 1)).real, spin.energy)
+        top = 2 * (sketch.filled - spin.first)
+        even, odd = share > _SOME, share < 1 - _SOME
+        best = _FAR
+        for occupied, empty in ((even, odd), (odd, even)):
+            below, above = spin.energy[:top][occupied[:top]], spin.energy[top:][empty[top:]]
+            if len(below) and len(above):
+                best = min(best, float(above.min() - below.max()))
+        found.append(best)
+    return np.array(found)
+
+
+def _share_of_even(parity: NDArray[np.float64], energy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of even states in the degenerate set of each level: single parities depend on a choice of states."""
+    number = np.concatenate([[0], np.cumsum(np.diff(energy) > _SET_GAP)])
+    mean = np.bincount(number, parity) / np.bincount(number)
+    return ((1 + mean) / 2)[number]

@@ -1,0 +1,184 @@
+"""Space-group operations on Bloch orbitals, on spin, and their traces over sets of states."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import spglib
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from topofuse.crystals import SymmetricCrystal
+from topofuse.crystals.symmetry import primitive_basis
+from topofuse.modalities.bands.atoms import MAX_ELL
+from topofuse.modalities.bands.hamiltonian import Basis
+from topofuse.modalities.bands.integrals import real_harmonics, sphere_quadrature
+
+PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+
+
+@lru_cache(maxsize=1)
+def _fit() -> tuple[NDArray[np.float64], tuple[NDArray, ...]]:
+    """Directions, and the pseudo-inverse of the harmonics of each l on them."""
+    directions = sphere_quadrature()[0][::7]
+    harmonics = real_harmonics(directions, MAX_ELL)
+    return directions, tuple(np.linalg.pinv(harmonics[:, m * m : (m + 1) ** 2]) for m in range(MAX_ELL + 1))
+
+
+def rotated_harmonics(rotation: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Matrices D of l = 0 to 3 with Y_m(R⁻¹ r) = Σ_m' D[m', m] Y_m'(r), for an orthogonal (3, 3) matrix R."""
+    directions, inverse = _fit()
+    turned = real_harmonics(directions @ rotation, MAX_ELL)
+    return tuple(np.asarray(inverse[m] @ turned[:, m * m : (m + 1) ** 2]) for m in range(MAX_ELL + 1))
+
+
+def spinor(rotation: NDArray[np.float64]) -> NDArray[np.complex128]:
+    """(2, 2) matrix exp(-iθ n·σ/2) of the proper part of an orthogonal matrix, 0 ≤ θ ≤ π: inversion is 1."""
+    proper = rotation * np.linalg.det(rotation)
+    angle = np.arccos(np.clip((np.trace(proper) - 1) / 2, -1, 1))
+    if angle < 1e-6:
+        return np.eye(2, dtype=np.complex128)
+    if np.pi - angle < 1e-4:
+        angle = np.pi
+        axis = np.linalg.eigh((proper + proper.T) / 2)[1][:, -1]
+    else:
+        axis = np.array([proper[2, 1] - proper[1, 2], proper[0, 2] - proper[2, 0], proper[1, 0] - proper[0, 1]])
+        axis /= 2 * np.sin(angle)
+    return np.cos(angle / 2) * np.eye(2) - 1j * np.sin(angle / 2) * np.einsum("a,abc->bc", axis, PAULI)
+
+
+@lru_cache(maxsize=1)
+def angular_momentum() -> tuple[NDArray[np.float64], ...]:
+    """Real antisymmetric A of l = 0 to 3, each (3, 2l+1, 2l+1), with L = iA in the basis of real harmonics (ħ = 1)."""
+    step = 1e-4
+    found: list[list[NDArray[np.float64]]] = [[] for _ in range(MAX_ELL + 1)]
+    for axis in range(3):
+        there, back = (rotated_harmonics(_about(axis, angle)) for angle in (step, -step))
+        for ell in range(MAX_ELL + 1):
+            # a rotation by t is exp(-i t L)
+            slope = np.round((there[ell] - back[ell]) / (2 * step), 6)
+            found[ell].append(slope)
+    return tuple(np.array(per_axis) for per_axis in found)
+
+
+def _about(axis: int, angle: float) -> NDArray[np.float64]:
+    turn = np.eye(3)
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    turn[first, first] = turn[second, second] = np.cos(angle)
+    turn[second, first] = np.sin(angle)
+    turn[first, second] = -turn[second, first]
+    return turn
+
+
+@lru_cache(maxsize=512)
+def _of_rotation(entries: bytes) -> tuple[tuple[NDArray[np.float64], ...], NDArray[np.complex128]]:
+    rotation = np.frombuffer(entries).reshape(3, 3)
+    return rotated_harmonics(rotation), spinor(rotation)
+
+
+@lru_cache(maxsize=256)
+def group_of(hall_number: int, centering: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Operations x → W x + t of the standard primitive cell: (g, 3, 3) W, (g, 3) t in [0, 1), one per rotation."""
+    known = spglib.get_symmetry_from_database(hall_number)
+    if known is None:
+        raise ValueError(f"spglib knows no Hall number {hall_number}")
+    basis = primitive_basis(centering)
+    inverse = np.linalg.inv(basis)
+    rotations = np.rint(inverse @ known["rotations"] @ basis).astype(np.int64)
+    translations = known["translations"] @ inverse.T
+    _, first = np.unique(rotations.reshape(-1, 9), axis=0, return_index=True)
+    first.sort()  # the others differ by a lattice translation of the primitive cell
+    return rotations[first], (translations[first] + 1e-9) % 1.0 - 1e-9
+
+
+class Operators:
+    """The g operations of a crystal's space group (modulo translations) on its n orbitals.
+
+    rotations: (g, 3, 3) int64, W; translations: (g, 3), t; of fractional coordinates
+    momentum_rotations: (g, 3, 3), W⁻ᵀ, what acts on momenta in reciprocal lattice units
+    determinants, characters: (g,) det W and tr W
+    spinors: (g, 2, 2)
+    atoms: (g, n_atoms) the atom that each atom is sent to
+    """
+
+    def __init__(self, crystal: SymmetricCrystal, basis: Basis) -> None:
+        cell = crystal.primitive
+        self._positions = cell.frac_coords
+        self.rotations, self.translations = group_of(crystal.hall_number, crystal.centering)
+        self.momentum_rotations = np.rint(np.linalg.inv(self.rotations)).transpose(0, 2, 1)
+        self.determinants = np.rint(np.linalg.det(self.rotations)).astype(np.int64)
+        self.characters = np.trace(self.rotations, axis1=1, axis2=2)
+        self.atoms = _images(cell.lattice, cell.frac_coords, self.rotations, self.translations)
+        cartesian = cell.lattice.T @ self.rotations @ np.linalg.inv(cell.lattice.T)
+        # rounded, since the lattices of many crystals have the same rotations
+        parts = [_of_rotation((np.round(r, 9) + 0.0).tobytes()) for r in cartesian]
+        self.spinors = np.array([spin for _, spin in parts])
+        self._scatter(basis, [orbital for orbital, _ in parts])
+
+    def _scatter(self, basis: Basis, rotated: list[tuple[NDArray[np.float64], ...]]) -> None:
+        """Nonzero elements U[row, column] of every operation, without the phases: (g, c) each."""
+        within = np.arange(basis.size) - basis.starts[basis.atom]
+        rows: list[NDArray] = []
+        columns: list[NDArray] = []
+        values: list[NDArray] = []
+        atoms: list[NDArray] = []
+        for ell in range(MAX_ELL + 1):
+            width = 2 * ell + 1
+            shell = np.flatnonzero(basis.ell == ell).reshape(-1, width)  # (shells, 2l + 1)
+            if not len(shell):
+                continue
+            image = self.atoms[:, basis.atom[shell[:, 0]]]
+            target = (basis.starts[image] + within[shell[:, 0]])[:, :, None] + np.arange(width)
+            shape = (len(self.atoms), len(shell), width, width)
+            matrices = np.array([orbital[ell] for orbital in rotated])
+            for part, value in (
+                (rows, target[:, :, :, None]),
+                (columns, shell[None, :, None, :]),
+                (values, matrices[:, None]),
+                (atoms, image[:, :, None, None]),
+            ):
+                part.append(np.broadcast_to(value, shape).reshape(len(self.atoms), -1))
+        self._rows, self._columns, self._values, self._atoms = (
+            np.concatenate(part, axis=1) for part in (rows, columns, values, atoms)
+        )
+        self._size = basis.size
+
+    def fixing(self, momentum: NDArray[np.float64], tolerance: float = 1e-6) -> NDArray[np.int64]:
+        """Operations that leave a momentum in place, modulo reciprocal lattice vectors; without the identity."""
+        moved = self.momentum_rotations @ momentum - momentum
+        fixed = np.abs(moved - np.rint(moved)).max(1) < tolerance
+        return np.flatnonzero(fixed & (self.characters < 3))
+
+    def _phases(self, operations: NDArray[np.int64], momentum: NDArray[np.float64]) -> NDArray[np.complex128]:
+        """(g, c) phase of each element at a momentum that the operations fix up to a reciprocal lattice vector G."""
+        image = self.momentum_rotations[operations] @ momentum
+        shift = np.rint(image - momentum)
+        angle = shift @ self._positions.T - ((momentum + shift) * self.translations[operations]).sum(1)[:, None]
+        return np.take_along_axis(np.exp(2j * np.pi * angle), self._atoms[operations], axis=1)
+
+    def matrix(self, operation: int, momentum: NDArray[np.float64]) -> csr_array:
+        """(n, n) representation U of an operation that fixes `momentum`, on columns of orbital coefficients."""
+        values = self._values[operation] * self._phases(np.array([operation]), momentum)[0]
+        return csr_array((values, (self._rows[operation], self._columns[operation])), shape=(self._size,) * 2)
+
+    def traces(
+        self, operations: NDArray[np.int64], momentum: NDArray[np.float64], densities: NDArray[np.complex128]
+    ) -> NDArray[np.complex128]:
+        """(d, g) traces Tr(U ρ) of operations (g,) that fix `momentum`, with densities ρ (d, n, n)."""
+        values = self._values[operations] * self._phases(operations, momentum)
+        places = self._columns[operations] * self._size + self._rows[operations]
+        return np.einsum("gc,dgc->dg", values, densities.reshape(len(densities), -1)[:, places])
+
+
+def _images(
+    lattice: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    rotations: NDArray[np.int64],
+    translations: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    """(g, n) atom nearest to the image of each atom."""
+    image = np.einsum("gij,aj->gai", rotations, positions) + translations[:, None]
+    apart = image[:, :, None] - positions
+    apart -= np.rint(apart)
+    return (np.abs(apart @ lattice).max(-1)).argmin(-1)
