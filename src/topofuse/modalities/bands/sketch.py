@@ -13,7 +13,8 @@ from topofuse.modalities.bands.hamiltonian import Bands, Basis, TightBinding, ba
 from topofuse.modalities.bands.operators import PAULI, Operators, angular_momentum
 from topofuse.modalities.bands.sampling import Sampling, sampling_of
 
-MAX_ORBITALS = 200  # time grows with the cube; a twentieth of the crystals has more and stays without a sketch
+# Time grows with the cube, and on topomat cells of more than 90 orbitals gained nothing from their sketch.
+MAX_ORBITALS = 110
 DEGENERATE = 4e-3  # eV; levels this close are one
 _WINDOW = 12  # bands on each side of the filling that spin-orbit coupling mixes
 _WINDOW_GAP = 1e-2  # eV; the window is widened until it ends at a gap
