@@ -30,7 +30,7 @@ class FreeAtom:
     energy: (s,) levels of the free atom, eV
     spin_orbit: (s,) constants ζ of H = ζ L·S, eV
     radial: (s, 2, q) Bessel transforms √(2/π) ∫ j_l(kr) f(r) r² dr at `MOMENTA`, atomic units, of the confined
-        radial function f = R and of (H_atom R), the Hamiltonian of the free atom applied to it (hartree)
+        radial function f = R, and of f = (T + 2V) R with kinetic energy and potential of the free atom
     """
 
     electrons: int

@@ -102,8 +102,7 @@ def _row(sketch: Sketch, orbits: NDArray[np.int64]) -> NDArray[np.float64]:
         found |= {name + suffix: value for name, value in part.items()}
     direct = every[:, filled] - every[:, filled - 1]
     found |= {"direct_gap": direct.min(), "direct_gap_mean": direct.mean()}
-    if len(sketch.inside):
-        found["line_gap_min"] = direct[len(energy) :].min()
+    found["line_gap_min"] = direct[len(energy) :].min()
     found |= {"soc_opens_least": (gap_soc - gap).min(), "soc_changes_most": np.abs(gap_soc - gap).max()}
     exchange = parity_exchange(sketch)
     if len(exchange):

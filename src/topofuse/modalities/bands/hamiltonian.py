@@ -8,6 +8,7 @@ are ordered by atom, shell, m. Bloch sums carry the phase exp(2πi k·(x_j + R -
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,11 +67,11 @@ def basis_of(atoms: tuple[FreeAtom, ...]) -> Basis:
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """Bonds between atoms i and j (all images): vectors (e, 3) fractional, elements (e, 2·a·b)."""
+    """Overlap and Hamiltonian elements (e, 2·a·b) of the bonds between atoms i and j (all images), a slice of all."""
 
     i: int
     j: int
-    vectors: NDArray[np.float64]
+    bonds: slice
     elements: NDArray[np.float64]
 
 
@@ -97,7 +98,7 @@ class TightBinding:
 
     def __init__(self, cell: Crystal, basis: Basis, partner: NDArray[np.int64] | None = None) -> None:
         self.basis = basis
-        self._blocks = _bonds(cell, basis)
+        self._vectors, self._blocks = _bonds(cell, basis)
         self._gauge = None if partner is None else _RealGauge(basis, partner)
 
     def matrices(self, momenta: NDArray[np.float64]) -> NDArray[np.complex128]:
@@ -105,13 +106,14 @@ class TightBinding:
         basis, starts = self.basis, self.basis.starts
         n = basis.size
         both = np.zeros((2, len(momenta), n, n), dtype=np.complex128)
+        angle = 2 * np.pi * (momenta @ self._vectors.T)
+        cosine, sine = np.cos(angle), np.sin(angle)
         for block in self._blocks:
-            angle = 2 * np.pi * (momenta @ block.vectors.T)
-            shape = (len(momenta), 2, *(basis.atoms[a].n_orbitals for a in (block.i, block.j)))
-            rows, columns = (slice(*starts[a : a + 2]) for a in (block.i, block.j))
-            part = both[:, :, rows, columns]
-            part.real = np.moveaxis((np.cos(angle) @ block.elements).reshape(shape), 1, 0)
-            part.imag = np.moveaxis((np.sin(angle) @ block.elements).reshape(shape), 1, 0)
+            first, last = starts[block.i], starts[block.j]
+            rows, columns = slice(first, starts[block.i + 1]), slice(last, starts[block.j + 1])
+            part = both[:, :, rows, columns].transpose(1, 0, 2, 3)
+            part.real = (cosine[:, block.bonds] @ block.elements).reshape(part.shape)
+            part.imag = (sine[:, block.bonds] @ block.elements).reshape(part.shape)
         both += both.conj().transpose(0, 1, 3, 2)
         diagonal = np.arange(n)
         both[0, :, diagonal, diagonal] += 1
@@ -147,38 +149,73 @@ class TightBinding:
         return plain, plain if self._gauge is None else self._gauge.matrices(plain)
 
 
+class _Half(NamedTuple):
+    """Columns of a basis, each a combination of two orbitals: their indices and coefficients, (m,) each."""
+
+    one: NDArray[np.int64]
+    other: NDArray[np.int64]
+    of_one: NDArray[np.float64]
+    of_other: NDArray[np.float64]
+
+    def between(self, matrix: NDArray[np.float64], right: _Half) -> NDArray[np.float64]:
+        """Matrices (..., n, n) between these columns and those of `right`."""
+        half = matrix.take(right.one, -1) * right.of_one + matrix.take(right.other, -1) * right.of_other
+        return half.take(self.one, -2) * self.of_one[:, None] + half.take(self.other, -2) * self.of_other[:, None]
+
+    def add_to(self, orbitals: NDArray[np.float64], coefficients: NDArray[np.float64]) -> None:
+        """Add what coefficients (k, m, b) of these columns mean to those of the orbitals (k, n, b)."""
+        orbitals[:, self.one] += coefficients * self.of_one[:, None]
+        orbitals[:, self.other] += coefficients * self.of_other[:, None]
+
+
 class _RealGauge:
     """Basis in which inversion times time reversal is complex conjugation, so that all matrices are real.
 
-    It sends orbital p to parity × its partner; without spin its square is 1. Columns of the basis: (p + s u)/√2 and
-    i (p - s u)/√2 of an orbital p and its partner u on another atom, 1 or i times an orbital on an inversion centre.
+    It sends orbital p to s = parity times its partner; without spin its square is 1. The basis has real columns,
+    (p + s u)/√2 of an orbital p and its partner u on another atom and the even orbitals on inversion centres, and
+    then imaginary ones, i (p - s u)/√2 and i times the odd orbitals on inversion centres.
     """
 
     def __init__(self, basis: Basis, partner: NDArray[np.int64]) -> None:
         orbital = np.arange(basis.size)
-        self._partner = basis.starts[partner[basis.atom]] + orbital - basis.starts[basis.atom]
+        image = basis.starts[partner[basis.atom]] + orbital - basis.starts[basis.atom]
         parity = (-1.0) ** basis.ell
-        fixed, first = self._partner == orbital, self._partner > orbital
-        half = np.sqrt(0.5)
-        own = np.where(first, half, -1j * parity * half)
-        own = np.where(fixed, np.where(parity > 0, 1, 1j), own)
-        self._own = own
-        self._other = np.where(fixed, 0, np.where(first, parity * half, 1j * half))
+        pairs = orbital[orbital < image]
+        self._halves = []
+        for sign in (1.0, -1.0):
+            alone = orbital[(orbital == image) & (parity == sign)]
+            ones, zeros, root = np.ones(len(alone)), np.zeros(len(alone)), np.full(len(pairs), np.sqrt(0.5))
+            self._halves.append(
+                _Half(
+                    np.concatenate([pairs, alone]),
+                    np.concatenate([image[pairs], alone]),
+                    np.concatenate([root, ones]),
+                    np.concatenate([sign * parity[pairs] * root, zeros]),
+                )
+            )
 
     def matrices(self, plain: NDArray[np.complex128]) -> NDArray[np.float64]:
         """(..., n, n) Hermitian matrices in this basis."""
-        half = plain * self._own + plain[..., self._partner] * self._other
-        own, other = self._own.conj()[:, None], self._other.conj()[:, None]
-        return (own * half + other * half[..., self._partner, :]).real
+        real, imaginary = self._halves
+        split = len(real.one)
+        out = np.empty(plain.shape)
+        out[..., :split, :split] = real.between(plain.real, real)
+        out[..., split:, split:] = imaginary.between(plain.real, imaginary)
+        out[..., split:, :split] = imaginary.between(plain.imag, real)
+        out[..., :split, split:] = out[..., split:, :split].swapaxes(-1, -2)
+        return out
 
     def back(self, states: NDArray[np.float64]) -> NDArray[np.complex128]:
-        """Columns (..., n, m) in this basis, as columns in the basis of orbitals."""
-        own = self._own[:, None] * states
-        return np.asarray(own + (self._other[:, None] * states)[..., self._partner, :])
+        """Columns (k, n, m) in this basis, as columns in the basis of orbitals."""
+        real, imaginary = self._halves
+        out = np.zeros(states.shape, dtype=np.complex128)
+        real.add_to(out.real, states[:, : len(real.one)])
+        imaginary.add_to(out.imag, states[:, len(real.one) :])
+        return out
 
 
-def _bonds(cell: Crystal, basis: Basis) -> list[_Block]:
-    """Bonds of the cell, one direction of each, by pair of atoms."""
+def _bonds(cell: Crystal, basis: Basis) -> tuple[NDArray[np.float64], list[_Block]]:
+    """Fractional vectors (e, 3) of the cell's bonds, one direction of each, and their elements by pair of atoms."""
     cart = np.ascontiguousarray(cell.frac_coords @ cell.lattice)
     lattice = np.ascontiguousarray(cell.lattice)
     periodic = np.ones(3, dtype=np.int64)
@@ -192,7 +229,9 @@ def _bonds(cell: Crystal, basis: Basis) -> list[_Block]:
     vectors = cell.frac_coords[j] + shift - cell.frac_coords[i]
     max_ell = 2 * max(int(atom.ell.max()) for atom in basis.atoms)
     harmonics = real_harmonics((vectors @ lattice) / length[:, None], max_ell)
-    blocks = []
+    blocks: list[_Block] = []
+    used: list[NDArray[np.int64]] = []
+    count = 0
     for first, second in {(int(a), int(b)) for a, b in zip(z[i], z[j], strict=True)}:
         bonds = np.flatnonzero((z[i] == first) & (z[j] == second) & (length / BOHR < cutoff(first, second)))
         if not len(bonds):
@@ -204,9 +243,10 @@ def _bonds(cell: Crystal, basis: Basis) -> list[_Block]:
         begins = np.flatnonzero(np.diff(pair, prepend=-1))
         for begin, end in zip(begins, [*begins[1:], len(bonds)], strict=True):
             one = bonds[begin]
-            of_pair = slice(begin, end)
-            blocks.append(_Block(int(i[one]), int(j[one]), vectors[bonds[of_pair]], elements[of_pair]))
-    return blocks
+            blocks.append(_Block(int(i[one]), int(j[one]), slice(count + begin, count + end), elements[begin:end]))
+        used.append(bonds)
+        count += len(bonds)
+    return vectors[np.concatenate(used) if used else []], blocks
 
 
 def _solve(overlap: NDArray, hamiltonian: NDArray, vectors: bool) -> tuple[NDArray[np.float64], NDArray]:

@@ -3,7 +3,8 @@
 Overlap and Hamiltonian between an orbital (l, m) at the origin and (l', m') at d are convolutions, products in
 momentum space: 4π Σ_L i^(l-l'-L) ∫ k² f(k) g(k) j_L(kd) dk Σ_M G(lm, l'm', LM) Y_LM(d), with Gaunt coefficients G of
 real spherical harmonics (J. C. Slater and G. F. Koster, Phys. Rev. 94, 1498 (1954), is the case by hand). The
-Hamiltonian between two atoms is the mean of the two free atoms' Hamiltonians, and everything ends smoothly at a cutoff.
+Hamiltonian between two atoms has the potentials of these two and of no others: T + V + V', which is the mean of T + 2V
+on the one orbital and T + 2V' on the other. Everything ends smoothly at a cutoff.
 """
 
 from __future__ import annotations

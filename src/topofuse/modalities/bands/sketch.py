@@ -20,7 +20,7 @@ DEGENERATE = 4e-3  # eV; levels this close are one
 _WINDOW = 12  # bands on each side of the filling that spin-orbit coupling mixes
 _WINDOW_GAP = 1e-2  # eV; the window is widened until it ends at a gap
 _NEGLIGIBLE_SPIN_ORBIT = 1e-3  # eV
-_INSIDE_LINES = ((60, 3), (120, 1))  # (orbitals up to, momenta inside each line); none in larger cells
+_INSIDE_LINES = 3  # momenta inside each line
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +75,12 @@ class Sketch:
         share = _shared_occupation(spin.energy, 2 * (self.filled - first))
         used = share > 0
         vectors = spin.states[:, :, used]
-        mixed = np.einsum("jtn,n,isn->tsji", vectors, share[used], vectors.conj(), optimize=True)
+        ket = [states[:, first:last] @ (vectors[:, t] * share[used]) for t in (0, 1)]
+        bra = [(dual[:, first:last] @ vectors[:, s]).conj().T for s in (0, 1)]
         for t in (0, 1):
             for s in (0, 1):
-                window = states[:, first:last] @ mixed[t, s] @ dual[:, first:last].conj().T
-                found[1 + 2 * t + s] = window + below if t == s else window
+                found[1 + 2 * t + s] = ket[t] @ bra[s]
+            found[1 + 3 * t] += below
         return found
 
     def traces(self, point: int, operations: NDArray[np.int64]) -> NDArray[np.complex128]:
@@ -107,8 +108,7 @@ def sketch_of(crystal: SymmetricCrystal) -> Sketch | None:
     model = TightBinding(crystal.primitive, basis, operators.atoms[inversion[0]] if len(inversion) else None)
     sampling = sampling_of(crystal, operators)
     bands = model.bands(sampling.points)
-    per_line = next((count for limit, count in _INSIDE_LINES if basis.size <= limit), 0)
-    inside = model.energies(sampling.inside(per_line)) if per_line else np.empty((0, basis.size))
+    inside = model.energies(sampling.inside(_INSIDE_LINES))
     spin = tuple(_spin_levels(basis, bands, point, filled) for point in range(len(sampling.points)))
     return Sketch(basis, model, operators, sampling, filled, bands, inside, spin)
 
