@@ -265,6 +265,18 @@ class TestCrystals:
         assert row(bi2se3)["charge_min"] < -0.5 < 0.5 < row(bi2se3)["charge_max"]
 
 
+class TestWaysOfWriting:
+    @pytest.mark.parametrize("name", ["Si-diamond", "Sn-beta_tin", "NaCl-rock_salt", "BiTeI-bitei"])
+    def test_zeros_are_zeros_however_the_crystal_is_written_down(self, textbook, rewritings, name):
+        """A tree that splits between two rounding errors would tell the ways of writing apart."""
+        crystal = textbook[name].crystal
+        ours = np.array(list(row(crystal).values()))
+        for rewrite in rewritings.values():
+            theirs = np.array(list(row(rewrite(crystal)).values()))
+            np.testing.assert_array_equal(theirs == 0, ours == 0)
+            np.testing.assert_allclose(theirs, ours, atol=2e-6)
+
+
 class TestUndefined:
     @pytest.mark.parametrize(
         ("number", "a", "why"), [(11, 5.3, "odd electrons"), (2, 4.2, "no empty band"), (1, 3.0, "odd")]

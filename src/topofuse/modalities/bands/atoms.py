@@ -48,10 +48,7 @@ class FreeAtom:
 
 @cache
 def _table() -> dict[str, NDArray]:
-    with (
-        resources.files(__package__).joinpath("atoms.npz").open("rb") as file,
-        np.load(file, allow_pickle=False) as npz,
-    ):
+    with resources.files(__package__).joinpath("atoms.npz").open("rb") as file, np.load(file) as npz:
         return {name: npz[name] for name in npz.files}
 
 

@@ -60,7 +60,8 @@ TABLE_NAMES = (
 TRIVIAL, DEGENERATE_POINT, CROSSING_LINE, STRONG_OR_WEAK, HIGHER_ORDER = range(5)
 _TIE = 1e-5  # eV; of two points whose gaps differ by less, the first counts
 _CROSSES = 0.02  # eV on each side of the Fermi level
-_CHARGED = 1e-6  # electrons; atoms with more than the neutral number by this are anions
+_DECIMALS = 6
+_CHARGED = 1e-6  # electrons; atoms that exceed the neutral number by this are anions
 
 
 def extract(crystal: SymmetricCrystal) -> Part:
@@ -74,7 +75,7 @@ def extract(crystal: SymmetricCrystal) -> Part:
     z4, weak, parity_spread, rotoinversion: see `Indicators`; verdict, nontrivial: what these and the crossings say
     exchange_*: see `parity_exchange`; soc_*: change of the gap at a point by spin-orbit coupling
     fermi_*: level that fills the sampled states, states at it within 0.25 and 1 eV per atom, bands that cross it
-    charge_*: excess of electrons of the most charged atoms
+    charge_*: largest and smallest excess of electrons of an atom, in Mulliken's count
     gamma_*, narrow_*: weight of s, p, d orbitals and of anions (a) in the highest occupied (top) and lowest empty
         (bottom) band at Γ, and at the point with the smallest gap with spin-orbit coupling
     """
@@ -108,7 +109,9 @@ def _row(sketch: Sketch, orbits: NDArray[np.int64]) -> NDArray[np.float64]:
     if len(exchange):
         found |= {"exchange_min": exchange.min(), "exchange_mean": exchange.mean(), "exchange_gamma": exchange[0]}
     found |= _fermi(sketch, every) | _weights(sketch, gap_soc, orbits)
-    return np.array([found.get(name, np.nan) for name in TABLE_NAMES], dtype=np.float64)
+    row = np.array([found.get(name, np.nan) for name in TABLE_NAMES], dtype=np.float64)
+    # a zero comes as 1e-16 or -1e-30, differently for each way of writing the crystal down, and trees split there
+    return np.round(row, _DECIMALS) + 0.0
 
 
 def _point_gaps(sketch: Sketch, gap: NDArray[np.float64]) -> dict[str, float]:
