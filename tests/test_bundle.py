@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 
@@ -76,10 +77,21 @@ def refusal(directory) -> str:
     return message
 
 
-def edited(directory, **changes):
+def edited(directory, without=(), **changes):
+    """The bundle with another bundle.json, whose own checksum is right: only what it says is wrong."""
     path = directory / "bundle.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    described = {key: value for key, value in json.loads(path.read_text()).items() if key != "checksum"} | changes
+    described = {key: value for key, value in described.items() if key not in without}
+    text = json.dumps(described, indent=1)
+    described["checksum"] = hashlib.sha256(text.encode()).hexdigest()
+    path.write_text(json.dumps(described, indent=1) + "\n")
     return directory
+
+
+def flipped(whole: bytes, at: int, bit: int) -> bytes:
+    broken = bytearray(whole)
+    broken[at] ^= 1 << bit
+    return bytes(broken)
 
 
 class TestPredictions:
@@ -121,17 +133,38 @@ class TestPredictions:
 
 
 class TestRefusals:
-    def test_a_flipped_byte_in_any_file(self, copy):
-        files = [p for p in copy.rglob("*") if p.suffix in (".safetensors", ".txt")]
-        assert len(files) == 3 + 4
+    def test_a_flipped_bit_anywhere_in_any_file(self, copy):
+        files = [p for p in copy.rglob("*") if p.is_file()]
+        assert len(files) == 3 + 4 + 1
+        rng = np.random.default_rng(0)
         for path in files:
             whole = path.read_bytes()
-            broken = bytearray(whole)
-            broken[len(whole) // 2] ^= 0x01
-            path.write_bytes(bytes(broken))
-            assert "does not match its checksum" in refusal(copy)
+            tried = 150 if path.suffix == ".json" else 6
+            for at in {0, len(whole) - 1, *rng.integers(len(whole), size=tried).tolist()}:
+                path.write_bytes(flipped(whole, at, int(rng.integers(8))))
+                assert any(words in refusal(copy) for words in ("copy it again", "make the bundle again")), at
             path.write_bytes(whole)
         load_bundle(copy)
+
+    def test_a_change_of_the_description_that_json_does_not_notice(self, copy):
+        path = copy / "bundle.json"
+        path.write_text(json.dumps(json.loads(path.read_text())))
+        assert "does not match its checksum" in refusal(copy)
+
+    def test_a_description_without_a_checksum_of_its_own(self, copy):
+        path = copy / "bundle.json"
+        described = json.loads(path.read_text())
+        del described["checksum"]
+        path.write_text(json.dumps(described, indent=1))
+        assert "no checksum of its own" in refusal(copy)
+
+    @pytest.mark.parametrize("length", [0, 1, 100, -1])
+    def test_a_cut_file(self, copy, length):
+        for path in (copy / "bundle.json", copy / "networks/full.safetensors", next((copy / "trees/0").iterdir())):
+            whole = path.read_bytes()
+            path.write_bytes(whole[:length])
+            refusal(copy)
+            path.write_bytes(whole)
 
     def test_a_missing_file(self, copy):
         (copy / "networks/full.safetensors").unlink()
@@ -161,11 +194,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("lacking", ["networks", "trees", "weights", "checksums", "info"])
     def test_a_description_that_lacks_a_part(self, copy, lacking):
-        path = copy / "bundle.json"
-        described = json.loads(path.read_text())
-        del described[lacking]
-        path.write_text(json.dumps(described))
-        assert "damaged" in refusal(copy)
+        assert "damaged" in refusal(edited(copy, without=(lacking,)))
 
     def test_a_file_outside_the_bundle_is_not_read(self, copy):
         described = json.loads((copy / "bundle.json").read_text())["networks"]

@@ -1,15 +1,16 @@
 """A model bundle on disk: networks in safetensors, trees in LightGBM's text form, everything else in JSON.
 
-    bundle.json           configuration, weights, versions, hashes, checksum of every other file
+    bundle.json           configuration, weights, versions, hashes, checksum of every other file and its own
     networks/NAME.safetensors
     trees/FOLD/NAME.txt
 
-Loading unpickles nothing, checks every checksum, and refuses another feature definition.
+Loading unpickles nothing, refuses a file in which any byte changed, and refuses another feature definition.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -26,7 +27,7 @@ from topofuse.config import Config, NetworkConfig, parse_config
 from topofuse.crystals import SymmetricCrystal
 from topofuse.ensemble.blending import average, blend
 from topofuse.ensemble.boosted import BoostedTrees, compact_text
-from topofuse.files import read_json, write_json, write_whole
+from topofuse.files import write_whole
 from topofuse.fusion.build import Network, build_network
 from topofuse.modalities.extraction import extract_views
 from topofuse.modalities.registry import feature_hash
@@ -107,19 +108,17 @@ def save_bundle(
         for name, text in texts.items():
             put(files[name], compact_text(text).encode())
         forests.append(files)
-    write_json(
-        directory / "bundle.json",
-        {
-            "format": FORMAT,
-            "features": feature_hash(config.modalities),
-            "config": config.model_dump(mode="json"),
-            "weights": dict(weights),
-            "networks": described,
-            "trees": forests,
-            "checksums": checksums,
-            "info": dict(info),
-        },
-    )
+    manifest = {
+        "format": FORMAT,
+        "features": feature_hash(config.modalities),
+        "config": config.model_dump(mode="json"),
+        "weights": dict(weights),
+        "networks": described,
+        "trees": forests,
+        "checksums": checksums,
+        "info": dict(info),
+    }
+    write_whole(directory / "bundle.json", _sealed(manifest))
 
 
 def load_bundle(directory: Path) -> Bundle:
@@ -167,20 +166,36 @@ def _manifest(directory: Path) -> dict[str, Any]:
     path = directory / "bundle.json"
     if not path.exists():
         raise BundleError(f"{directory} is no model bundle: it holds no bundle.json; `topofuse run` makes one")
+    again = "make the bundle again with `topofuse run`"
     try:
-        manifest = read_json(path)
+        content = path.read_bytes()
+        manifest = json.loads(content)
         found, features = manifest["format"], manifest["features"]
         modalities = tuple(manifest["config"]["modalities"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{path} is damaged ({error!r}); make the bundle again with `topofuse run`") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BundleError(f"{path} is damaged ({error!r}); copy it again, or {again}") from error
     if found != FORMAT:
-        raise BundleError(f"{path} has format {found}, this version reads {FORMAT}; make the bundle again")
+        raise BundleError(f"{path} has format {found}, this version reads {FORMAT}; {again}")
+    if "checksum" not in manifest:
+        raise BundleError(f"{path} has no checksum of its own, so damage would go unseen; {again}")
+    if content != _sealed({key: value for key, value in manifest.items() if key != "checksum"}):
+        raise BundleError(f"{path} does not match its checksum: it was changed or damaged; copy it again, or {again}")
     if features != feature_hash(modalities):
         raise BundleError(
             f"{path} was trained on feature definition {features}, this version has {feature_hash(modalities)}; "
             "train again with this version, or install the version that made it (see bundle.json, info.versions)"
         )
     return manifest
+
+
+def _sealed(manifest: Mapping[str, Any]) -> bytes:
+    """The text of bundle.json: `manifest`, and as its last entry the SHA-256 of the same text without that entry.
+
+    A file is intact if its entries give its bytes again; so a change that JSON would not notice is seen too.
+    """
+    text = json.dumps(manifest, indent=1, allow_nan=False)
+    whole = {**manifest, "checksum": hashlib.sha256(text.encode()).hexdigest()}
+    return (json.dumps(whole, indent=1, allow_nan=False) + "\n").encode()
 
 
 def _read(directory: Path, file: str, manifest: dict[str, Any]) -> bytes:
