@@ -254,5 +254,7 @@ def test_an_ablation_measures_what_was_asked_for(workplace, monkeypatch):
         assert row["gain"]["low"] <= row["gain"]["value"] <= row["gain"]["high"]
     trained = {path.name for path in (workplace / "ablated/networks").iterdir()}
     assert trained == {"reference", "committee"}
+    ablation.run(str(workplace / "committee.toml"), out=workplace / "trees", only=("trees_no_bands",), **given)
+    assert not any((workplace / "trees/networks").glob("*"))  # no network is trained for what concerns the trees
     with pytest.raises(ConfigError, match="no part 'magic'; there are capacity"):
         ablation.run(str(workplace / "committee.toml"), out=workplace / "none", only=("magic",), **given)

@@ -95,7 +95,7 @@ def run(
 
     config, dataset, directory = open_run(preset, data, out, resume, None, "ablate")
     parts = _chosen_parts(config, only)
-    needed = {name for part in parts for name in (part.with_part, part.without_part)} | {"reference"}
+    needed = {name for part in parts for name in (part.with_part, part.without_part)}
     prepared = prepare(config, dataset, progress)
     evaluated = prepared.rows.folds[:folds]
     jobs = [job for fold in evaluated for job in _jobs(config, prepared.rows, fold, needed)]
@@ -192,7 +192,8 @@ def _predictions(
         return average([predict_views(n.network, views, inside) for n in chosen])
 
     out = {name: of(f"{name}/") for name in variants(config) if name in needed}
-    out["one_view"] = predict_views(networks[f"reference/{fold}"].network, views[:1], inside)
+    if "one_view" in needed:
+        out["one_view"] = predict_views(networks[f"reference/{fold}"].network, views[:1], inside)
     blended = needed & {"networks", "super"}
     if blended or "kfold" in needed:
         out["kfold"] = of("inner")
@@ -243,7 +244,9 @@ def _measured(
         points: dict[str, float | None] = null_undefined({key: 100.0 * value for key, value in found.items()})
         return points
 
-    scored = bootstrap_intervals(labels, p["reference"], groups, config.bootstrap, config.seed)
+    # where only parts of the trees are measured, these are what the parts are left out of
+    whole = p["reference"] if "reference" in p else p[parts[0].with_part]
+    scored = bootstrap_intervals(labels, whole, groups, config.bootstrap, config.seed)
     return {
         **provenance(config, prepared.data),
         "title": f"What each part of the strategy brings, on {prepared.data.name}",
