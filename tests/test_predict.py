@@ -5,42 +5,18 @@ from __future__ import annotations
 import csv
 import json
 import os
+import time
+from multiprocessing import active_children
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from stand_ins import ByFirstAtom, misbehave, poscar, without_a_library
 from topofuse.crystals import CrystalError
 from topofuse.labels import FIVE
-from topofuse.screening.predict import predict_paths, predict_rows, predict_to_file
+from topofuse.screening.predict import Work, predict_paths, predict_rows, predict_to_file
 from topofuse.screening.table import COLUMNS, OutputError, TableWriter, aligned_text, csv_text
-
-
-# spglib 2.8 announces its next error handling at every call
-class ByFirstAtom:
-    """A model whose answer depends on the crystal alone: the lightest atomic number decides the class."""
-
-    def __init__(self, cannot=()):
-        self.cannot = cannot
-        self.batches: list[int] = []
-
-    def predict_proba(self, crystals):
-        self.batches.append(len(crystals))
-        p = np.full((len(crystals), 5), 0.05)
-        for row, crystal in enumerate(crystals):
-            z = int(crystal.primitive.numbers.min())
-            for number, error in self.cannot:
-                if z == number:
-                    raise error
-            p[row, z % 5] = 0.8
-        return p
-
-
-def poscar(*symbols: str, a: float = 4.2) -> str:
-    """Rock salt or CsCl-like cell of two atoms."""
-    second = "0.5 0.5 0.5\n" if len(symbols) == 2 else ""
-    names, counts = " ".join(symbols), " ".join("1" for _ in symbols)
-    return f"test\n{a}\n1 0 0\n0 1 0\n0 0 1\n{names}\n{counts}\nDirect\n0 0 0\n{second}"
 
 
 @pytest.fixture
@@ -112,7 +88,7 @@ def test_one_crystal_that_the_model_cannot_take_costs_only_its_own_row(folder):
     rows = predict_paths([folder], model)
     assert [row["status"] for row in rows] == ["error", "error", "metal", "ok", "error", "error", "error"]
     assert rows[0]["reason"] == "no neighbours"
-    assert "features cannot be computed (ValueError: math domain error)" in rows[5]["reason"]
+    assert rows[5]["reason"] == "its features cannot be computed: math domain error"
     assert rows[0]["formula"] == "CsCl"
     assert rows[0]["label"] is None
 
@@ -121,8 +97,8 @@ def test_a_broken_model_is_not_taken_for_a_broken_crystal(folder):
     with pytest.raises(RuntimeError, match="out of memory"):
         predict_paths([folder], ByFirstAtom(cannot=[(17, RuntimeError("out of memory"))]))
 
-    class WrongShape:
-        def predict_proba(self, crystals):
+    class WrongShape(ByFirstAtom):
+        def predict_features(self, crystals):
             return np.ones((len(crystals), 2))
 
     with pytest.raises(TypeError, match="shape"):
@@ -130,8 +106,8 @@ def test_a_broken_model_is_not_taken_for_a_broken_crystal(folder):
 
 
 def test_probabilities_that_are_none_are_not_passed_on(folder):
-    class Nan:
-        def predict_proba(self, crystals):
+    class Nan(ByFirstAtom):
+        def predict_features(self, crystals):
             return np.full((len(crystals), 5), np.nan)
 
     rows = predict_paths([folder / "a_CsCl.vasp"], Nan())
@@ -139,16 +115,55 @@ def test_probabilities_that_are_none_are_not_passed_on(folder):
     assert rows[0]["p_trivial"] is None
 
 
+class TestWorkers:
+    def test_rows_are_those_of_one_process(self, folder):
+        files = [folder] * 7  # 49 structures in chunks of 3, more than are under way at a time
+        assert predict_paths(files, ByFirstAtom(), Work(workers=2, chunk=3)) == predict_paths(files, ByFirstAtom())
+
+    def test_a_structure_that_hangs_or_crashes_costs_its_own_row(self, tmp_path):
+        symbols = ["Mg", "He", "Ca", "Ne", "Sr", "Ar", "Ba", "Kr", "Zn", "Xe", "Cd"]
+        files = [tmp_path / f"{symbol}.vasp" for symbol in symbols]
+        for file in files:
+            file.write_text(poscar(file.stem))
+        began = time.monotonic()
+        rows = predict_paths(files, ByFirstAtom(features=misbehave), Work(workers=2, time_limit=1.0, chunk=4))
+        assert time.monotonic() - began < 60
+        assert [row["input"] for row in rows] == [str(file) for file in files]
+        assert [row["status"] for row in rows] == ["ok", "error"] * 5 + ["ok"]
+        assert [row["reason"] for row in rows[1::2]] == [
+            "took longer than the time limit of 1 s",
+            "the process that worked on it crashed (Segmentation fault)",
+            "the process that worked on it was killed, as the system does when memory runs out",
+            "the process that worked on it ended with exit code 3",
+            "xenon is refused",
+        ]
+
+    def test_a_broken_installation_ends_the_run(self, folder):
+        with pytest.raises(ImportError, match="no library"):
+            predict_paths([folder], ByFirstAtom(features=without_a_library), Work(workers=2))
+
+    def test_leaving_early_ends_the_workers(self, folder):
+        rows = predict_rows([folder] * 20, ByFirstAtom(), Work(workers=2, chunk=2))
+        next(rows)
+        assert [child.name for child in active_children()] == ["topofuse-worker"] * 2
+        rows.close()
+        for _ in range(50):
+            if not active_children():
+                break
+            time.sleep(0.1)
+        assert active_children() == []
+
+
 @pytest.mark.parametrize("chunk", [1, 2, 256])
 def test_chunks_do_not_change_the_rows(folder, chunk):
     model = ByFirstAtom()
-    assert predict_paths([folder], model, chunk=chunk) == predict_paths([folder], ByFirstAtom())
+    assert predict_paths([folder], model, Work(chunk=chunk)) == predict_paths([folder], ByFirstAtom())
     assert max(model.batches) <= chunk
 
 
 def test_rows_are_streamed(folder):
     model = ByFirstAtom()
-    next(predict_rows([folder], model, chunk=1))
+    next(predict_rows([folder], model, Work(chunk=1)))
     assert model.batches == [1]
 
 
@@ -170,7 +185,7 @@ class TestFiles:
     def test_the_file_holds_the_rows_and_nothing_else_stays(self, folder, tmp_path_factory, name):
         rows = predict_paths([folder], ByFirstAtom())
         target = tmp_path_factory.mktemp("out") / name
-        counts = predict_to_file([folder], ByFirstAtom(), target, chunk=2)
+        counts = predict_to_file([folder], ByFirstAtom(), target, Work(chunk=2))
         assert dict(counts) == {"ok": 3, "error": 3, "metal": 1}
         assert [path.name for path in target.parent.iterdir()] == [name]
         if name.endswith("csv"):
@@ -187,7 +202,7 @@ class TestFiles:
         target = folder / "out.csv"
         target.write_text("old")
         with pytest.raises(RuntimeError):
-            predict_to_file([folder], ByFirstAtom(cannot=[(8, RuntimeError("killed"))]), target, chunk=1)
+            predict_to_file([folder], ByFirstAtom(cannot=[(8, RuntimeError("killed"))]), target, Work(chunk=1))
         assert target.read_text() == "old"
         assert not [path for path in folder.iterdir() if path.name.endswith(".part")]
 

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
@@ -181,8 +182,29 @@ def _again(command: str, preset: str, data: Path | None, out: Path) -> str:
     "of a bundle that `run` wrote.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Table to write: .csv, .parquet or .jsonl.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Processes that read structures and compute features [one per core].",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0, 1e6, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A structure that takes longer becomes an error row.",
+)
 @click.option("--progress/--no-progress", default=None, help="Progress bar on stderr [where that is a terminal].")
-def predict_command(paths: tuple[Path, ...], model: str, output: Path | None, progress: bool | None) -> None:
+def predict_command(
+    paths: tuple[Path, ...],
+    model: str,
+    output: Path | None,
+    workers: int | None,
+    time_limit: float,
+    progress: bool | None,
+) -> None:
     """Classify structure files, and folders of them (searched recursively).
 
     Reads CIF, POSCAR/CONTCAR/*.vasp, pymatgen JSON, XYZ with a cell, XSF, and more, also gzipped. One
@@ -201,23 +223,32 @@ def predict_command(paths: tuple[Path, ...], model: str, output: Path | None, pr
 
     The label is decided from the top down: non-trivial where p_nontrivial is above one half, then
     semimetal or insulator, then which. Without -o the table goes to the terminal, or as CSV to a pipe.
-    A file that cannot be used never ends the run. The table appears whole or not at all.
+    A file that cannot be used, takes too long or crashes its reader never ends the run: it is an error row.
+
+    The table appears whole or not at all. Until then finished rows are kept in OUTPUT.partial: the same
+    command started again after an interruption or a kill continues with them, unless the input files or
+    the model have changed.
     """
     progress = sys.stderr.isatty() if progress is None else progress
-    lost = f"nothing was written to {output}" if output else "no table was printed"
-    with _plain_errors(f"{lost}; start again"):
+    lost = "the same command continues where it was" if output else "no table was printed; start again"
+    with _plain_errors(lost):
+        from topofuse.screening import workers as processes
+
+        processes.warm_up()  # they load what they need while this process loads the model
         from topofuse.ensemble import bundle
         from topofuse.screening import predict, table
 
         if output is not None:
             table.TableWriter(output)  # refuses a bad name before the model is loaded
         loaded = bundle.open_bundle(model)
+        work = predict.Work(workers or processes.default_workers(), time_limit)
         if output is not None:
-            counts = predict.predict_to_file(paths, loaded, output, progress=progress)
+            say = partial(click.echo, err=True)
+            counts = predict.predict_to_file(paths, loaded, output, work, progress=progress, say=say)
             found = ", ".join(f"{counts[status]} {status}" for status in ("ok", "metal", "error"))
             click.echo(f"{counts.total()} structures ({found}) in {output}", err=True)
             return
-        rows = predict.predict_paths(paths, loaded, progress=progress)
+        rows = predict.predict_paths(paths, loaded, work, progress=progress)
         click.echo(table.aligned_text(rows) if sys.stdout.isatty() else table.csv_text(rows), nl=sys.stdout.isatty())
 
 

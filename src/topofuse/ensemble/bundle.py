@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from topofuse.files import write_whole
 from topofuse.fusion.build import Network, build_network
 from topofuse.modalities.extraction import extract_views
 from topofuse.modalities.registry import feature_hash
-from topofuse.modalities.store import FeatureStore
+from topofuse.modalities.store import FeatureStore, Sample
 from topofuse.training.inference import predict_views
 
 FORMAT = 1
@@ -50,6 +51,7 @@ class Bundle:
     trees: boosted trees, one per fold
     weights: family → weight in the blend; families of weight zero need not be present
     info: provenance (versions, hashes, metrics), as in bundle.json
+    identity: checksum of the whole; no other bundle has it
     """
 
     config: Config
@@ -57,12 +59,21 @@ class Bundle:
     trees: Sequence[BoostedTrees]
     weights: Mapping[str, float]
     info: Mapping[str, Any]
+    identity: str
 
     def predict_proba(self, crystals: Sequence[SymmetricCrystal]) -> NDArray[np.float64]:
         """(n, 5) probabilities of the five classes."""
+        extract = self.extractor()
+        return self.predict_features([extract(crystal) for crystal in crystals])
+
+    def extractor(self) -> Callable[[SymmetricCrystal], list[Sample]]:
+        """What makes the features of one crystal, one sample per view; it can be sent to another process."""
         n_views = self.config.tta_views if any(self.networks.values()) else 1
-        samples = [extract_views(c, n_views, self.config.seed, self.config.modalities) for c in crystals]
-        return self.predict_stores([FeatureStore.from_samples(view) for view in zip(*samples, strict=True)])
+        return partial(extract_views, n_views=n_views, seed=self.config.seed, names=self.config.modalities)
+
+    def predict_features(self, features: Sequence[list[Sample]]) -> NDArray[np.float64]:
+        """(n, 5) probabilities from what the extractor made of n crystals."""
+        return self.predict_stores([FeatureStore.from_samples(view) for view in zip(*features, strict=True)])
 
     def predict_stores(
         self, views: Sequence[FeatureStore], rows: NDArray[np.integer] | None = None
@@ -147,7 +158,7 @@ def _assemble(directory: Path, manifest: dict[str, Any]) -> Bundle:
         BoostedTrees.from_texts({name: _read(directory, file, manifest).decode() for name, file in files.items()})
         for files in manifest["trees"]
     ]
-    return Bundle(config, networks, trees, manifest["weights"], manifest["info"])
+    return Bundle(config, networks, trees, manifest["weights"], manifest["info"], manifest["checksum"])
 
 
 def open_bundle(model: str | Path = "full") -> Bundle:

@@ -2,144 +2,205 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.crystals import CrystalError, SymmetricCrystal, analyse
-from topofuse.crystals.formula import reduced_formula
-from topofuse.crystals.read import find_structures, read_structure
+from topofuse.crystals import CrystalError, SymmetricCrystal
+from topofuse.crystals.read import find_structures
 from topofuse.labels import FIVE, decide
-from topofuse.modalities.elements import valence_electrons
-from topofuse.screening.table import COLUMNS, Row, TableWriter
+from topofuse.modalities.registry import code_hash
+from topofuse.screening.examine import Examine, blank_row, refuse, uncomputable
+from topofuse.screening.partial import PartialTable, hash_inputs
+from topofuse.screening.table import Row, TableWriter
+from topofuse.screening.workers import Lost, supervised_map
 
 CHUNK = 256
+TIME_LIMIT = 60.0  # seconds; the slowest of 20,000 real crystals takes about two
 _log = logging.getLogger(__name__)
 
-# What one strange crystal may raise inside a feature. Anything else (no memory, a broken model) is not
+# What one strange crystal may raise inside a model. Anything else (no memory, a broken model) is not
 # the crystal's fault, would hit every row alike, and ends the run.
 _ONE_CRYSTALS_FAULT = (ValueError, ArithmeticError, LookupError)
 
 
 class Model(Protocol):
-    """Anything that gives five-class probabilities."""
+    """Anything that gives five-class probabilities from features."""
 
-    def predict_proba(self, crystals: list[SymmetricCrystal]) -> NDArray[np.floating]:
+    @property
+    def identity(self) -> str:
+        """Another model has another one; what an interrupted run goes on with must have the same."""
+
+    def extractor(self) -> Callable[[SymmetricCrystal], Any]:
+        """What makes the features of one crystal, in a worker process: it can be pickled, and so can they."""
+
+    def predict_features(self, features: list[Any]) -> NDArray[np.floating]:
         """(n, 5) probabilities in the order of `topofuse.labels.FIVE`; `CrystalError` for an unusable crystal."""
 
 
+@dataclass(frozen=True)
+class Work:
+    """How the work is done; rows do not depend on it, but for structures over the time limit.
+
+    workers: processes that read structures and compute features; 0 is this process, without a time limit
+    time_limit: seconds that one structure may take
+    chunk: structures that the model sees at a time; twice as many are in memory
+    """
+
+    workers: int = 0
+    time_limit: float = TIME_LIMIT
+    chunk: int = CHUNK
+
+
 def predict_rows(
-    paths: Iterable[str | Path], model: Model, *, chunk: int = CHUNK, progress: bool = False
+    paths: Iterable[str | Path], model: Model, work: Work | None = None, *, progress: bool = False
 ) -> Iterator[Row]:
-    """Rows with the keys `COLUMNS`, in the order of `find_structures(paths)`; memory holds one chunk.
+    """Rows with the keys `COLUMNS`, in the order of `find_structures(paths)`; memory holds two chunks.
 
     status 'ok': label and probabilities are given; 'metal': an odd number of electrons in the primitive
     cell; 'error': the reason says why. Missing values are None.
     """
-    from tqdm import tqdm
-
-    paths = list(paths)
+    work, paths = work or Work(), list(paths)
     total = sum(1 for _ in find_structures(paths)) if progress else None
-    with tqdm(total=total, desc="predict", unit="structure", disable=not progress) as bar:
-        files = find_structures(paths)
-        while batch := list(islice(files, chunk)):
-            yield from _predict_batch(batch, model)
-            bar.update(len(batch))
+    with _bar(total, progress) as bar:
+        for rows in _predict_chunks(_chunks(find_structures(paths), work.chunk), model, work):
+            yield from rows
+            bar.update(len(rows))
 
 
 def predict_paths(
-    paths: Iterable[str | Path], model: Model, *, chunk: int = CHUNK, progress: bool = False
+    paths: Iterable[str | Path], model: Model, work: Work | None = None, *, progress: bool = False
 ) -> list[Row]:
     """All rows of `predict_rows` in a list."""
-    return list(predict_rows(paths, model, chunk=chunk, progress=progress))
+    return list(predict_rows(paths, model, work, progress=progress))
 
 
 def predict_to_file(
-    paths: Iterable[str | Path], model: Model, output: str | Path, *, chunk: int = CHUNK, progress: bool = False
+    paths: Iterable[str | Path],
+    model: Model,
+    output: str | Path,
+    work: Work | None = None,
+    *,
+    progress: bool = False,
+    say: Callable[[str], None] = _log.info,
 ) -> Counter[str]:
     """Write the rows to `output` (.csv, .parquet, .jsonl), whole or not at all; returns rows per status.
 
-    Raises `OutputError` before any work where `output` cannot be written.
+    Finished chunks are kept beside it (`PartialTable`): the same call after a kill goes on with them; `say`
+    is told so. Raises `OutputError` before any work where `output` cannot be written.
     """
-    counts: Counter[str] = Counter()
-    with TableWriter(Path(output)) as writer:
-        for row in predict_rows(paths, model, chunk=chunk, progress=progress):
-            writer.write(row)
-            counts[str(row["status"])] += 1
+    work, paths, counts = work or Work(), list(paths), Counter[str]()
+    writer = TableWriter(Path(output))
+    with PartialTable(writer.path) as partial:
+        inputs, total = hash_inputs(find_structures(paths))
+        partial.begin(inputs, f"{model.identity}:{code_hash()}", work.chunk, say)
+        missing: deque[int] = deque()
+        chunks = 0
+        with _bar(total, progress) as bar:
+
+            def unfinished() -> Iterator[list[Path]]:
+                nonlocal chunks
+                for index, files in enumerate(_chunks(find_structures(paths), work.chunk)):
+                    chunks = index + 1
+                    if partial.rows(index, files) is None:
+                        missing.append(index)
+                        yield files
+                    else:
+                        bar.update(len(files))
+
+            for rows in _predict_chunks(unfinished(), model, work):
+                partial.keep(missing.popleft(), rows)
+                bar.update(len(rows))
+        with writer:
+            for row in partial.all_rows(chunks):
+                writer.write(row)
+                counts[str(row["status"])] += 1
+        partial.remove()
     return counts
 
 
-def prepare(path: Path) -> tuple[Row, SymmetricCrystal | None]:
-    """The row of one file as far as it goes without a model, and the crystal if a model is to see it."""
-    row: Row = dict.fromkeys(COLUMNS)
-    # a name that is no valid Unicode could not be written to any table
-    row["input"] = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
-    try:
-        crystal = read_structure(path)
-        row["formula"] = reduced_formula(crystal.numbers)
-        symmetric = analyse(crystal)
-    except CrystalError as error:
-        return _refused(row, str(error)), None
-    row["spacegroup"] = symmetric.spacegroup
-    electrons = int(valence_electrons(symmetric.primitive.numbers).sum())
-    if electrons % 2:
-        row["status"] = "metal"
-        row["reason"] = (
-            f"odd number of electrons in the primitive cell (nu = {electrons}): "
-            "gapless by Kramers' theorem, outside the classification"
-        )
-        return row, None
-    return row, symmetric
+def _bar(total: int | None, progress: bool) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc="predict", unit="structure", disable=not progress)
 
 
-def _predict_batch(files: Sequence[Path], model: Model) -> list[Row]:
-    prepared = [prepare(path) for path in files]
-    waiting = [(row, crystal) for row, crystal in prepared if crystal is not None]
+def _chunks(files: Iterator[Path], size: int) -> Iterator[list[Path]]:
+    while chunk := list(islice(files, size)):
+        yield chunk
+
+
+def _predict_chunks(chunks: Iterator[list[Path]], model: Model, work: Work) -> Iterator[list[Row]]:
+    """The rows of each chunk, in order; chunks are drawn as needed."""
+    examine = Examine(model.extractor())
+    if work.workers < 1:
+        for chunk in chunks:
+            yield _finish([examine(path) for path in chunk], model)
+        return
+    drawn: deque[list[Path]] = deque()
+
+    def tasks() -> Iterator[Path]:
+        for chunk in chunks:
+            drawn.append(chunk)
+            yield from chunk
+
+    results = supervised_map(
+        examine, tasks(), workers=work.workers, time_limit=work.time_limit, ahead=work.chunk + 2 * work.workers
+    )
+    with contextlib.closing(results):
+        for first in results:
+            chunk = drawn.popleft()
+            found = [first, *islice(results, len(chunk) - 1)]
+            yield _finish([_known(path, result) for path, result in zip(chunk, found, strict=True)], model)
+
+
+def _known(path: Path, result: tuple[Row, Any] | Lost) -> tuple[Row, Any]:
+    return (refuse(blank_row(path), result.reason), None) if isinstance(result, Lost) else result
+
+
+def _finish(examined: list[tuple[Row, Any]], model: Model) -> list[Row]:
+    """The rows with the model's answers."""
+    waiting = [(row, features) for row, features in examined if features is not None]
     if waiting:
-        crystals = [crystal for _, crystal in waiting]
+        features = [f for _, f in waiting]
         try:
-            results: list[NDArray[np.floating] | str] = list(_probabilities(model, crystals))
+            results: list[NDArray[np.floating] | str] = list(_probabilities(model, features))
         except _ONE_CRYSTALS_FAULT as error:
-            _log.info("a chunk of %d failed (%s), retrying one by one", len(crystals), error)
-            results = [_alone(model, crystal) for crystal in crystals]
+            _log.info("a chunk of %d failed (%s), retrying one by one", len(features), error)
+            results = [_alone(model, f) for f in features]
         for (row, _), result in zip(waiting, results, strict=True):
             if isinstance(result, str):
-                _refused(row, result)
+                refuse(row, result)
             else:
                 _fill(row, result)
-    return [row for row, _ in prepared]
+    return [row for row, _ in examined]
 
 
-def _alone(model: Model, crystal: SymmetricCrystal) -> NDArray[np.floating] | str:
+def _alone(model: Model, features: Any) -> NDArray[np.floating] | str:
     """Probabilities (5,) of one crystal, or the reason why there are none."""
     try:
-        return _probabilities(model, [crystal])[0]
+        return _probabilities(model, [features])[0]
     except CrystalError as error:
         return str(error)
     except _ONE_CRYSTALS_FAULT as error:
-        _log.warning("features of one crystal failed", exc_info=error)
-        return f"its features cannot be computed ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+        return uncomputable(error)
 
 
-def _probabilities(model: Model, crystals: list[SymmetricCrystal]) -> NDArray[np.float64]:
-    p = np.asarray(model.predict_proba(crystals), dtype=np.float64)
-    if p.shape != (len(crystals), len(FIVE)):
-        raise TypeError(f"the model gave an array of shape {p.shape} instead of {(len(crystals), len(FIVE))}")
+def _probabilities(model: Model, features: list[Any]) -> NDArray[np.float64]:
+    p = np.asarray(model.predict_features(features), dtype=np.float64)
+    if p.shape != (len(features), len(FIVE)):
+        raise TypeError(f"the model gave an array of shape {p.shape} instead of {(len(features), len(FIVE))}")
     if not (np.isfinite(p).all() and (p >= 0).all() and (np.abs(p.sum(axis=1) - 1) < 1e-3).all()):
         raise ValueError("the model gave no valid probabilities")
     return p
-
-
-def _refused(row: Row, reason: str) -> Row:
-    row["status"] = "error"
-    row["reason"] = reason
-    return row
 
 
 def _fill(row: Row, p: NDArray[np.floating]) -> None:

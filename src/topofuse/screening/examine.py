@@ -1,0 +1,81 @@
+"""One structure file → its row as far as it goes without a model, and its features; what worker processes do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import threadpoolctl  # noqa: F401 (workers are forked from a process that has imported this module)
+
+import topofuse.modalities.extraction  # noqa: F401 (as above)
+from topofuse.crystals import CrystalError, SymmetricCrystal, analyse
+from topofuse.crystals.formula import reduced_formula
+from topofuse.crystals.read import read_structure
+from topofuse.modalities.elements import valence_electrons
+from topofuse.modalities.registry import MODALITY_NAMES, modality
+from topofuse.screening.table import COLUMNS, Row
+
+_log = logging.getLogger(__name__)
+for _name in MODALITY_NAMES:
+    modality(_name)  # imports it, as above
+
+
+@dataclass(frozen=True)
+class Examine:
+    """What is done to each file, apart from the model: `Examine(extractor)(path)`.
+
+    extractor: features of one crystal, in whatever form the model takes them; can be pickled
+    """
+
+    extractor: Callable[[SymmetricCrystal], Any]
+
+    def __call__(self, path: Path) -> tuple[Row, Any]:
+        """The row, with its status if that is settled, and the features if a model is to see them, else None."""
+        row = blank_row(path)
+        try:
+            crystal = read_structure(path)
+            row["formula"] = reduced_formula(crystal.numbers)
+            symmetric = analyse(crystal)
+            row["spacegroup"] = symmetric.spacegroup
+            electrons = int(valence_electrons(symmetric.primitive.numbers).sum())
+            if electrons % 2:
+                row["status"] = "metal"
+                row["reason"] = (
+                    f"odd number of electrons in the primitive cell (nu = {electrons}): "
+                    "gapless by Kramers' theorem, outside the classification"
+                )
+                return row, None
+            return row, self.extractor(symmetric)
+        except CrystalError as error:
+            return refuse(row, str(error)), None
+        except MemoryError:
+            return refuse(row, "it needs more memory than there is"), None
+        except ImportError:
+            raise  # not the crystal's fault: it would hit every row alike
+        except Exception as error:  # a bug, or arithmetic that one strange crystal defeats; a million others go on
+            return refuse(row, uncomputable(error)), None
+
+
+def blank_row(path: Path) -> Row:
+    """A row of which nothing is known but the file."""
+    row: Row = dict.fromkeys(COLUMNS)
+    # a name that is no valid Unicode could not be written to any table
+    row["input"] = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    return row
+
+
+def refuse(row: Row, reason: str) -> Row:
+    """The row as an error with this reason, on one line and of readable length."""
+    row["status"] = "error"
+    row["reason"] = " ".join(reason.encode("utf-8", "backslashreplace").decode("utf-8").split())[:500]
+    return row
+
+
+def uncomputable(error: Exception) -> str:
+    """The reason where features or a prediction failed in a way that nobody foresaw; details go to the log."""
+    _log.info("features of one crystal failed", exc_info=error)
+    detail = " ".join(str(error).split())[:200]
+    return "its features cannot be computed" + (f": {detail}" if detail else "")

@@ -1,0 +1,75 @@
+"""Models in place of trained ones, and features that misbehave; worker processes import this file."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+
+import numpy as np
+
+from topofuse.crystals import CrystalError
+
+
+def as_is(crystal):
+    """The crystal itself is all that these models want."""
+    return crystal
+
+
+def misbehave(crystal):
+    """What the lightest element says: helium hangs in C, neon crashes, argon is killed, krypton exits, xenon raises."""
+    z = int(crystal.primitive.numbers.min())
+    if z == 2:
+        ctypes.PyDLL(None).sleep(3600)  # PyDLL keeps the interpreter's lock: no Python code can run meanwhile
+    if z == 10:
+        ctypes.string_at(0)
+    if z == 18:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if z == 36:
+        os._exit(3)
+    if z == 54:
+        raise CrystalError("xenon is refused")
+    return crystal
+
+
+def slowly(crystal):
+    """Long enough for a test to kill the run in the middle."""
+    time.sleep(0.01)
+    return crystal
+
+
+def without_a_library(crystal):
+    """As where an installation is broken."""
+    raise ImportError("no library")
+
+
+class ByFirstAtom:
+    """A model whose answer depends on the crystal alone: the lightest atomic number decides the class."""
+
+    def __init__(self, cannot=(), features=as_is, identity="by first atom"):
+        self.cannot = cannot
+        self.features = features
+        self.identity = identity
+        self.batches: list[int] = []
+
+    def extractor(self):
+        return self.features
+
+    def predict_features(self, crystals):
+        self.batches.append(len(crystals))
+        p = np.full((len(crystals), 5), 0.05)
+        for row, crystal in enumerate(crystals):
+            z = int(crystal.primitive.numbers.min())
+            for number, error in self.cannot:
+                if z == number:
+                    raise error
+            p[row, z % 5] = 0.8
+        return p
+
+
+def poscar(*symbols: str, a: float = 4.2) -> str:
+    """CsCl-like cell of two atoms, or of one."""
+    second = "0.5 0.5 0.5\n" if len(symbols) == 2 else ""
+    names, counts = " ".join(symbols), " ".join("1" for _ in symbols)
+    return f"test\n{a}\n1 0 0\n0 1 0\n0 0 1\n{names}\n{counts}\nDirect\n0 0 0\n{second}"
