@@ -51,6 +51,16 @@ _BY_NAME = (
 )
 # Suffixes that mostly mean something else: such files are read when named, but not picked up from folders.
 _NAMED_ONLY = (".yaml", ".yml")
+_FULL_NAMES = {
+    "extxyz": "extended XYZ",
+    "xsf": "XSF",
+    "gen": "DFTB+ gen",
+    "aims": "FHI-aims geometry",
+    "castep-cell": "CASTEP cell",
+    "vasp-xml": "vasprun.xml",
+    "cssr": "CSSR",
+    "yaml": "pymatgen's YAML",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -183,7 +193,7 @@ def _decompressed(data: bytes) -> bytes:
     try:
         text = worker.decompress(data, MAX_FILE_BYTES + 1)
     except zlib.error as error:
-        raise CrystalError(f"not a readable gzip file: {error}") from error
+        raise CrystalError("not a readable gzip file: it is damaged, or not compressed by gzip at all") from error
     if len(text) > MAX_FILE_BYTES:
         raise CrystalError(f"larger than {MAX_FILE_BYTES // 2**20} MiB when decompressed")
     if not worker.eof:
@@ -226,18 +236,32 @@ def _parse(text: str, fmt: str) -> Arrays:
         except CrystalError:
             raise
         except Exception as error:  # a reader of many formats may raise anything; it becomes the reason
-            detail = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-            raise CrystalError(f"cannot be read as {fmt}: {detail}") from error
+            _log.info("reading %s failed", fmt, exc_info=error)
+            raise CrystalError(f"cannot be read as {_FULL_NAMES[fmt]}: {_in_words(error)}") from error
     for warning in caught:
         _log.info("reading %s: %s", fmt, warning.message)
     return arrays
+
+
+def _in_words(error: Exception) -> str:
+    """What the error of a foreign reader means for the file; its own words are for programmers."""
+    message = str(error).replace("\\n", "")
+    if match := re.search(r"could not convert string to float: (.{1,40})", message):
+        return f"{match.group(1)} is not a number"
+    if match := re.search(r"invalid literal for int\(\) with base 10: (.{1,40})", message):
+        return f"{match.group(1)} is not a whole number"
+    if isinstance(error, KeyError) and error.args and re.fullmatch(r"[A-Z][A-Za-z]{0,9}", str(error.args[0])):
+        return f"unknown element {error.args[0]!r}"
+    return "it is truncated, damaged, or not of this format"
 
 
 def _parse_json(text: str) -> Arrays:
     """Pymatgen's `Structure.as_dict()`, alone or under the key 'structure', without running any decoder."""
     try:
         data = json.loads(text)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise CrystalError("not readable JSON: brackets within brackets without end") from error
+    except ValueError as error:
         raise CrystalError(f"not readable JSON: {str(error)[:200]}") from error
     if isinstance(data, dict) and isinstance(data.get("structure"), dict):
         data = data["structure"]
@@ -246,11 +270,19 @@ def _parse_json(text: str) -> Arrays:
     try:
         numbers = [_json_element(index, site) for index, site in enumerate(data["sites"])]
         coords = [[float(x) for x in site["abc"]] for site in data["sites"]]
-        return np.array(data["lattice"]["matrix"], dtype=float), np.array(numbers, dtype=np.int64), np.array(coords)
+        lattice = np.array(data["lattice"]["matrix"], dtype=float)
+        if lattice.shape != (3, 3) or any(len(x) != 3 for x in coords):
+            raise CrystalError("the JSON's lattice is not 3 by 3 numbers, or a site has not 3 coordinates")
+        return lattice, np.array(numbers, dtype=np.int64), np.array(coords)
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         if isinstance(error, CrystalError):
             raise
-        raise CrystalError(f"the JSON structure is not complete: {type(error).__name__} {str(error)[:100]}") from error
+        lacks = (
+            f"it lacks {error}"
+            if isinstance(error, KeyError)
+            else "its lattice or its sites are not of pymatgen's form"
+        )
+        raise CrystalError(f"the JSON structure is not complete: {lacks}"[:200]) from error
 
 
 def _json_element(index: int, site: dict[str, Any]) -> int:

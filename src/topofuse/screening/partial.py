@@ -58,8 +58,10 @@ class PartialTable:
             found = read_json(path)
         except FileNotFoundError:
             found = None
-        except (OSError, ValueError):
-            found = {}
+        except ValueError:
+            found = "damaged"
+        else:
+            found = found if isinstance(found, dict) else "damaged"
         done = sum(1 for _ in self.folder.glob("*.jsonl"))
         if found == manifest:
             if done:

@@ -98,8 +98,9 @@ def predict_to_file(
     is told so. Raises `OutputError` before any work where `output` cannot be written.
     """
     work, paths, counts = work or Work(), list(paths), Counter[str]()
-    writer = TableWriter(Path(output))
-    with PartialTable(writer.path) as partial:
+    partial = PartialTable(Path(output))
+    writer = TableWriter(Path(output), scratch=partial.folder)
+    with partial:
         inputs, total = hash_inputs(find_structures(paths))
         partial.begin(inputs, f"{model.identity}:{code_hash()}", work.chunk, say)
         missing: deque[int] = deque()

@@ -27,12 +27,13 @@ class OutputError(ValueError):
 
 
 class TableWriter:
-    """Writes rows one by one under a temporary name beside `path`, and renames when all went well.
+    """Writes rows one by one under a temporary name, and renames when all went well.
 
-    The suffix decides the format. Raises `OutputError` where it is unknown or the folder is missing.
+    The suffix decides the format. The temporary file is in the folder `scratch`, which is on the same file
+    system, else beside `path`. Raises `OutputError` where the format is unknown or the folder is missing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, scratch: Path | None = None) -> None:
         if path.suffix.lower() not in SUFFIXES:
             raise OutputError(f"{path}: the name of a table ends in {', '.join(SUFFIXES)}")
         if not path.parent.is_dir():
@@ -40,7 +41,7 @@ class TableWriter:
         if path.is_dir():
             raise OutputError(f"{path} is a folder")
         self.path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._temporary = (scratch or path.parent) / f".{path.name}.{os.getpid()}.part"
         self._stack = contextlib.ExitStack()
         self._pending: list[Row] = []
         self._stream: io.TextIOWrapper | None = None
