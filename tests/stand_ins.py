@@ -73,3 +73,12 @@ def poscar(*symbols: str, a: float = 4.2) -> str:
     second = "0.5 0.5 0.5\n" if len(symbols) == 2 else ""
     names, counts = " ".join(symbols), " ".join("1" for _ in symbols)
     return f"test\n{a}\n1 0 0\n0 1 0\n0 0 1\n{names}\n{counts}\nDirect\n0 0 0\n{second}"
+
+
+def fill_cache(crystals, cache_dir, rounds=1):
+    """Extract features in chunks of two, as another process that shares the cache."""
+    from topofuse.modalities import extraction
+
+    extraction.CHUNK = 2
+    for _ in range(rounds):
+        extraction.extract_all(crystals, cache_dir=cache_dir, workers=0, names=("scalar", "physics"))

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from multiprocessing import get_context
+
 import numpy as np
 import pytest
 import torch
 
+from stand_ins import fill_cache
 from topofuse.crystals import Crystal, analyse
 from topofuse.modalities import extraction
 from topofuse.modalities.extraction import extract_all, extract_sample
 from topofuse.modalities.registry import MODALITY_NAMES, build_encoder, feature_hash, modality, table_columns
 from topofuse.modalities.store import CacheError, FeatureStore
+from topofuse.screening.workers import warm_up
 
 LONELY = Crystal.validated(100 * np.eye(3), [1], [[0, 0, 0]])  # no neighbours within reach
 
@@ -217,3 +222,30 @@ class TestExtraction:
     def test_if_nothing_can_be_used_the_reason_is_given(self):
         with pytest.raises(ValueError, match=r"none of the 2 crystals can be used.*neighbours"):
             extract_all([LONELY, LONELY], workers=0)
+
+    def test_several_processes_share_it_even_when_some_are_killed(self, small_world, tmp_path, monkeypatch):
+        crystals, names = small_world.crystals[:16], ("scalar", "physics")
+        warm_up()  # processes forked from its server begin at once
+        for delay in (0.05, 0.1, 0.2):
+            arguments = (crystals, tmp_path, 1)
+            crew = [get_context("forkserver").Process(target=fill_cache, args=arguments) for _ in range(4)]
+            for process in crew:
+                process.start()
+            time.sleep(delay)
+            for process in crew[:2]:
+                process.kill()
+            for process in crew:
+                process.join()
+            assert [process.exitcode for process in crew[2:]] == [0, 0]
+            for file in tmp_path.rglob("[!.]*.safetensors"):
+                FeatureStore.load(file)
+            assert sum(1 for _ in tmp_path.rglob("[!.]*.json")) == 8
+            if delay < 0.2:
+                for file in tmp_path.rglob("*.json"):
+                    file.unlink()
+        monkeypatch.setattr(extraction, "CHUNK", 2)
+        fresh = extract_all(crystals, workers=0, names=names)
+        monkeypatch.setattr(extraction, "extract_views", None)  # nothing is left to compute
+        found = extract_all(crystals, cache_dir=tmp_path, workers=0, names=names)
+        assert same(found.views[0], fresh.views[0])
+        assert found.kept == fresh.kept == list(range(16))
