@@ -172,6 +172,14 @@ class TestPredict:
         assert "ends in .csv, .parquet, .jsonl" in result.stderr
         assert self.asked == []
 
+    def test_the_time_limit_is_a_positive_number_of_seconds(self, invoke, tmp_path):
+        from topofuse.screening.predict import TIME_LIMIT
+
+        (option,) = (p for p in main.commands["predict"].params if p.name == "time_limit")
+        assert option.default == TIME_LIMIT
+        assert invoke("predict", tmp_path, "--time-limit", 0).exit_code == 2
+        assert invoke("predict", tmp_path, "--workers", 0).exit_code == 2
+
     def test_paths_are_required(self, invoke):
         assert invoke("predict").exit_code == 2
 

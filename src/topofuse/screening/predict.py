@@ -24,7 +24,7 @@ from topofuse.screening.table import Row, TableWriter
 from topofuse.screening.workers import Lost, supervised_map
 
 CHUNK = 256
-TIME_LIMIT = 60.0  # seconds; the slowest of 20,000 real crystals takes about two
+TIME_LIMIT = 60.0  # seconds; the largest cell accepted, 2,000 atoms without symmetry, takes half a second
 _log = logging.getLogger(__name__)
 
 # What one strange crystal may raise inside a model. Anything else (no memory, a broken model) is not
