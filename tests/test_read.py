@@ -12,45 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from broken_inputs import CIF as ROCK_SALT
+from broken_inputs import POSCAR as BISMUTH_SELENIDE
 from topofuse.crystals import CrystalError, analyse
 from topofuse.crystals.formula import SYMBOLS, atomic_number, reduced_formula
 from topofuse.crystals.read import MAX_FILE_BYTES, find_structures, read_structure
-
-# spglib 2.8 announces its next error handling at every call
-ROCK_SALT = """data_NaCl
-_cell_length_a 5.64(1)
-_cell_length_b 5.64
-_cell_length_c 5.64
-_cell_angle_alpha 90
-_cell_angle_beta 90
-_cell_angle_gamma 90
-_space_group_name_H-M_alt 'F m -3 m'
-_chemical_formula_sum 'Na4 Cl4'
-loop_
-_atom_site_label
-_atom_site_type_symbol
-_atom_site_occupancy
-_atom_site_fract_x
-_atom_site_fract_y
-_atom_site_fract_z
-Na1 Na1+ 1.0 0 0 0
-Cl1 Cl1- 1.0 0.5 0.5 0.5
-"""
-
-BISMUTH_SELENIDE = """Bi2Se3
-1.0
--2.069 -3.583614 0.0
-2.069 -3.583614 0.0
-0.0 2.389075 9.546667
-Bi Se
-2 3
-Direct
-0.399 0.399 0.697
-0.601 0.601 0.303
-0.0 0.0 0.5
-0.206 0.206 0.118
-0.794 0.794 0.882
-"""
 
 PLAIN_P1 = ROCK_SALT.replace("_space_group_name_H-M_alt 'F m -3 m'\n", "").replace(
     "_chemical_formula_sum 'Na4 Cl4'\n", ""

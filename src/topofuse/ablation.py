@@ -95,7 +95,7 @@ def run(
 
     config, dataset, directory = open_run(preset, data, out, resume, None, "ablate")
     parts = _chosen_parts(config, only)
-    needed = {name for part in parts for name in (part.with_part, part.without_part)}
+    needed = _with_ingredients({name for part in parts for name in (part.with_part, part.without_part)})
     prepared = prepare(config, dataset, progress)
     evaluated = prepared.rows.folds[:folds]
     jobs = [job for fold in evaluated for job in _jobs(config, prepared.rows, fold, needed)]
@@ -128,6 +128,18 @@ def _chosen_parts(config: Config, only: Sequence[str]) -> list[PartRow]:
     return [row for row in rows if not only or row.name in only]
 
 
+def _with_ingredients(needed: set[str]) -> set[str]:
+    """The predictors that are compared, and those that they are averages of."""
+    if needed & {"networks", "super"}:
+        return needed | {"networks", "super", "kfold", "ensemble", "trees"}
+    return needed
+
+
+def _left_out(names: tuple[str, ...], prefix: str = "") -> dict[str, tuple[str, ...]]:
+    """`PREFIXno_NAME` → the other modalities, for each of several modalities."""
+    return {f"{prefix}no_{left}": tuple(n for n in names if n != left) for left in names if len(names) > 1}
+
+
 def _committee(config: Config) -> Settings | None:
     """Settings of the first ensemble member that is a committee; None where there is none."""
     members = (config.member(index) for index in range(len(config.members)))
@@ -152,9 +164,7 @@ def variants(config: Config) -> dict[str, tuple[Settings, tuple[str, ...]]]:
     if committee is not None:
         without["committee"] = committee
     out = {name: (settings, names) for name, settings in without.items()}
-    if len(names) > 1:
-        out |= {f"no_{left}": ((network, training), tuple(n for n in names if n != left)) for left in names}
-    return out
+    return out | {name: ((network, training), rest) for name, rest in _left_out(names).items()}
 
 
 def _jobs(config: Config, rows: Rows, fold: int, needed: Set[str]) -> list[Job]:
@@ -166,13 +176,12 @@ def _jobs(config: Config, rows: Rows, fold: int, needed: Set[str]) -> list[Job]:
         for name, (settings, modalities) in variants(config).items()
         if name in needed
     ]
-    blended = needed & {"networks", "super"}
     settings = (config.network, config.training)
     for inner in rows.folds:
-        if inner != fold and (blended or "kfold" in needed):
+        if inner != fold and "kfold" in needed:
             available = np.intersect1d(outside, rows.outside(inner))
             jobs.append(network_job(f"inner{inner}/{fold}", rows, available, settings, config.modalities, seed + inner))
-    for index in range(len(config.members) if blended or "ensemble" in needed else 0):
+    for index in range(len(config.members) if "ensemble" in needed else 0):
         member = network_job(
             f"member{index}/{fold}", rows, outside, config.member(index), config.modalities, seed + 1000 * (index + 1)
         )
@@ -194,17 +203,14 @@ def _predictions(
     out = {name: of(f"{name}/") for name in variants(config) if name in needed}
     if "one_view" in needed:
         out["one_view"] = predict_views(networks[f"reference/{fold}"].network, views[:1], inside)
-    blended = needed & {"networks", "super"}
-    if blended or "kfold" in needed:
+    if "kfold" in needed:
         out["kfold"] = of("inner")
-    if blended or "ensemble" in needed:
+    if "ensemble" in needed:
         out["ensemble"] = of("member")
-    names = config.modalities
-    for left in ("", *names):
-        name = f"trees_no_{left}" if left else "trees"
-        if name in needed or (name == "trees" and blended):
-            out[name] = _trees(prepared, fold, tuple(n for n in names if n != left), directory / name / str(fold))
-    if blended:
+    for name, modalities in {"trees": config.modalities, **_left_out(config.modalities, "trees_")}.items():
+        if name in needed:
+            out[name] = _trees(prepared, fold, modalities, directory / name / str(fold))
+    if "super" in needed:
         out["networks"] = average([out["kfold"], out["ensemble"]])
         out["super"] = average([out["networks"], out["trees"]])
     return out

@@ -22,7 +22,6 @@ from topofuse.ensemble.members import Rows, kfold_jobs
 from topofuse.evaluation.bootstrap import Interval, bootstrap_intervals, paired_difference
 from topofuse.files import null_undefined, write_json
 from topofuse.materials.splits import GROUPINGS, group_keys, grouped_folds, grouped_holdout
-from topofuse.modalities.registry import table_columns
 from topofuse.preparation import Prepared, open_run, prepare
 from topofuse.progress import RunLog
 from topofuse.provenance import provenance
@@ -109,8 +108,7 @@ def _spacegroups(prepared: Prepared) -> NDArray[np.int64]:
     """International numbers (n,) as the package itself finds them, not as a database has them."""
     if "scalar" not in prepared.config.modalities:
         raise ConfigError("the kind 'prototype' needs the modality 'scalar', which knows the space group")
-    index = table_columns(("scalar",)).index("scalar:spacegroup")
-    return prepared.views[0].arrays["scalar"]["table"][:, index].astype(np.int64)
+    return prepared.views[0].column("scalar", "spacegroup").astype(np.int64)
 
 
 def kind_fits(config: Config, rows: Rows, kind: str) -> list[Fit]:

@@ -172,8 +172,8 @@ def _write_predictions(
         "split": ["pool"] * len(rows.pool) + ["test"] * len(rows.test),
         "fold": rows.fold[order],
         "label": [FIVE[code] for code in rows.labels[order]],
-        "spacegroup": _column(state, "scalar", "spacegroup")[order].astype(int),
-        "n_atoms": _column(state, "crystal", "n_atoms")[order].astype(int),
+        "spacegroup": state.views[0].column("scalar", "spacegroup")[order].astype(int),
+        "n_atoms": state.views[0].column("crystal", "n_atoms")[order].astype(int),
         "elements": [" ".join(SYMBOLS[z] for z in np.unique(c.numbers)) for c in crystals],
     }
     for name in STRATEGIES:
@@ -183,9 +183,3 @@ def _write_predictions(
         values = np.concatenate(full).astype(np.float32)
         table |= {f"{name}:p_{label}": values[:, code] for code, label in enumerate(FIVE)}
     write_whole(path, pd.DataFrame(table).to_parquet(index=False, compression="zstd"))
-
-
-def _column(state: RunState, modality: str, column: str) -> NDArray[np.generic]:
-    """One column of a modality's table."""
-    index = table_columns((modality,)).index(f"{modality}:{column}")
-    return state.views[0].arrays[modality]["table"][:, index]

@@ -50,9 +50,8 @@ class CommitteeNetwork(nn.Module):
         self.categories = {
             name: [(m.table_names.index(column), n) for column, n in m.categories.items()] for name, m in tables.items()
         }
-        widths = {name: len(m.table_names) + sum(n for _, n in self.categories[name]) for name, m in tables.items()}
-        self.widths = list(widths.values())
-        size, members = sum(self.widths), config.committee
+        size = sum(len(m.table_names) + sum(m.categories.values()) for m in tables.values())
+        members = config.committee
         self.signs = nn.Parameter(torch.randint(0, 2, (members, size)) * 2.0 - 1.0)
         sizes = [size, *[config.width] * config.stages]
         self.layers = nn.Sequential(*(SharedLayer(a, config.width, members, config.dropout) for a in sizes[:-1]))

@@ -96,6 +96,10 @@ class FeatureStore:
         """(n, f) the tables of the named modalities side by side."""
         return np.concatenate([self.arrays[name]["table"] for name in names or self.names], axis=1)
 
+    def column(self, name: str, column: str) -> NDArray[np.generic]:
+        """(n,) the column called `column` of the table of modality `name`; ValueError where there is none."""
+        return self.arrays[name]["table"][:, modality(name).table_names.index(column)]
+
     def batch(self, indices: NDArray[np.integer], tables_only: bool = False) -> Batch:
         """Tensors of the crystals at `indices`, graphs merged into one disconnected graph per modality."""
         indices = np.asarray(indices, dtype=np.int64)

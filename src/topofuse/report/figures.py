@@ -73,11 +73,7 @@ def strategies_figure(strategies: Sequence[Mapping[str, Any]], chosen: str, metr
                 label=SPLITS[split][1],
             )
     names = [("★ " if s["name"] == chosen else "") + s["title"] for s in strategies]
-    axes.set_yticks(range(len(strategies)), names)
-    axes.set_ylim(len(strategies) - 0.5, -0.5)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} %"))
-    axes.set_xlabel("accuracy, two classes")
-    axes.grid(axis="x")
+    _row_per_name(axes, names, "accuracy, two classes")
     figure.legend(loc="outside upper right", ncols=2)
     return Picture(
         inline_svg(figure, "strategies"),
@@ -305,17 +301,22 @@ def splits_figure(kinds: Sequence[Mapping[str, Any]]) -> Picture:
         )  # fmt: skip
         listed = ", ".join(f"{kind['title']} {value:.1f} %" for kind, value in zip(kinds, found[:, 0], strict=True))
         words.append(f"{LEVEL_TITLES[level].lower()}: {listed}")
-    axes.set_yticks(range(len(kinds)), [str(kind["title"]) for kind in kinds])
-    axes.set_ylim(len(kinds) - 0.5, -0.5)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} %"))
-    axes.set_xlabel("accuracy")
-    axes.grid(axis="x")
+    _row_per_name(axes, [str(kind["title"]) for kind in kinds], "accuracy")
     figure.legend(loc="outside upper right", ncols=3)
     return Picture(
         inline_svg(figure, "splits"),
         "Accuracy by kind of split, with 95 % intervals.",
         "Accuracy by kind of split. " + "; ".join(words) + ".",
     )
+
+
+def _row_per_name(axes: Axes, names: Sequence[str], label: str) -> None:
+    """Names down the vertical axis, the first on top; per cent along the horizontal one, called `label`."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} %"))
+    axes.set_xlabel(label)
+    axes.grid(axis="x")
 
 
 @styled()
