@@ -20,7 +20,8 @@ import pytest
 from click.testing import CliRunner
 from torch import nn
 
-from topofuse.cli import main, run_command
+from topofuse.cli import main
+from topofuse.cli.train import run_command
 from topofuse.crystals import analyse
 from topofuse.crystals.read import read_structure
 

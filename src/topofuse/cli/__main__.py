@@ -1,0 +1,5 @@
+"""`python -m topofuse.cli`."""
+
+from topofuse.cli import main
+
+main()

@@ -1,0 +1,37 @@
+"""What a person sees of an error: one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+USAGE_ERROR = 2
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+
+@contextmanager
+def plain_errors(interrupted: str) -> Iterator[None]:
+    """Turn the errors that are meant for a person into one line and exit code 2; Ctrl-C says `interrupted`.
+
+    Every exception class that topofuse itself defines carries such a message; so do missing files.
+    Anything else is a bug and keeps its traceback.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"\ninterrupted: {interrupted}", err=True)
+        sys.exit(INTERRUPTED)
+    except click.ClickException:
+        raise
+    except Exception as error:
+        if type(error).__module__.split(".")[0] == "topofuse":
+            message = str(error)
+        elif isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
+            message = f"{error.strerror}: {error.filename}" if error.strerror else str(error)
+        else:
+            raise
+        click.echo("error: " + " ".join(message.split()), err=True)
+        sys.exit(USAGE_ERROR)
