@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 MAX_ATOMIC_NUMBER = 103
 MIN_DISTANCE = 0.5  # Å; the shortest real bond, H-H, has 0.74 Å
 MAX_ATOMS = 2000
 MAX_LENGTH = 1000.0  # Å, of any lattice component
 MIN_VOLUME_PER_ATOM = 1.5  # Å³; diamond, the densest known at ambient pressure, has 5.7
+
+
+_FEW_ATOMS = 150  # up to here looking at all pairs takes less time than building a tree of all images
 
 
 class CrystalError(ValueError):
@@ -64,7 +67,7 @@ class Crystal:
                 f"cell volume {volume:.3g} Å³ for {len(z)} atoms is below {MIN_VOLUME_PER_ATOM} Å³ per atom"
             )
         crystal = cls(cell, z, x % 1.0)
-        nearest = crystal.smallest_distance()
+        nearest = crystal._smallest_below(MIN_DISTANCE)
         if nearest < MIN_DISTANCE:
             raise CrystalError(f"two atoms are {nearest:.3f} Å apart; the least accepted is {MIN_DISTANCE} Å")
         return crystal
@@ -72,17 +75,31 @@ class Crystal:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    @property
+    @cached_property
     def volume(self) -> float:
         """Cell volume, Å³."""
         return float(abs(np.linalg.det(self.lattice)))
 
     def smallest_distance(self) -> float:
         """Smallest distance between any two atoms or periodic images among the neighbouring cells, Å."""
+        from scipy.spatial import cKDTree  # a fifth of a second of start-up
+
         shifts = np.array(list(product((-1, 0, 1), repeat=3)))
         images = (self.frac_coords[None] + shifts[:, None]).reshape(-1, 3) @ self.lattice
         distances, _ = cKDTree(images).query(self.frac_coords @ self.lattice, k=2)
         return float(distances[:, 1].min())
+
+    def _smallest_below(self, limit: float) -> float:
+        """`smallest_distance` where that is below `limit` (Å), else it or infinity: quicker for cells as they are."""
+        heights = 1.0 / np.sqrt((np.linalg.inv(self.lattice) ** 2).sum(0))  # between the faces of the cell
+        if len(self) > _FEW_ATOMS or heights.min() <= 2 * limit:
+            return self.smallest_distance()
+        # two images closer than half of every height differ by less than a half in every fractional coordinate
+        first, second = _pairs(len(self))
+        apart = self.frac_coords[first] - self.frac_coords[second]
+        apart -= np.rint(apart)
+        squared = ((apart @ self.lattice) ** 2).sum(1).min(initial=np.inf)
+        return float(np.sqrt(squared)) if squared < limit**2 else np.inf
 
     def content_hash(self) -> str:
         """Hex digest of the exact content (not of the crystal's equivalence class)."""
@@ -91,3 +108,10 @@ class Crystal:
         digest.update(np.ascontiguousarray(self.numbers, dtype="<i8").tobytes())
         digest.update(np.ascontiguousarray(self.frac_coords, dtype="<f8").tobytes())
         return digest.hexdigest()[:32]
+
+
+@lru_cache(maxsize=_FEW_ATOMS)
+def _pairs(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of the n (n - 1) / 2 pairs of n things."""
+    first, second = np.triu_indices(n, 1)
+    return first, second

@@ -166,15 +166,8 @@ def _text(path: Path) -> str:
 
 def _bytes(path: Path) -> bytes:
     try:
-        if path.is_dir():
-            os.listdir(path)  # raises where the folder cannot be listed, with the system's reason
-            raise CrystalError("the folder holds no structure file (CIF, POSCAR, *.vasp, *.xyz, *.json, …)")
-        if path.is_symlink() and not path.exists():
-            raise CrystalError("a symbolic link that leads nowhere")
-        if not path.exists():
-            raise CrystalError("no such file")
         if not path.is_file():
-            raise CrystalError("not a regular file")  # a pipe or a device would block or never end
+            raise CrystalError(_no_file(path))
         with path.open("rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
@@ -185,6 +178,16 @@ def _bytes(path: Path) -> bytes:
     if len(data) > MAX_FILE_BYTES:
         raise CrystalError(f"larger than {MAX_FILE_BYTES // 2**20} MiB: more than one usable crystal takes")
     return data
+
+
+def _no_file(path: Path) -> str:
+    """What is there instead of a regular file; OSError where the system does not let us look."""
+    if path.is_dir():
+        os.listdir(path)
+        return "the folder holds no structure file (CIF, POSCAR, *.vasp, *.xyz, *.json, …)"
+    if path.is_symlink() and not path.exists():
+        return "a symbolic link that leads nowhere"
+    return "not a regular file" if path.exists() else "no such file"  # a pipe or a device would block or never end
 
 
 def _decompressed(data: bytes) -> bytes:

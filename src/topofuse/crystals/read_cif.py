@@ -8,16 +8,15 @@ should be told: a half-occupied site, a missing hydrogen, a file that was cut of
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from functools import lru_cache
 
+import gemmi
 import numpy as np
+from gemmi import cif
 from numpy.typing import NDArray
 
 from topofuse.crystals.crystal import MAX_ATOMS, CrystalError
 from topofuse.crystals.formula import atomic_number
-
-if TYPE_CHECKING:
-    import gemmi
 
 Arrays = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
 
@@ -63,8 +62,6 @@ def parse_cif(text: str) -> Arrays:
 
 def _value(block: gemmi.cif.Block, tag: str) -> str:
     """The unquoted value of a tag; '' where it is absent or null."""
-    from gemmi import cif
-
     raw = block.find_value(tag)
     text = cif.as_string(raw).strip() if raw is not None else ""
     return "" if text in _NULLS else text
@@ -72,8 +69,6 @@ def _value(block: gemmi.cif.Block, tag: str) -> str:
 
 def _column(block: gemmi.cif.Block, *tags: str) -> list[str]:
     """The unquoted values of the first of `tags` that is present; [] where none is."""
-    from gemmi import cif
-
     for tag in tags:
         values = [cif.as_string(v).strip() for v in block.find_values(tag)]
         if values:
@@ -82,8 +77,6 @@ def _column(block: gemmi.cif.Block, *tags: str) -> list[str]:
 
 
 def _block_with_atoms(text: str) -> gemmi.cif.Block:
-    from gemmi import cif
-
     try:
         document = cif.read_string(text)
     except (ValueError, RuntimeError, UnicodeError) as error:
@@ -120,8 +113,6 @@ def _refuse_other_kinds(block: gemmi.cif.Block) -> None:
 
 def _number(text: str, what: str) -> float:
     """A CIF number such as 5.6402(3) → 5.6402; `CrystalError` naming `what` otherwise."""
-    from gemmi import cif
-
     if text in _NULLS:
         raise CrystalError(f"{what} is not given")
     value = cif.as_number(text)
@@ -132,10 +123,11 @@ def _number(text: str, what: str) -> float:
 
 def _lattice(block: gemmi.cif.Block) -> NDArray[np.float64]:
     """(3, 3) row vectors, Å; a along x, b in the xy plane."""
-    missing = [tag for tag in _CELL_TAGS if not _value(block, tag)]
+    texts = {tag: _value(block, tag) for tag in _CELL_TAGS}
+    missing = [tag for tag, text in texts.items() if not text]
     if missing:
         raise CrystalError(f"the CIF gives no complete cell (missing {', '.join(missing)})")
-    a, b, c, *angles = (_number(_value(block, tag), tag) for tag in _CELL_TAGS)
+    a, b, c, *angles = (_number(text, tag) for tag, text in texts.items())
     if min(a, b, c) <= 0:
         raise CrystalError(f"cell lengths {a:g}, {b:g}, {c:g} Å must be positive")
     alpha, beta, gamma = np.radians(angles)
@@ -160,58 +152,65 @@ def _sites(block: gemmi.cif.Block) -> tuple[NDArray[np.int64], NDArray[np.float6
     if not labels and not symbols:
         raise CrystalError("the CIF does not say which elements its atoms are")
     labels = labels or symbols
-    if not n == len(columns[1]) == len(columns[2]) == len(labels):
-        raise CrystalError("the columns of the CIF's atom list have different lengths")
+    symbols = symbols or [""] * n
     occupancies = _column(block, "_atom_site_occupancy") or ["1"] * n
     flags = _column(block, "_atom_site_calc_flag") or ["."] * n
-    numbers: list[int] = []
-    coords: list[list[float]] = []
-    for i, label in enumerate(labels):
-        if flags[i].lower() == "dum":
-            continue
-        occupancy = 1.0 if occupancies[i] in _NULLS else _number(occupancies[i], f"the occupancy of site {label}")
-        if abs(occupancy - 1.0) > OCCUPANCY_TOLERANCE:
-            raise CrystalError(f"site {label} has occupancy {occupancy:g}: disordered structures cannot be classified")
-        numbers.append(_element(symbols[i] if symbols else "", label))
-        coords.append([_number(columns[k][i], f"coordinate {'xyz'[k]} of site {label}") for k in range(3)])
-    if not numbers:
+    if any(len(column) != n for column in (*columns, labels, symbols, occupancies, flags)):
+        raise CrystalError("the columns of the CIF's atom list have different lengths")
+    atoms = np.array([flag.lower() != "dum" for flag in flags], dtype=bool)
+    if not atoms.any():
         raise CrystalError("the CIF lists no atoms but dummy ones")
-    return np.array(numbers, dtype=np.int64), np.array(coords, dtype=np.float64)
+    numbers = np.array([_element(*names) or 0 for names in zip(symbols, labels, strict=True)], dtype=np.int64)
+    coords = np.array([[cif.as_number(text) for text in column] for column in columns]).T
+    occupancy = np.array([1.0 if text in _NULLS else cif.as_number(text) for text in occupancies])
+    good = (np.abs(occupancy - 1.0) <= OCCUPANCY_TOLERANCE) & (numbers > 0) & np.isfinite(coords).all(1)
+    if not good[atoms].all():
+        i = int(np.flatnonzero(atoms & ~good)[0])
+        _refuse_site(labels[i], symbols[i], occupancies[i], [column[i] for column in columns])
+    return numbers[atoms], np.ascontiguousarray(coords[atoms])
 
 
-def _element(symbol: str, label: str) -> int:
-    """Atomic number from a type symbol ('Fe3+', 'D'), else from a label ('Fe1A', 'Ow2')."""
-    if symbol not in _NULLS:
-        match = re.match(r"[A-Za-z]{1,2}(?![A-Za-z])", symbol)
-        z = atomic_number(match.group()) if match else None
-        if z is None:
-            raise CrystalError(f"unknown element {symbol[:20]!r} on site {label}")
-        return z
+def _refuse_site(label: str, symbol: str, occupancy: str, coords: list[str]) -> None:
+    """Raise `CrystalError` that says what is wrong with a listed site."""
+    value = 1.0 if occupancy in _NULLS else _number(occupancy, f"the occupancy of site {label}")
+    if abs(value - 1.0) > OCCUPANCY_TOLERANCE:
+        raise CrystalError(f"site {label} has occupancy {value:g}: disordered structures cannot be classified")
+    if _element(symbol, label) is None:
+        if symbol in _NULLS:
+            raise CrystalError(f"unknown element on site {label[:20]!r}")
+        raise CrystalError(f"unknown element {symbol[:20]!r} on site {label}")
+    for text, axis in zip(coords, "xyz", strict=True):
+        _number(text, f"coordinate {axis} of site {label}")
+
+
+def _element(symbol: str, label: str) -> int | None:
+    """Atomic number from a type symbol ('Fe3+', 'D'), else from a label ('Fe1A', 'Ow2'); None if unknown."""
+    return _element_of_label(label) if symbol in _NULLS else _element_of_symbol(symbol)
+
+
+@lru_cache(maxsize=1024)
+def _element_of_symbol(symbol: str) -> int | None:
+    match = re.match(r"[A-Za-z]{1,2}(?![A-Za-z])", symbol)
+    return atomic_number(match.group()) if match else None
+
+
+@lru_cache(maxsize=1024)
+def _element_of_label(label: str) -> int | None:
     letters = re.match(r"[A-Za-z]+", label)
-    for length in (2, 1):
-        z = atomic_number(letters.group()[:length]) if letters else None
-        if z is not None:
-            return z
-    raise CrystalError(f"unknown element on site {label[:20]!r}")
+    found = [atomic_number(letters.group()[:length]) for length in (2, 1)] if letters else []
+    return next((z for z in found if z is not None), None)
 
 
 def _operations(
     block: gemmi.cif.Block, lattice: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rotations (m, 3, 3) and translations (m, 3) that act on fractional coordinates."""
-    import gemmi
-
     triplets = _column(block, *_OPERATION_TAGS)
     if not triplets:
         triplets = _operations_of_named_group(block)
     if len(triplets) > MAX_OPERATIONS:
         raise CrystalError(f"{len(triplets)} symmetry operations; at most {MAX_OPERATIONS} make sense")
-    try:
-        operations = [gemmi.Op(triplet) for triplet in triplets]
-    except (RuntimeError, ValueError) as error:
-        raise CrystalError(f"a symmetry operation of the CIF cannot be read: {error}") from error
-    rotations = np.array([op.rot for op in operations]) / gemmi.Op.DEN
-    translations = np.array([op.tran for op in operations]) / gemmi.Op.DEN
+    rotations, translations = _parsed(tuple(triplets))
     metric = lattice @ lattice.T
     moved = rotations.transpose(0, 2, 1) @ metric @ rotations
     off = np.abs(moved - metric).max(axis=(1, 2)) / np.abs(metric).max()
@@ -221,10 +220,18 @@ def _operations(
     return rotations, translations
 
 
+@lru_cache(maxsize=256)
+def _parsed(triplets: tuple[str, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    try:
+        operations = [gemmi.Op(triplet) for triplet in triplets]
+    except (RuntimeError, ValueError) as error:
+        raise CrystalError(f"a symmetry operation of the CIF cannot be read: {error}") from error
+    den = gemmi.Op.DEN
+    return np.array([op.rot for op in operations]) / den, np.array([op.tran for op in operations]) / den
+
+
 def _operations_of_named_group(block: gemmi.cif.Block) -> list[str]:
     """Operations of the space group that the CIF only names; the identity where it names none."""
-    import gemmi
-
     names = [name for tag in _NAME_TAGS if (name := _value(block, tag))]
     numbers = [number for tag in _NUMBER_TAGS if (number := _value(block, tag))]
     alpha, gamma = (_number(_value(block, tag), tag) for tag in ("_cell_angle_alpha", "_cell_angle_gamma"))
@@ -247,21 +254,25 @@ def _expand(
     translations: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Site index (n,) and coordinates (n, 3) of all images of the sites, each once."""
-    site: list[int] = []
+    if len(rotations) == 1 and (rotations[0] == np.eye(3)).all() and not translations.any():  # all atoms are listed
+        return np.arange(len(coords)), (coords + 0.0) % 1.0
     full: list[NDArray[np.float64]] = []
-    for index, x in enumerate(coords):
+    counts: list[int] = []
+    for x in coords:
         images = (rotations @ x + translations) % 1.0
-        distinct: list[NDArray[np.float64]] = []
-        while len(images):
-            distinct.append(images[0])
-            delta = images - images[0]
-            delta -= np.round(delta)
-            images = images[np.linalg.norm(delta @ lattice, axis=1) > MERGE_DISTANCE]
-        full.extend(distinct)
-        site.extend([index] * len(distinct))
-        if len(full) > MAX_ATOMS:
+        delta = images[:, None] - images
+        delta -= np.round(delta)
+        apart = np.linalg.norm(delta @ lattice, axis=2) > MERGE_DISTANCE
+        left = np.ones(len(images), dtype=bool)
+        distinct: list[int] = []
+        while left.any():
+            distinct.append(int(left.argmax()))
+            left &= apart[distinct[-1]]
+        full.append(images[distinct])
+        counts.append(len(distinct))
+        if sum(counts) > MAX_ATOMS:
             raise CrystalError(f"more than {MAX_ATOMS} atoms in the cell; at most {MAX_ATOMS} are supported")
-    return np.array(site, dtype=np.int64), np.array(full)
+    return np.repeat(np.arange(len(coords)), counts), np.concatenate(full)
 
 
 def _check_formula(block: gemmi.cif.Block, numbers: NDArray[np.int64]) -> None:

@@ -16,24 +16,24 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.torch import load as load_safetensors
-from safetensors.torch import save as save_safetensors
-from torch import Tensor
 
 from topofuse.config import Config, NetworkConfig, parse_config
 from topofuse.crystals import SymmetricCrystal
 from topofuse.ensemble.blending import average, blend
 from topofuse.ensemble.boosted import BoostedTrees, compact_text
 from topofuse.files import write_whole
-from topofuse.fusion.build import Network, build_network
 from topofuse.modalities.extraction import extract_views
 from topofuse.modalities.registry import feature_hash
 from topofuse.modalities.store import FeatureStore, Sample
-from topofuse.training.inference import predict_views
+
+if TYPE_CHECKING:  # a second of start-up; a bundle of trees does without
+    from torch import Tensor
+
+    from topofuse.fusion.build import Network
 
 FORMAT = 1
 CARRIED = ("full", "fast")  # folders in src/topofuse/pretrained
@@ -68,8 +68,14 @@ class Bundle:
 
     def extractor(self) -> Callable[[SymmetricCrystal], list[Sample]]:
         """What makes the features of one crystal, one sample per view; it can be sent to another process."""
-        n_views = self.config.tta_views if any(self.networks.values()) else 1
-        return partial(extract_views, n_views=n_views, seed=self.config.seed, names=self.config.modalities)
+        networks = [network for members in self.networks.values() for network in members]
+        return partial(
+            extract_views,
+            n_views=self.config.tta_views if networks else 1,
+            seed=self.config.seed,
+            names=self.config.modalities,
+            tables_only=all(network.tables_only for network in networks),  # less to send, less to join
+        )
 
     def predict_features(self, features: Sequence[list[Sample]]) -> NDArray[np.float64]:
         """(n, 5) probabilities from what the extractor made of n crystals."""
@@ -80,11 +86,15 @@ class Bundle:
     ) -> NDArray[np.float64]:
         """(n, 5) probabilities from extracted features, one store per view; of all crystals, or of `rows`."""
         rows = np.arange(len(views[0])) if rows is None else rows
-        families = {
-            name: average([predict_views(network, views, rows) for network in networks])
-            for name, networks in self.networks.items()
-            if networks
-        }
+        families: dict[str, NDArray[np.float64]] = {}
+        if any(self.networks.values()):
+            from topofuse.training.inference import predict_views
+
+            families = {
+                name: average([predict_views(network, views, rows) for network in networks])
+                for name, networks in self.networks.items()
+                if networks
+            }
         if self.trees:
             table = views[0].table(self.config.modalities)[rows]
             families["boosted"] = average([trees.predict(table) for trees in self.trees])
@@ -100,6 +110,8 @@ def save_bundle(
     info: Mapping[str, Any],
 ) -> None:
     """Write a bundle; `networks` maps family → name → (its settings, the network). `bundle.json` comes last."""
+    from safetensors.torch import save as save_safetensors
+
     checksums: dict[str, str] = {}
 
     def put(name: str, content: bytes) -> None:
@@ -149,6 +161,10 @@ def load_bundle(directory: Path) -> Bundle:
 def _assemble(directory: Path, manifest: dict[str, Any]) -> Bundle:
     config = parse_config(manifest["config"])
     networks: dict[str, list[Network]] = {}
+    if manifest["networks"]:
+        from safetensors.torch import load as load_safetensors
+
+        from topofuse.fusion.build import build_network
     for entry in manifest["networks"]:
         network = build_network(config.modalities, NetworkConfig(**entry["network"]))
         tensors = load_safetensors(_read(directory, entry["file"], manifest))

@@ -44,16 +44,23 @@ class Extraction:
     rejected: list[tuple[int, str]]
 
 
-def extract_sample(crystal: SymmetricCrystal, names: Sequence[str] = MODALITY_NAMES) -> Sample:
-    """All modalities of one crystal."""
-    return {name: modality(name).extract(crystal) for name in names}
+def extract_sample(
+    crystal: SymmetricCrystal, names: Sequence[str] = MODALITY_NAMES, tables_only: bool = False
+) -> Sample:
+    """All modalities of one crystal; with `tables_only` no other arrays than the tables."""
+    sample = {name: modality(name).extract(crystal) for name in names}
+    return {name: {"table": part["table"]} for name, part in sample.items()} if tables_only else sample
 
 
 def extract_views(
-    crystal: SymmetricCrystal, n_views: int, seed: int, names: Sequence[str] = MODALITY_NAMES
+    crystal: SymmetricCrystal,
+    n_views: int,
+    seed: int,
+    names: Sequence[str] = MODALITY_NAMES,
+    tables_only: bool = False,
 ) -> list[Sample]:
     """The modalities of views 0 to n_views - 1 of one crystal (`crystals.views`)."""
-    return [extract_sample(thermal_view(crystal, view, seed), names) for view in range(n_views)]
+    return [extract_sample(thermal_view(crystal, view, seed), names, tables_only) for view in range(n_views)]
 
 
 def extract_all(

@@ -10,20 +10,22 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
-from torch import Tensor
 
 from topofuse.files import write_whole
 from topofuse.modalities.base import Part
 from topofuse.modalities.registry import modality
 
+if TYPE_CHECKING:  # a second of start-up; features and boosted trees do without
+    from torch import Tensor
+
 Sample = dict[str, Part]  # modality name → its arrays
-Batch = dict[str, dict[str, Tensor]]  # modality name → arrays; `<group>.graph` maps rows to crystals
+Batch = dict[str, dict[str, "Tensor"]]  # modality name → arrays; `<group>.graph` maps rows to crystals
 
 
 class CacheError(RuntimeError):
@@ -102,12 +104,16 @@ class FeatureStore:
 
     def batch(self, indices: NDArray[np.integer], tables_only: bool = False) -> Batch:
         """Tensors of the crystals at `indices`, graphs merged into one disconnected graph per modality."""
+        import torch
+
         indices = np.asarray(indices, dtype=np.int64)
         if tables_only:
             return {name: {"table": torch.from_numpy(part["table"][indices])} for name, part in self.arrays.items()}
         return {name: self._modality_batch(name, indices) for name in self.names}
 
     def _modality_batch(self, name: str, indices: NDArray[np.integer]) -> dict[str, Tensor]:
+        import torch
+
         out: dict[str, Tensor] = {}
         index_arrays = modality(name).index_arrays
         rows, counts = {}, {}

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import threadpoolctl  # noqa: F401 (workers are forked from a process that has imported this module)
+# what workers need sooner or later: they are forked from a process that has imported this module
+import gemmi  # noqa: F401
+import pymatgen.core  # noqa: F401
+import scipy.spatial  # noqa: F401
+import threadpoolctl  # noqa: F401
 
 import topofuse.modalities.extraction  # noqa: F401 (as above)
 from topofuse.crystals import CrystalError, SymmetricCrystal, analyse

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
-from torch.optim import Optimizer
 
 from topofuse.files import write_whole
+
+if TYPE_CHECKING:  # boosted trees need only the error
+    from torch import Tensor
+    from torch.optim import Optimizer
 
 
 class CheckpointError(RuntimeError):
@@ -21,6 +21,8 @@ class CheckpointError(RuntimeError):
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], info: dict[str, Any]) -> None:
     """Write tensors and JSON-able `info` as one safetensors file, whole or not at all."""
+    from safetensors.torch import save
+
     cpu = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
     write_whole(path, save(cpu, metadata={"info": json.dumps(info)}))
 
@@ -48,6 +50,8 @@ def without_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
     """The state of an optimiser as flat tensors `<parameter index>.<name>`."""
+    import torch
+
     state = optimizer.state_dict()["state"]
     return {
         f"{index}.{name}": torch.as_tensor(value) for index, entry in state.items() for name, value in entry.items()

@@ -88,6 +88,11 @@ def _little_group(record: list) -> LittleGroup:
     return LittleGroup(order, bool(inversion), bool(reversal), star, dict(double), dict(single))
 
 
+@lru_cache(maxsize=1)
+def _kinds() -> tuple[LittleGroup, ...]:
+    return tuple(_little_group(kind) for kind in _table()["kinds"])
+
+
 @lru_cache(maxsize=256)
 def group_facts(spacegroup: int) -> GroupFacts:
     """Filling facts of the space group (1 to 230)."""
@@ -98,9 +103,8 @@ def group_facts(spacegroup: int) -> GroupFacts:
 @lru_cache(maxsize=512)
 def zone(spacegroup: int, symbol: str) -> Zone:
     """Momenta and lines of a space group on a zone shape; KeyError where the two do not go together."""
-    table = _table()
-    record = table["zones"][f"{spacegroup}/{symbol}"]
-    kinds = [_little_group(kind) for kind in table["kinds"]]
+    record = _table()["zones"][f"{spacegroup}/{symbol}"]
+    kinds = _kinds()
     return Zone(
         labels=tuple(label for label, _, _, _ in record["nodes"]),
         trim=tuple(bool(trim) for _, trim, _, _ in record["nodes"]),

@@ -94,7 +94,8 @@ def balance(contributions: Sequence[Sequence[int]]) -> Balance:
             for charge in options:
                 reached[total + charge] = reached.get(total + charge, 0) + ways
         sums = reached
-    nearest = min(sums, key=lambda q: (abs(q), -q))
+    distance = min(map(abs, sums))
+    nearest = distance if distance in sums else -distance
     return Balance(nearest, sums.get(0, 0), sum(sums.values()), min(sums), max(sums))
 
 
