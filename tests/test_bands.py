@@ -159,7 +159,7 @@ class TestModel:
         for momentum in TRIMS[[0, 1, 7]]:
             matrices = model.matrices(momentum[None])[:, 0]
             for operation in operators.fixing(momentum):
-                u = operators.matrix(int(operation), momentum).toarray()
+                u = operators.matrix(int(operation), momentum)
                 np.testing.assert_allclose(u.conj().T @ u, np.eye(len(u)), atol=1e-9)
                 for matrix in matrices:
                     np.testing.assert_allclose(u @ matrix, matrix @ u, atol=1e-4 * np.abs(matrix).max())
@@ -169,7 +169,7 @@ class TestModel:
         _, operators = model_of(textbook[name].crystal)
         for operation, rotation in enumerate(operators.rotations):
             order = next(n for n in range(1, 7) if (np.linalg.matrix_power(rotation, n) == np.eye(3)).all())
-            u = operators.matrix(operation, np.zeros(3)).toarray()
+            u = operators.matrix(operation, np.zeros(3))
             np.testing.assert_allclose(np.linalg.matrix_power(u, order), np.eye(len(u)), atol=1e-7)
             spin = np.linalg.matrix_power(operators.spinors[operation], order)
             np.testing.assert_allclose(spin, spin[0, 0] * np.eye(2), atol=1e-9)

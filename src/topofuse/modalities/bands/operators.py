@@ -7,7 +7,6 @@ from functools import lru_cache
 import numpy as np
 import spglib
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.symmetry import primitive_basis
@@ -157,10 +156,12 @@ class Operators:
         angle = shift @ self._positions.T - ((momentum + shift) * self.translations[operations]).sum(1)[:, None]
         return np.take_along_axis(np.exp(2j * np.pi * angle), self._atoms[operations], axis=1)
 
-    def matrix(self, operation: int, momentum: NDArray[np.float64]) -> csr_array:
+    def matrix(self, operation: int, momentum: NDArray[np.float64]) -> NDArray[np.complex128]:
         """(n, n) representation U of an operation that fixes `momentum`, on columns of orbital coefficients."""
-        values = self._values[operation] * self._phases(np.array([operation]), momentum)[0]
-        return csr_array((values, (self._rows[operation], self._columns[operation])), shape=(self._size,) * 2)
+        found = np.zeros((self._size, self._size), dtype=np.complex128)
+        phases = self._phases(np.array([operation]), momentum)[0]
+        found[self._rows[operation], self._columns[operation]] = self._values[operation] * phases
+        return found
 
     def traces(
         self, operations: NDArray[np.int64], momentum: NDArray[np.float64], densities: NDArray[np.complex128]
