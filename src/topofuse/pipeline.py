@@ -124,8 +124,7 @@ def _train_networks(state: RunState, directory: Path, log: RunLog) -> None:
 
 def _train_trees(state: RunState, directory: Path, log: RunLog) -> None:
     started = time.perf_counter()
-    for fold in log.track(state.rows.folds, "boosted trees"):
-        state.trees[fold] = fit_trees(state, directory, fold)
+    state.trees |= fit_trees(state, state.config, directory / "trees", log, "boosted trees")
     state.timings["trees_s"] = time.perf_counter() - started
 
 

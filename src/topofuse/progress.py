@@ -63,6 +63,6 @@ class RunLog:
         if self._bar is not None:
             self._bar.close()
 
-    def track(self, items: Iterable[T], what: str) -> Iterator[T]:
-        """Iterate with a bar."""
-        return iter(tqdm(items, desc=what, disable=not self.show))
+    def track(self, items: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
+        """Iterate with a bar; `total` where the items cannot tell how many they are."""
+        return iter(tqdm(items, desc=what, total=total, disable=not self.show))

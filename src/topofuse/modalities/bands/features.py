@@ -190,4 +190,4 @@ def _weights(sketch: Sketch, gap_soc: NDArray[np.float64], orbits: NDArray[np.in
     return found
 
 
-BANDS = Modality("bands", 1, extract, TABLE_NAMES)
+BANDS = Modality("bands", 2, extract, TABLE_NAMES)
