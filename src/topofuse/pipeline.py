@@ -89,7 +89,7 @@ def run(
     resume: continue the run that `out` holds; without it, a folder that holds a run is refused
     Raises ConfigError, DatasetError.
     """
-    from topofuse.report import write_report  # loads what draws, which training does not need
+    from topofuse.report import keep_structures, write_report  # loads what draws, which training does not need
 
     started = time.perf_counter()
     config, dataset, directory = open_run(preset, data, out, resume, seed, "run")
@@ -106,6 +106,7 @@ def run(
     state.timings["total_s"] = time.perf_counter() - started
     state.timings["peak_memory_gib"] = peak_memory_gib()
     write_results(state, choice, families, test, bundles, directory)
+    keep_structures(directory, prepared.data)
     return write_report(directory)
 
 

@@ -9,6 +9,7 @@ import click
 import topofuse
 from topofuse.cli.data import data_group
 from topofuse.cli.predict import predict_command
+from topofuse.cli.report import report_command
 from topofuse.cli.train import ablate_command, generalise_command, run_command
 
 
@@ -35,5 +36,5 @@ def main() -> None:
     os.environ.setdefault("SPGLIB_WARNING", "OFF")
 
 
-for _command in (predict_command, run_command, ablate_command, generalise_command, data_group):
+for _command in (predict_command, run_command, ablate_command, generalise_command, report_command, data_group):
     main.add_command(_command)

@@ -1,10 +1,10 @@
-"""What a report is made of, before it is written as HTML or Markdown: sections of text, tables, pictures."""
+"""What a report is made of, before it is written as HTML, Markdown or JSON: sections of text, tables, pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as inline SVG; `alt` says in words what it shows, with its main numbers."""
+    """A figure as inline SVG; `alt` says in words what it shows, with its main numbers.
+
+    data: what is drawn, point by point, for the JSON twin: numbers and names by the name of a quantity
+    """
 
     svg: str
     caption: str
     alt: str
+    data: tuple[Mapping[str, Any], ...] = ()
     kind: ClassVar[str] = "picture"
 
 
@@ -86,14 +90,25 @@ class Gallery:
 
 @dataclass(frozen=True)
 class Code:
-    """Preformatted text under a summary line; folded in HTML."""
+    """Preformatted text under a summary line; folded in HTML. `anchor`: its address inside the page, '' for none."""
 
     summary: str
     text: str
+    language: str = "json"
+    anchor: str = ""
     kind: ClassVar[str] = "code"
 
 
-Block = Text | Items | Cards | Table | Gallery | Code
+@dataclass(frozen=True)
+class Folded:
+    """Blocks that few readers want, under a summary line; folded in HTML."""
+
+    summary: str
+    blocks: tuple[Text | Table | Code, ...]
+    kind: ClassVar[str] = "folded"
+
+
+Block = Text | Items | Cards | Table | Gallery | Code | Folded
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from topofuse.labels import LEVELS
 from topofuse.report.breakdown import Share
 from topofuse.report.document import Picture
-from topofuse.report.figures import FEW
+from topofuse.report.figures import FEW, share_data
 from topofuse.report.numbers import CLASS_TITLES, LEVEL_TITLES, percent
 from topofuse.report.source import SPLITS
-from topofuse.report.svg import BLUE, FAINT, INK, VERMILION, inline_svg, new_figure, styled
+from topofuse.report.svg import BLUE, FAINT, INK, VERMILION, entitle, inline_svg, new_figure, styled
 
 MOST_OPAQUE = 0.7
 
@@ -53,7 +54,9 @@ def confusion_figure(matrix: NDArray[np.integer], level: str, split: str) -> Pic
         for j in range(k):
             colour = BLUE if i == j else VERMILION
             opacity = MOST_OPAQUE * shares[i, j]
-            axes.add_patch(Rectangle((j - 0.48, i - 0.48), 0.96, 0.96, color=colour, alpha=opacity, linewidth=0))
+            cell = Rectangle((j - 0.48, i - 0.48), 0.96, 0.96, color=colour, alpha=opacity, linewidth=0)
+            told = f"label {classes[i]}, decided {classes[j]}: {matrix[i, j]:,} of {matrix[i].sum():,}"
+            entitle(axes.add_patch(cell), f"{told} ({percent(shares[i, j])})")
             words = f"{matrix[i, j]:,}\n{percent(shares[i, j], 0 if k == 5 else 1)}"
             axes.text(j, i, words, ha="center", va="center", fontsize=8.5, linespacing=1.25)
     axes.set_xlim(-0.5, k - 0.5)
@@ -72,6 +75,11 @@ def confusion_figure(matrix: NDArray[np.integer], level: str, split: str) -> Pic
         inline_svg(figure, f"confusion-{level}-{split}"),
         f"{title}. Shares of each row.",
         f"Confusion matrix, {title}. Share found of each class: {recall}.",
+        tuple(
+            {"label": LEVELS[level][i], "decided": LEVELS[level][j], "n": int(matrix[i, j])}
+            for i in range(k)
+            for j in range(k)
+        ),
     )
 
 
@@ -83,22 +91,11 @@ def _broken(name: str) -> str:
 def periodic_figure(shares: Mapping[str, Share]) -> Picture:
     """Accuracy per element: the stronger the shade, the more of the element's materials are told wrongly."""
     figure, axes = new_figure(9.4, 4.9)
-    errors = [1 - s.value for s in shares.values() if s.n >= FEW]
-    worst = max([*errors, 0.01])
+    worst = max([*(1 - s.value for s in shares.values() if s.n >= FEW), 0.01])
     for symbol, (row, column) in POSITIONS.items():
         y = row + 0.4 * (row > 6)  # the f block stands a little below
-        share = shares.get(symbol)
-        axes.add_patch(Rectangle((column - 0.47, y - 0.47), 0.94, 0.94, fill=False, edgecolor=FAINT, linewidth=0.5))
-        if share is None:
-            axes.text(column, y, symbol, ha="center", va="center", fontsize=9, color=FAINT)
-            continue
-        opacity = MOST_OPAQUE * min(1.0, (1 - share.value) / worst) if share.n >= FEW else 0.0
-        axes.add_patch(
-            Rectangle((column - 0.47, y - 0.47), 0.94, 0.94, color=VERMILION, alpha=opacity, linewidth=0, zorder=0)
-        )
-        ink = INK if share.n >= FEW else FAINT
-        axes.text(column, y - 0.17, symbol, ha="center", va="center", fontsize=10.5, fontweight="bold", color=ink)
-        axes.text(column, y + 0.22, f"{100 * share.value:.0f}", ha="center", va="center", fontsize=8.5, color=ink)
+        _element(axes, symbol, column, y, shares.get(symbol), worst)
+    _scale(axes, worst)
     axes.set_xlim(-0.55, 17.55)
     axes.set_ylim(8.95, -0.55)
     axes.set_axis_off()
@@ -109,4 +106,33 @@ def periodic_figure(shares: Mapping[str, Share]) -> Picture:
         "Accuracy for two classes, in per cent, over the materials that contain the element; shade: share told "
         f"wrongly, strongest at {percent(worst)}. Grey: fewer than {FEW} materials.",
         f"Periodic table of accuracy. Lowest: {low}.",
+        tuple(share_data(share) for share in shares.values()),
     )
+
+
+def _element(axes: Axes, symbol: str, x: float, y: float, share: Share | None, worst: float) -> None:
+    """One field at (x, y): symbol and accuracy over a shade that is full at the share `worst` of wrong decisions."""
+    axes.add_patch(Rectangle((x - 0.47, y - 0.47), 0.94, 0.94, fill=False, edgecolor=FAINT, linewidth=0.5))
+    if share is None:
+        axes.text(x, y, symbol, ha="center", va="center", fontsize=9, color=FAINT)
+        return
+    ink = INK if share.n >= FEW else FAINT
+    axes.text(x, y - 0.17, symbol, ha="center", va="center", fontsize=10.5, fontweight="bold", color=ink)
+    axes.text(x, y + 0.22, f"{100 * share.value:.0f}", ha="center", va="center", fontsize=8.5, color=ink)
+    opacity = MOST_OPAQUE * min(1.0, (1 - share.value) / worst) if share.n >= FEW else 0.0
+    axes.add_patch(Rectangle((x - 0.47, y - 0.47), 0.94, 0.94, color=VERMILION, alpha=opacity, linewidth=0, zorder=0))
+    low, high = (100 * bound for bound in share.interval)
+    told = f"{symbol}: {share.right:,} of {share.n:,} right, {percent(share.value)} [{low:.1f}, {high:.1f}]"
+    cover = Rectangle((x - 0.47, y - 0.47), 0.94, 0.94, color=VERMILION, alpha=0, linewidth=0, zorder=9)
+    entitle(axes.add_patch(cover), told)  # above the words, so that the whole field tells
+
+
+def _scale(axes: Axes, worst: float) -> None:
+    """The shades and what they mean, above the transition metals."""
+    for i in range(5):
+        field = Rectangle((3.5 + i, 0.55), 1, 0.4, facecolor=VERMILION, alpha=MOST_OPAQUE * i / 4, linewidth=0)
+        axes.add_patch(field)
+    axes.add_patch(Rectangle((3.5, 0.55), 5, 0.4, fill=False, edgecolor=FAINT, linewidth=0.5))
+    axes.text(3.5, 1.25, "0 %", ha="left", va="center", fontsize=8.5)
+    axes.text(8.5, 1.25, percent(worst), ha="right", va="center", fontsize=8.5)
+    axes.text(3.5, 0.25, "told wrongly", ha="left", va="center", fontsize=8.5)

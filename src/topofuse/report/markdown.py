@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from topofuse.report.document import Block, Cards, Cell, Code, Document, Gallery, Items, Table, Text
+from topofuse.report.document import Block, Cards, Cell, Code, Document, Folded, Gallery, Items, Table, Text
 
 
 def to_markdown(document: Document) -> str:
@@ -30,8 +30,10 @@ def _block(block: Block) -> str:
             return _table(block)
         case Gallery(pictures=pictures):
             return "\n".join(f"- *{_plain(p.alt)}*" for p in pictures)
-        case Code(summary=summary, text=text):
-            return f"{_plain(summary)}:\n\n```json\n{text}\n```"
+        case Code(summary=summary, text=text, language=language):
+            return f"{_plain(summary)}:\n\n```{language}\n{text}\n```"
+        case Folded(summary=summary, blocks=blocks):
+            return "\n\n".join([f"### {_plain(summary)}", *(_block(inner) for inner in blocks)])
 
 
 def _table(table: Table) -> str:
@@ -49,7 +51,8 @@ def _table(table: Table) -> str:
 
 def _cell(cell: Cell) -> str:
     text = _in_table(cell.text)
-    return f"[{text}]({cell.link})" if cell.link else text
+    # a link inside the page has no address that every reader of Markdown agrees on
+    return f"[{text}]({cell.link})" if cell.link and not cell.link.startswith("#") else text
 
 
 def _in_table(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 NONE = "–"
@@ -78,6 +79,15 @@ def signed_interval(of: Mapping[str, Any] | None, digits: int = 1) -> str:
     if not (is_number(of["low"]) and is_number(of["high"])):
         return signed(of["value"], digits)
     return f"{signed(of['value'], digits)} [{signed(of['low'], digits)}, {signed(of['high'], digits)}]"
+
+
+def moment(iso: Any) -> str:
+    """'2026-11-23T17:53:35+00:00' → '2026-11-23 17:53 UTC'; what is no such time stays as it is."""
+    try:
+        then = datetime.fromisoformat(str(iso))
+    except ValueError:
+        return str(iso)
+    return f"{then.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if then.tzinfo else f"{then:%Y-%m-%d %H:%M}"
 
 
 def duration(seconds: Any) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from topofuse.labels import LEVELS
 from topofuse.report import figures
-from topofuse.report.document import Block, Code, Gallery, Items, Picture, Section, Text, table
+from topofuse.report.document import Block, Code, Folded, Gallery, Items, Section, Text, table
+from topofuse.report.learning import learning_figures
 from topofuse.report.numbers import (
     CLASS_TITLES,
     LEVEL_TITLES,
@@ -18,6 +19,7 @@ from topofuse.report.numbers import (
     duration,
     interval,
     is_number,
+    moment,
     percent,
     signed,
     signed_interval,
@@ -40,6 +42,13 @@ TIMING_TITLES = {
     "networks_s": "Networks",
     "trees_s": "Boosted trees",
     "total_s": "In all",
+    "peak_memory_gib": "Main process",
+    "peak_worker_memory_gib": "Largest worker",
+}
+LEFT_OUT = {
+    "n_rejected": "No valid crystal (not used)",
+    "n_unlabelled": "Without a label (not used)",
+    "n_odd_electrons": "Odd number of electrons",
 }
 
 
@@ -48,11 +57,7 @@ def members(run: Run) -> Section | None:
     results = run.results
     if not results["jobs"]:
         return None
-    pictures: list[Picture] = []
-    for job in results["jobs"]:
-        own = [h for h in results.get("history") or [] if h["job"] == job["name"]]
-        if own:
-            pictures.append(figures.learning_figure(job, own, len(pictures)))
+    pictures = learning_figures(results["jobs"], results.get("history") or [])
     header = ["Member", "Kind", "Epochs", "Best epoch", "Parameters", "Time"]
     rows = [
         [
@@ -68,12 +73,12 @@ def members(run: Run) -> Section | None:
     blocks: list[Block] = []
     if pictures:
         legend = (
-            "Loss against epoch: training (blue, dashed) and validation (orange); the dotted green line is the epoch "
-            "that was kept. The shaded area below is the learning rate with its warm-up and cycles. Training loss "
-            "holds mixup and label smoothing, so it may lie above the validation loss."
+            "Loss against epoch, a line for each network: training (blue, dashed) and validation (orange); diamonds "
+            "mark the epochs that were kept. The shaded area below is the learning rate with its warm-up and cycles. "
+            "Training loss holds mixup and label smoothing, so it may lie above the validation loss."
         )
-        blocks += [Text(legend), Gallery(tuple(pictures), "small")]
-    blocks.append(table("Members of the ensemble", header, rows))
+        blocks += [Text(legend), Gallery(pictures, "small")]
+    blocks.append(Folded("All networks in figures", (table("Members of the ensemble", header, rows),)))
     features = sorted(results.get("feature_importance") or [], key=lambda f: -f["gain"])[:SHOWN_FEATURES]
     if features:
         blocks.append(Gallery((figures.importance_figure(features),), "broad"))
@@ -150,24 +155,29 @@ def protocol(run: Run) -> Section:
         ["Materials", count(dataset["n_materials"])],
         ["Pool (trained and cross-validated)", count(dataset["n_pool"])],
         ["Test", count(dataset["n_test"])],
-        ["Without a label (not used)", count(dataset.get("n_unlabelled"))],
-        ["Odd number of electrons", count(dataset.get("n_odd_electrons"))],
+        *([title, count(dataset[key])] for key, title in LEFT_OUT.items() if is_number(dataset.get(key))),
         ["Preset", str(results["preset"])],
         ["Seed", str(results["seed"])],
-        ["Created", str(results["created"])],
+        ["Created", moment(results["created"])],
         *([f"Hash of {name}", str(value)] for name, value in results["hashes"].items()),
         *([str(name).replace("_", " ").capitalize(), str(value)] for name, value in results["machine"].items()),
     ]
-    timings = [[TIMING_TITLES.get(k, k.removesuffix("_s")), duration(v)] for k, v in results["timings"].items()]
+    timings = [[TIMING_TITLES.get(k, k), _spent(k, v)] for k, v in results["timings"].items()]
     blocks: list[Block] = [
         Items(PROTOCOL),
         table("The run", ["What", "Value"], facts),
         _class_table(dataset["class_counts"]),
-        table("Time taken", ["Step", "Wall clock"], timings),
+        table("Time and memory", ["Step", "Wall clock, or memory at its peak"], timings),
         table("Versions", ["Package", "Version"], [[k, str(v)] for k, v in results["versions"].items()]),
         Code("Resolved configuration", json.dumps(results["config"], indent=2, ensure_ascii=False)),
     ]
     return Section("protocol", "Protocol and provenance", tuple(blocks))
+
+
+def _spent(key: str, value: Any) -> str:
+    if key.endswith("_gib"):
+        return f"{value:.2f} GiB" if is_number(value) else NONE
+    return duration(value)
 
 
 def _class_table(class_counts: Mapping[str, Mapping[str, int]]) -> Block:
@@ -193,4 +203,4 @@ def subtitle(results: Mapping[str, Any]) -> str:
     total = results["timings"].get("total_s")
     took = f", {duration(total)}" if is_number(total) else ""
     data = f"{dataset['name']}, {count(dataset['n_materials'])} materials"
-    return f"{data} · preset {results['preset']}{took} · {results['created']}"
+    return f"{data} · preset {results['preset']}{took} · {moment(results['created'])}"

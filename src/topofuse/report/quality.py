@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from topofuse.evaluation.metrics import METRICS, confusion
 from topofuse.labels import LEVELS
-from topofuse.report import figures, grids
+from topofuse.report import curves, figures, grids, trust
 from topofuse.report.breakdown import (
     TROUBLED,
     Share,
@@ -16,10 +15,9 @@ from topofuse.report.breakdown import (
     by_class,
     by_crystal_system,
     by_element,
-    confident_mistakes,
     with_any_of,
 )
-from topofuse.report.document import Block, Card, Cards, Cell, Gallery, Items, Picture, Section, Text, table
+from topofuse.report.document import Block, Card, Cards, Folded, Gallery, Items, Picture, Section, Table, Text, table
 from topofuse.report.numbers import (
     CLASS_TITLES,
     LEVEL_TITLES,
@@ -33,7 +31,6 @@ from topofuse.report.numbers import (
 from topofuse.report.source import SPLITS, Rows, Run
 
 SMALL = 2000  # test materials; below it, the interval of an accuracy near 95 % is wider than two points
-MATERIALS_PROJECT = "https://next-gen.materialsproject.org/materials/"
 
 
 def verdict(run: Run) -> Section:
@@ -59,7 +56,8 @@ def verdict(run: Run) -> Section:
     other = chosen.get("oof") if split == "test" else None
     blocks.append(Cards(tuple(_card(level, of, other, SPLITS[split][1]) for level in LEVELS)))
     blocks += [Text(line, "warning") for line in _warnings(run, split)]
-    blocks += [Text(line) for line in _comparisons(run, split)]
+    sure = trust.sentences(run.results["trust"]) if run.results.get("trust") else []
+    blocks += [Text(line) for line in [*sure, *_comparisons(run, split)]]
     return Section("verdict", "Verdict", tuple(blocks))
 
 
@@ -124,10 +122,10 @@ def strategies(run: Run) -> Section:
     chosen_row = [i for i, s in enumerate(listed) if s.get("name") == results["chosen"]]
     blocks: list[Block] = [
         Text(results["choice"]),
-        Gallery((figures.strategies_figure(listed, results["chosen"]),), "broad"),
+        Gallery(tuple(figures.strategies_figure(listed, results["chosen"], level) for level in LEVELS)),
         table("Accuracy of every strategy, with 95 % bootstrap intervals", header, rows, chosen_row),
     ]
-    blocks += [_metric_table(listed, level, run) for level in LEVELS]
+    blocks.append(Folded("All metrics of every strategy", tuple(_metric_table(listed, level, run) for level in LEVELS)))
     if results["weights"]:
         weights = sorted(results["weights"].items(), key=lambda item: -item[1])
         caption = "Weights in the weighted super ensemble, fitted on out-of-fold rows only"
@@ -147,7 +145,7 @@ def _note(strategy: Mapping[str, Any]) -> str:
     return f"{strategy['title']}: {words}." if words else ""
 
 
-def _metric_table(listed: Sequence[Mapping[str, Any]], level: str, run: Run) -> Block:
+def _metric_table(listed: Sequence[Mapping[str, Any]], level: str, run: Run) -> Table:
     rows: list[list[str]] = []
     marked: list[int] = []
     for split, (_, title) in SPLITS.items():
@@ -178,8 +176,7 @@ def _role(strategy: Mapping[str, Any], run: Run) -> str:
 
 def quality(run: Run) -> list[Section]:
     """Confusion matrices, curves and breakdowns of the chosen strategy; those that its rows allow."""
-    name = run.results["chosen"]
-    parts = [rows for split in SPLITS if (rows := run.rows(name, split)) is not None]
+    parts = run.parts
     if not parts:
         return []
     matrices = tuple(
@@ -187,11 +184,8 @@ def quality(run: Run) -> list[Section]:
         for rows in parts
         for level in LEVELS
     )
-    curves = (
-        figures.roc_figure(parts),
-        figures.precision_recall_figure(parts),
-        figures.reliability_figure(parts),
-    )
+    drawn = (curves.roc_figure(parts), curves.precision_recall_figure(parts), curves.own_reliability_figure(parts))
+    believed = run.results.get("trust")
     title = run.chosen["title"]
     return [
         Section(
@@ -199,9 +193,9 @@ def quality(run: Run) -> list[Section]:
             "Confusion matrices",
             (Text(f"Decisions of “{title}”. Rows are labels, columns decisions."), Gallery(matrices)),
         ),
-        Section("curves", "Ranking and reliability", (Gallery(curves),)),
+        Section("curves", "Ranking and reliability", (Gallery(drawn),)),
+        *([trust.section(believed)] if believed else []),
         _where(parts[0]),
-        _mistakes(parts),
     ]
 
 
@@ -212,11 +206,19 @@ def _where(rows: Rows) -> Section:
         figures.shares_figure(by_cell_size(rows), "by-size", "atoms in the cell"),
     )
     said = f"Over the {count(len(rows))} {SPLITS[rows.split][1]} rows."
-    periodic: Picture = grids.periodic_figure(by_element(rows))
+    elements = by_element(rows)
+    periodic: Picture = grids.periodic_figure(elements)
     return Section(
         "where",
         "Where it works and where it fails",
-        (Text(said), _classes(rows), Gallery((periodic,), "wide"), *_troubled(rows), Gallery(bars)),
+        (
+            Text(said),
+            _classes(rows),
+            Gallery((periodic,), "wide"),
+            _elements(elements),
+            Gallery(bars),
+            *_troubled(rows),
+        ),
     )
 
 
@@ -229,6 +231,14 @@ def _classes(rows: Rows) -> Block:
     ]
     caption = "Accuracy by class of the label, with Wilson 95 % intervals"
     return table(caption, ["Class", "Materials", *(LEVEL_TITLES[level] for level in LEVELS)], body)
+
+
+def _elements(shares: Mapping[str, Share]) -> Folded:
+    """Accuracy per element in figures, the lowest first."""
+    ordered = sorted(shares.values(), key=lambda s: (s.value, s.name))
+    body = [[s.name, count(s.n), count(s.n - s.right), _share(s)] for s in ordered]
+    caption = "Accuracy for two classes by element, with Wilson 95 % intervals"
+    return Folded("All elements in figures", (table(caption, ["Element", "Materials", "Wrong", "Accuracy"], body),))
 
 
 def _troubled(rows: Rows) -> list[Block]:
@@ -261,19 +271,3 @@ def _share(share: Share) -> str:
         return NONE
     low, high = share.interval
     return interval("accuracy", {"value": share.value, "low": low, "high": high})
-
-
-def _mistakes(parts: Sequence[Rows]) -> Section:
-    header = ["Material", "Formula", "Space group", "Atoms", "Label", "Decided", "Confidence", "Rows"]
-    rows = []
-    for m in confident_mistakes(parts):
-        link = MATERIALS_PROJECT + quote(m.material_id) if m.material_id.startswith(("mp-", "mvc-")) else ""
-        named: list[str | Cell] = [Cell(m.material_id, link), m.formula, str(m.spacegroup), count(m.n_atoms)]
-        told = [CLASS_TITLES[m.label], CLASS_TITLES[m.decision], percent(m.confidence), SPLITS[m.split][1]]
-        rows.append([*named, *told])
-    note = (
-        "Wrong between trivial and non-trivial, surest first. Labels are calculations, too: two databases of them "
-        "disagree in a few per cent of the materials, and some of these rows may be right."
-    )
-    caption = "Most confident mistakes; confidence is the probability of the side decided for"
-    return Section("mistakes", "Most confident mistakes", (Text(note), table(caption, header, rows)))

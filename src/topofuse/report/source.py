@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ RESULT_KEYS = (
 DATASET_KEYS = ("name", "n_materials", "n_pool", "n_test", "class_counts", "note", "citations")
 PREDICTION_COLUMNS = ("material_id", "formula", "split", "label", "spacegroup", "n_atoms", "elements")
 ABLATION_KEYS = ("rows", "protocol")
+STRUCTURES = "structures.json"  # POSCAR text by material id, of the mistakes
 GENERALISATION_KEYS = ("title", "subtitle", "family", "protocol", "kinds", "curve", "skipped_shares")
 
 SPLITS: dict[str, tuple[str, str]] = {"oof": ("pool", "out-of-fold"), "test": ("test", "test")}
@@ -66,11 +68,18 @@ class Run:
     predictions: pd.DataFrame
     ablation: dict[str, Any] | None
     generalisation: dict[str, Any] | None
+    structures: dict[str, str]
 
     @property
     def chosen(self) -> dict[str, Any]:
         """The strategy that the out-of-fold rows chose."""
         return next(s for s in self.results["strategies"] if s["name"] == self.results["chosen"])
+
+    @property
+    def parts(self) -> list[Rows]:
+        """What the chosen strategy predicted, by split: out-of-fold rows before test rows, where it has them."""
+        name = self.results["chosen"]
+        return [rows for split in SPLITS if (rows := self.rows(name, split)) is not None]
 
     def rows(self, strategy: str, split: str) -> Rows | None:
         """Rows of `split` ('oof' or 'test') that `strategy` predicted; None where it predicted none."""
@@ -101,9 +110,31 @@ def read_run(run_dir: Path) -> Run:
         raise ReportError(f"{path} is missing; `topofuse run` writes it")
     predictions = pd.read_parquet(path)
     _require(predictions.columns, PREDICTION_COLUMNS, str(path))
-    ablation = read_ablation(run_dir) if (run_dir / "ablation.json").is_file() else None
-    generalisation = read_generalisation(run_dir) if (run_dir / "generalisation.json").is_file() else None
-    return Run(results, predictions, ablation, generalisation)
+    structures = run_dir / STRUCTURES
+    return Run(
+        results,
+        predictions,
+        _of_same_data(run_dir, "ablate", "ablation.json", read_ablation, results),
+        _of_same_data(run_dir, "generalise", "generalisation.json", read_generalisation, results),
+        json.loads(structures.read_text(encoding="utf-8")) if structures.is_file() else {},
+    )
+
+
+def _of_same_data(
+    run_dir: Path, command: str, file: str, read: Callable[[Path], dict[str, Any]], results: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """What `command` measured: in the folder of the run, or in COMMAND-NAME beside a run NAME, if on the same data.
+
+    `topofuse run` and `topofuse ablate` write into runs/PRESET and runs/ablate-PRESET if nothing else is said.
+    """
+    if (run_dir / file).is_file():
+        return read(run_dir)
+    beside = run_dir.resolve().parent / f"{command}-{run_dir.resolve().name}"
+    if not (beside / file).is_file():
+        return None
+    content = read(beside)
+    data = (content.get("hashes") or {}).get("data")
+    return content if data is not None and data == results["hashes"].get("data") else None
 
 
 def read_ablation(run_dir: Path) -> dict[str, Any]:

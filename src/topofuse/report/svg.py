@@ -13,12 +13,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 INK = "#010203"  # sentinel: becomes currentColor
 FAINT = "#040506"  # sentinel: becomes var(--faint)
+HOVER = "hover:"  # marks the id of a group as the title that it is to have
 
 # M. Okabe and K. Ito, "Color universal design" (2008); its yellow is left out: invisible on white
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
@@ -68,6 +70,17 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
+def entitle(artist: Artist, words: str) -> None:
+    """Give `artist` a title: what a pointer that rests on it is told. One line of plain text."""
+    artist.set_gid(HOVER + " ".join(words.split()))
+
+
+def hover_point(axes: Axes, x: float, y: float, words: str) -> None:
+    """An unseen disc over the point (x, y), wide enough to hit, that tells `words` to a pointer."""
+    (disc,) = axes.plot([x], [y], "o", markersize=10, markeredgewidth=0, alpha=0, zorder=9)
+    entitle(disc, words)
+
+
 def inline_svg(figure: Figure, name: str) -> str:
     """SVG text for a page. `name`: prefix that keeps the ids of several figures apart; [a-z0-9-]."""
     if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
@@ -83,6 +96,7 @@ def inline_svg(figure: Figure, name: str) -> str:
     text = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", text)
     text = re.sub(r"<[^>]*>", lambda tag: re.sub(r"\d+\.\d{3,}", _hundredths, tag[0]), text)
     text = text.replace(INK, "currentColor").replace(FAINT, "var(--faint)")
+    text = re.sub(rf'<g id="{HOVER}([^"]*)">', r"<g><title>\1</title>", text)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'xlink:href="#', f'href="#{name}-', text)
     text = re.sub(r"url\(#", f"url(#{name}-", text)

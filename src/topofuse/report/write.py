@@ -1,4 +1,4 @@
-"""Writes report.html and report.md into a run's folder, from the results that lie there."""
+"""Writes report.html, report.md and report.json into a run's folder, from the results that lie there."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from topofuse.files import write_whole
-from topofuse.report import generalisation, provenance, quality
+from topofuse.files import write_json, write_whole
+from topofuse.report import generalisation, mistakes, provenance, quality
 from topofuse.report.document import Document, Section
 from topofuse.report.html import to_html
 from topofuse.report.markdown import to_markdown
 from topofuse.report.source import read_ablation, read_generalisation, read_run
+from topofuse.report.twin import to_json
 
 
 def write_report(run_dir: Path) -> Path:
-    """Write report.html and report.md beside results.json and predictions.parquet; path of report.html.
+    """Write report.html, report.md and report.json beside results.json and predictions.parquet; path of report.html.
 
-    The sections of the ablation and of generalisation are there when ablation.json and generalisation.json are.
+    The sections of the ablation and of generalisation are there when ablation.json and generalisation.json are, here
+    or in ablate-NAME and generalise-NAME beside a folder NAME; the structures of mistakes when structures.json is.
     Same input, same bytes. Raises ReportError where the folder lacks something.
     """
     run = read_run(Path(run_dir))
     sections = [
         quality.verdict(run),
         quality.strategies(run),
-        *quality.quality(run),
         provenance.members(run),
+        *quality.quality(run),
         provenance.ablation(run.ablation) if run.ablation else None,
         *(_generalisation(run.generalisation) if run.generalisation else ()),
+        mistakes.section(run) if run.parts else None,
         provenance.protocol(run),
         provenance.citations(run),
     ]
@@ -38,7 +41,7 @@ def write_report(run_dir: Path) -> Path:
 
 
 def write_ablation_report(run_dir: Path) -> Path:
-    """Write report.html and report.md from ablation.json alone; path of report.html."""
+    """Write report.html, report.md and report.json from ablation.json alone; path of report.html."""
     content = read_ablation(Path(run_dir))
     document = Document(
         str(content.get("title") or "What each part of the strategy brings"),
@@ -50,7 +53,7 @@ def write_ablation_report(run_dir: Path) -> Path:
 
 
 def write_generalisation_report(run_dir: Path) -> Path:
-    """Write report.html and report.md from generalisation.json alone; path of report.html."""
+    """Write report.html, report.md and report.json from generalisation.json alone; path of report.html."""
     content = read_generalisation(Path(run_dir))
     document = Document(
         str(content["title"]), str(content["subtitle"]), _generalisation(content), ("generalisation.json",)
@@ -66,4 +69,5 @@ def _write(run_dir: Path, document: Document) -> Path:
     page = run_dir / "report.html"
     write_whole(page, to_html(document).encode())
     write_whole(run_dir / "report.md", to_markdown(document).encode())
+    write_json(run_dir / "report.json", to_json(document))
     return page

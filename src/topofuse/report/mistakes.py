@@ -1,0 +1,90 @@
+"""The most confident mistakes: a table, and the structures of the materials, so that a reader can judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from topofuse.files import write_json
+from topofuse.report.breakdown import Mistake, confident_mistakes
+from topofuse.report.document import Block, Cell, Code, Folded, Section, Text, table
+from topofuse.report.numbers import CLASS_TITLES, count, percent
+from topofuse.report.source import SPLITS, STRUCTURES, ReportError, Run, read_run
+
+if TYPE_CHECKING:
+    from topofuse.crystals import Crystal
+    from topofuse.materials import Dataset
+
+MATERIALS_PROJECT = "https://next-gen.materialsproject.org/materials/"
+
+
+def found(run: Run) -> list[Mistake]:
+    """The mistakes that the report lists."""
+    return confident_mistakes(run.parts)
+
+
+def keep_structures(run_dir: Path, data: Dataset) -> None:
+    """Write structures.json into `run_dir`: the POSCAR of each material in the table of mistakes, by its id.
+
+    Raises ReportError where `data` is not the data set of the run.
+    """
+    row = {material_id: i for i, material_id in enumerate(data.material_ids)}
+    listed = found(read_run(run_dir))
+    unknown = [m.material_id for m in listed if m.material_id not in row]
+    if unknown:
+        raise ReportError(f"{data.name} does not hold {', '.join(unknown[:3])}: it is not the data set of {run_dir}")
+    structures = {m.material_id: poscar(data.crystals[row[m.material_id]], m.material_id) for m in listed}
+    write_json(run_dir / STRUCTURES, structures)
+
+
+def poscar(crystal: Crystal, title: str) -> str:
+    """POSCAR text of `crystal` under a title line; equal elements stand together."""
+    from ase import Atoms
+    from ase.io import write
+
+    atoms = Atoms(crystal.numbers, cell=crystal.lattice, scaled_positions=crystal.frac_coords, pbc=True)
+    text = StringIO()
+    write(text, atoms, format="vasp", direct=True, sort=True)
+    _, _, body = text.getvalue().partition("\n")
+    return f"{' '.join(title.split())}\n{body}"
+
+
+def section(run: Run) -> Section:
+    """The table of mistakes; with structures.json, each with its structure."""
+    listed = found(run)
+    header = ["Material", "Formula", "Space group", "Atoms", "Label", "Decided", "Confidence", "Rows"]
+    kept = run.structures
+    rows = []
+    for i, m in enumerate(listed):
+        link = MATERIALS_PROJECT + quote(m.material_id) if m.material_id.startswith(("mp-", "mvc-")) else ""
+        named: list[str | Cell] = [Cell(m.material_id, link), m.formula, str(m.spacegroup), count(m.n_atoms)]
+        told = [CLASS_TITLES[m.label], CLASS_TITLES[m.decision], percent(m.confidence), SPLITS[m.split][1]]
+        structure = [Cell("POSCAR", f"#{_anchor(i)}") if m.material_id in kept else Cell("–")] if kept else []
+        rows.append([*named, *told, *structure])
+    note = (
+        "Wrong between trivial and non-trivial, surest first. Labels are calculations, too: two databases of them "
+        "disagree in a few per cent of the materials, and some of these rows may be right."
+    )
+    if kept:
+        note += " POSCAR leads to the structure below; an identifier of the Materials Project to its page, online."
+    caption = "Most confident mistakes; confidence is the probability of the side decided for"
+    blocks: list[Block] = [Text(note), table(caption, [*header, *(["Structure"] if kept else [])], rows)]
+    if kept:
+        blocks.append(Folded("Structures of these materials", _structures(listed, kept)))
+    return Section("mistakes", "Most confident mistakes", tuple(blocks))
+
+
+def _structures(listed: Sequence[Mistake], kept: Mapping[str, str]) -> tuple[Code, ...]:
+    return tuple(
+        Code(f"{m.material_id}, {m.formula}, {m.n_atoms} atoms", kept[m.material_id].rstrip(), "text", _anchor(i))
+        for i, m in enumerate(listed)
+        if m.material_id in kept
+    )
+
+
+def _anchor(i: int) -> str:
+    """Address of the structure of row `i`; an identifier from a user's table may hold anything."""
+    return f"structure-{i}"

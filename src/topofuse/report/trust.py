@@ -1,0 +1,163 @@
+"""How far the probabilities can be believed: calibration, prediction sets, abstention (`topofuse.evaluation.trust`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matplotlib.ticker import FuncFormatter
+
+from topofuse.labels import FIVE, LEVELS
+from topofuse.report.curves import reliability_figure, risk_coverage_figure
+from topofuse.report.document import Block, Gallery, Picture, Section, Text, table
+from topofuse.report.figures import SPLIT_STYLE
+from topofuse.report.numbers import CLASS_TITLES, LEVEL_TITLES, NONE, count, decimal, is_number, percent
+from topofuse.report.source import SPLITS
+from topofuse.report.svg import INK, hover_point, inline_svg, new_figure, styled
+
+BUNDLES = {"main": "The model bundle", "fast": "The fast bundle"}
+ASIDE = " !"  # behind a coverage that chance does not explain
+
+
+def sentences(trust: Mapping[str, Any]) -> list[str]:
+    """How sure the main bundle is, for the verdict; on test rows where there are any."""
+    split, rows = _best(trust["main"])
+    sets = rows["sets"]["90"]
+    worst = min((c["share"] for c in sets["classes"].values() if is_number(c["share"])), default=None)
+    text = (
+        f"Its probabilities, calibrated, are off by {percent(rows['after']['ece']['two'])} on average "
+        f"({SPLITS[split][1]}; exact ones would show {percent(rows['after']['ece_floor'])}). On the surest 80 % of the "
+        f"materials, {percent(rows['accuracy_at_80'])} are told rightly for two classes. The sets of classes that are "
+        f"to hold the true one in 90 % of each class hold it in {percent(worst)} or more, with "
+        f"{decimal(sets['mean_size'], 2)} classes on average."
+    )
+    return [text]
+
+
+def section(trust: Mapping[str, Any]) -> Section:
+    """Figures of the main bundle, tables of both."""
+    main = trust["main"]
+    rows = {split: main[split] for split in SPLITS if main.get(split)}
+    said = (
+        "Of the answers that topofuse predict gives. Temperatures and sets were fitted on "
+        f"{main['fitted_on']}; the out-of-fold rows here were answered by a fit to the other folds, the test rows by "
+        "the bundle itself. Temperatures: "
+        f"{decimal(main['temperatures']['nontrivial'], 2)} for non-trivial or not, "
+        f"{decimal(main['temperatures']['kind'], 2)} for the kind (above 1: the models were too sure)."
+    )
+    blocks: list[Block] = [Text(said), Gallery((_reliability(rows), _risk(rows), _coverage_figure(rows)))]
+    blocks.append(_calibration(trust))
+    abstain = "Abstaining: who answers only the surest 80 % is right, for two classes, in {}."
+    blocks.append(
+        Text(
+            abstain.format(" and ".join(f"{percent(of['accuracy_at_80'])} ({SPLITS[s][1]})" for s, of in rows.items()))
+        )
+    )
+    blocks += [_coverage(rows), _sizes(rows)]
+    note = (
+        "A prediction set lists the classes that are to be reckoned with. It holds the true class of 90 (95) % of the "
+        f"materials of each class, rare ones as well.{ASIDE}: further from that than 19 of 20 draws of so many "
+        "materials would be."
+    )
+    return Section("trust", "How far the probabilities can be believed", (*blocks, Text(note)))
+
+
+def _best(bundle: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    split = "test" if bundle.get("test") else "oof"
+    return split, bundle[split]
+
+
+def _reliability(rows: Mapping[str, Mapping[str, Any]]) -> Picture:
+    return reliability_figure(
+        {split: of["after"]["reliability"] for split, of in rows.items()},
+        {split: of["after"]["ece"]["two"] for split, of in rows.items()},
+        "reliability-after",
+        "Reliability of p(non-trivial) after calibration, in bins of equal mass, with 95 % intervals.",
+    )
+
+
+def _risk(rows: Mapping[str, Mapping[str, Any]]) -> Picture:
+    return risk_coverage_figure({split: of["risk_coverage"] for split, of in rows.items()})
+
+
+@styled()
+def _coverage_figure(rows: Mapping[str, Mapping[str, Any]]) -> Picture:
+    """Coverage of the 90 % sets per class, over the band in which chance would put it."""
+    figure, axes = new_figure(3.8, 3.5)
+    words: list[str] = []
+    data: list[dict[str, Any]] = []
+    axes.axvline(90, color=INK, linewidth=0.8)
+    for split, offset in zip(rows, (-0.15, 0.15), strict=False):
+        style, title = SPLIT_STYLE[split], SPLITS[split][1]
+        for i, name in enumerate(FIVE):
+            of = rows[split]["sets"]["90"]["classes"][name]
+            if not of["n"]:
+                continue
+            share, low, high = (100 * of[key] for key in ("share", "low", "high"))
+            axes.barh(i + offset, high - low, left=low, height=0.26, color=style["color"], alpha=0.3, linewidth=0)
+            axes.plot([share], [i + offset], color=style["color"], marker=style["marker"], markersize=5, label=title)
+            told = f"{CLASS_TITLES[name]}, {title}: {share:.1f} % of {of['n']:,}; by chance {low:.1f} to {high:.1f} %"
+            hover_point(axes, share, i + offset, told)
+            words.append(told)
+            data.append({"class": name, "rows": title, **of})
+    axes.set_yticks(range(len(FIVE)), [CLASS_TITLES[name].replace(" ", "\n", 1) for name in FIVE])
+    axes.set_ylim(len(FIVE) - 0.5, -0.5)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} %"))
+    axes.set_xlabel("materials of the class whose set holds it")
+    axes.grid(axis="x")
+    handles, labels = axes.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    figure.legend(unique.values(), unique.keys(), loc="outside upper right", ncols=2)
+    return Picture(
+        inline_svg(figure, "coverage"),
+        "Coverage of the 90 % prediction sets; bands: where 95 % of draws of so many materials would be.",
+        "Coverage of the 90 % prediction sets. " + "; ".join(words) + ".",
+        tuple(data),
+    )
+
+
+def _calibration(trust: Mapping[str, Any]) -> Block:
+    body = []
+    for name, title in BUNDLES.items():
+        for split in SPLITS:
+            of = trust.get(name, {}).get(split)
+            if of is None:
+                continue
+            errors = [_change(of, "ece", level, percent) for level in LEVELS]
+            losses = [_change(of, "log_loss", level, decimal) for level in LEVELS]
+            floor = percent(of["after"]["ece_floor"])
+            body.append([title, SPLITS[split][1], count(of["n"]), *errors, floor, *losses])
+    titles = [LEVEL_TITLES[level].lower() for level in LEVELS]
+    header = ["Bundle", "Rows", "Materials", *(f"Calibration error, {t}" for t in titles), "Floor, two classes"]
+    caption = "Calibration error and log loss, before → after calibration; floor: what exact probabilities would show"
+    return table(caption, [*header, *(f"Log loss, {t}" for t in titles)], body)
+
+
+def _change(of: Mapping[str, Any], figure: str, level: str, written: Any) -> str:
+    return f"{written(of['before'][figure][level])} → {written(of['after'][figure][level])}"
+
+
+def _coverage(rows: Mapping[str, Mapping[str, Any]]) -> Block:
+    columns = [(confidence, split) for confidence in ("90", "95") for split in rows]
+    body = []
+    for name in FIVE:
+        row = [CLASS_TITLES[name]]
+        for confidence, split in columns:
+            of = rows[split]["sets"][confidence]["classes"][name]
+            aside = ASIDE if of["within"] is False else ""
+            row.append(f"{percent(of['share'])} of {count(of['n'])}{aside}" if of["n"] else NONE)
+        body.append(row)
+    header = ["Class", *(f"{confidence} % sets, {SPLITS[split][1]}" for confidence, split in columns)]
+    return table("Coverage: share of each class's materials whose set holds their class", header, body)
+
+
+def _sizes(rows: Mapping[str, Mapping[str, Any]]) -> Block:
+    body = []
+    for confidence in ("90", "95"):
+        for split, of in rows.items():
+            sets = of["sets"][confidence]
+            shares = [percent(share) for share in sets["sizes"]]
+            name = f"{confidence} %, {SPLITS[split][1]}"
+            body.append([name, decimal(sets["mean_size"], 2), *shares, percent(sets["precise"])])
+    header = ["Sets", "Mean size", "Empty", "1 class", *(f"{k} classes" for k in range(2, 6)), "Right, if 1 class"]
+    return table("Sizes of the sets", header, body)
