@@ -84,6 +84,49 @@ def ablation(rng):
     return {"rows": rows, "protocol": "Each part left out alone, 3 folds, paired bootstrap.", "reference": {}}
 
 
+def trust_rows(n):
+    """Shape of ROWS in `topofuse.evaluation.trust`, of made-up numbers."""
+    p = np.linspace(0.01, 0.98, 15)
+    bins = [{"n": n // 15, "p": v, "share": v * 0.97, "low": v * 0.9, "high": min(1.0, v + 0.05)} for v in p]
+    ece = {"two": 0.006, "three": 0.009, "five": 0.011}
+    loss = {"two": 0.131, "three": 0.211, "five": 0.297}
+    figures = {"ece": ece, "ece_floor": 0.003, "log_loss": loss, "reliability": bins}
+    before = figures | {"ece": {level: 2 * value for level, value in ece.items()}}
+    sets = {}
+    for level in ("90", "95"):
+        at = int(level) / 100
+        classes = {c: {"n": 100, "covered": int(100 * at), "share": at} for c in FIVE}
+        classes = {c: of | {"low": at - 0.05, "high": at + 0.04, "within": True} for c, of in classes.items()}
+        classes["tci"] |= {"covered": 71, "share": 0.71, "within": False}
+        classes["ti"] = {"n": 0, "covered": 0, "share": None, "low": None, "high": None, "within": None}
+        sizes = [0.02, 0.8, 0.12, 0.05, 0.01, 0.0]
+        sets[level] = {"classes": classes, "mean_size": 1.23, "sizes": sizes, "precise": 0.95}
+    curve = [
+        {"coverage": k / 50, "accuracy": 1 - 0.06 * (k / 50) ** 4, "confidence": 1 - 0.4 * k / 50} for k in range(1, 51)
+    ]
+    rows = {"n": n, "before": before, "after": figures, "sets": sets}
+    return rows | {"risk_coverage": curve, "accuracy_at_80": 0.975}
+
+
+def trust(n_pool, n_test):
+    """Shape of the block `trust` of results.json."""
+    bundle = {
+        "fitted_on": "out-of-fold predictions of made-up rows",
+        "temperatures": {"nontrivial": 1.12, "kind": 0.97},
+        "oof": trust_rows(n_pool),
+        "test": trust_rows(n_test),
+    }
+    figures = {"n": 90, "share": 0.375, "two": 0.94, "three": 0.9, "five": 0.85}
+    domain = {"in": figures, "likely_magnetic": figures | {"two": 0.62}}
+    novelty = [figures | {"low": 0.0, "high": 0.5}, figures | {"low": 0.5, "high": 1.0, "two": None}]
+    return {
+        "main": bundle,
+        "fast": bundle,
+        "domain": {"oof": domain, "test": None},
+        "novelty": {"oof": novelty, "test": None},
+    }
+
+
 def make_run(run_dir: Path, n_pool: int = 900, n_test: int = 240, seed: int = 0, with_ablation: bool = True) -> Path:
     """Write results.json, predictions.parquet and (if asked) ablation.json into `run_dir`; that folder."""
     rng = np.random.default_rng(seed)
@@ -149,6 +192,7 @@ def make_run(run_dir: Path, n_pool: int = 900, n_test: int = 240, seed: int = 0,
         "chosen": "super_weighted",
         "choice": "The weighted super ensemble has the lowest out-of-fold log loss for five classes.",
         "weights": {"networks": 0.35, "boosted": 0.65},
+        "trust": trust(n_pool, n_test),
         "networks_only": networks,
         "jobs": jobs,
         "history": history(jobs, rng),

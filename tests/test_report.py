@@ -9,8 +9,11 @@ import pandas as pd
 import pytest
 
 from report_fixture import make_run
+from topofuse.crystals import Crystal
+from topofuse.crystals.read_poscar import parse_poscar
 from topofuse.labels import FIVE
-from topofuse.report import ReportError, numbers, write_ablation_report, write_report
+from topofuse.materials import Dataset
+from topofuse.report import ReportError, keep_structures, mistakes, numbers, write_ablation_report, write_report
 from topofuse.report.breakdown import (
     TROUBLED,
     Share,
@@ -95,7 +98,107 @@ def test_the_verdict_comes_first_and_in_numbers(run_dir, html):
     for level in ("two", "three", "five"):
         said = held_together(numbers.interval("accuracy", chosen["test"][level]["accuracy"]))
         assert said in html[: html.index("Strategies side by side</h2>")]
+    assert "On the surest 80 % of the materials, 97.5 %" in html.replace("\u00a0", " ")
     assert html.index('id="verdict"') < html.index('id="strategies"') < html.index('id="protocol"')
+
+
+def test_every_part_is_there_in_reading_order(html):
+    parts = ["verdict", "strategies", "members", "confusion", "curves", "trust", "where", "ablation", "mistakes"]
+    places = [html.index(f'<section id="{part}"') for part in [*parts, "protocol", "citations"]]
+    assert places == sorted(places)
+
+
+def test_every_figure_that_a_reader_expects_is_drawn(html):
+    said = " ".join(Page(html).labels)
+    for words in (
+        *(f"Accuracy of each strategy, {n} classes" for n in ("two", "three", "five")),
+        *(
+            f"Confusion matrix, {n} classes, {rows}"
+            for n in ("Two", "Three", "Five")
+            for rows in ("out-of-fold", "test")
+        ),
+        "Learning curves. fold-0: 30 epochs",
+        "ROC curve: area",
+        "Precision-recall curve: at 90 % recall",
+        "Reliability diagram.",
+        "Accuracy against share answered.",
+        "Coverage of the 90 % prediction sets.",
+        "Periodic table of accuracy.",
+        "Accuracy by crystal system",
+        "Accuracy by atoms in the cell",
+        "Measured gain in points",
+    ):
+        assert words in said
+
+
+def test_points_and_bars_tell_their_numbers_to_a_pointer(run_dir, html):
+    results = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
+    of = results["strategies"][0]
+    told = f"<title>{of['title']}, test: {numbers.interval('accuracy', of['test']['five']['accuracy'])}</title>"
+    assert told in html
+    assert html.count("<title>") > 300
+    assert "hover:" not in html
+
+
+def test_coverage_that_chance_does_not_explain_is_marked(markdown):
+    rows = [line for line in markdown.splitlines() if line.startswith("| TCI | ") and "of 100" in line]
+    assert [line.count("71.0 % of 100 !") for line in rows] == [4]
+    assert "| TI | – | – | – | – |" in markdown  # no such material: nothing to tell
+    assert "| likely magnetic, out-of-fold | 90 | 37.5 % | 62.0 % |" in markdown
+
+
+def test_the_json_twin_says_the_same(run_dir, html, markdown):
+    twin = json.loads((run_dir / "report.json").read_text(encoding="utf-8"))
+    assert [s["title"] for s in twin["sections"]] == re.findall(r"^## (.*)$", markdown, re.MULTILINE)
+    assert [s["anchor"] for s in twin["sections"]] == re.findall(r'<section id="([^"]+)"', html)
+    blocks = [block for section in twin["sections"] for block in section["blocks"]]
+    blocks += [inner for block in blocks if block["kind"] == "folded" for inner in block["blocks"]]
+    assert {block["kind"] for block in blocks} == {"text", "items", "cards", "table", "gallery", "code", "folded"}
+    assert sum(block["kind"] == "table" for block in blocks) == html.count("<table>")
+    assert next(block for block in blocks if block["kind"] == "text")["text"] in markdown.replace("\\", "")
+    pictures = [p for block in blocks if block["kind"] == "gallery" for p in block["pictures"]]
+    assert all(p["data"] for p in pictures)
+    roc = next(p for p in pictures if p["alt"].startswith("ROC"))
+    assert {point["rows"] for point in roc["data"]} == {"out-of-fold", "test"}
+
+
+def test_mistakes_carry_their_structures(run_dir, tmp_path):
+    changed(run_dir, tmp_path)
+    listed = confident_mistakes(read_run(tmp_path).parts)
+    salt = Crystal.validated(4 * np.eye(3), [17, 11, 17, 11], [[0, 0, 0], [0.5, 0, 0], [0.5, 0.5, 0], [0, 0.5, 0]])
+    n = len(listed)
+    data = Dataset(
+        name="salts",
+        material_ids=[m.material_id for m in listed],
+        formulas=["NaCl"] * n,
+        crystals=[salt] * n,
+        labels=np.zeros(n, dtype=np.int8),
+        split=np.array(["pool"] * n),
+        fold=np.zeros(n, dtype=np.int8),
+    )
+    keep_structures(tmp_path, data)
+    page = Page(to_html(Document("T", "s", (mistakes.section(read_run(tmp_path)),))))
+    assert page.links.count("#structure-0") == page.ids.count("structure-0") == 1
+    kept = json.loads((tmp_path / "structures.json").read_text(encoding="utf-8"))
+    assert set(kept) == {m.material_id for m in listed}
+    lattice, symbols, places = parse_poscar(kept[listed[0].material_id])[:3]
+    assert np.allclose(lattice, 4 * np.eye(3))
+    assert list(symbols) == [17, 17, 11, 11]
+    assert np.allclose(places, [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0], [0, 0.5, 0]])
+    with pytest.raises(ReportError, match="is not the data set of"):
+        keep_structures(tmp_path, data.take([0]))
+
+
+def test_an_ablation_beside_the_run_counts_if_it_is_of_the_same_data(run_dir, tmp_path):
+    run, beside = tmp_path / "cpu", tmp_path / "ablate-cpu"
+    run.mkdir()
+    beside.mkdir()
+    changed(run_dir, run)
+    ablation = json.loads((run_dir / "ablation.json").read_text(encoding="utf-8"))
+    for data, counts in (("3f9a" * 16, True), ("0000" * 16, False), (None, False)):
+        of = {"hashes": {"data": data}} if data else {}
+        (beside / "ablation.json").write_text(json.dumps(ablation | of), encoding="utf-8")
+        assert (read_run(run).ablation is not None) == counts
 
 
 def test_small_data_are_called_small(html, markdown):
@@ -178,13 +281,15 @@ def test_a_run_without_a_test_set_is_reported_out_of_fold(run_dir, tmp_path):
     strategies = [s | {"test": None} for s in results["strategies"] if s["oof"]]
     dataset = results["dataset"] | {"n_test": 0, "class_counts": {"pool": results["dataset"]["class_counts"]["pool"]}}
     changes = {"strategies": strategies, "dataset": dataset, "networks_only": None, "jobs": [], "history": []}
+    changes |= {"trust": None}  # a run of before it was measured
     changed(run_dir, tmp_path, **changes)
     frame = pd.read_parquet(tmp_path / "predictions.parquet")
     frame[frame["split"] == "pool"].to_parquet(tmp_path / "predictions.parquet")
     text = write_report(tmp_path).read_text(encoding="utf-8")
     assert "900 materials, each predicted by models that had not seen its formula" in text
-    assert 'id="members"' not in text
-    assert 'id="ablation"' not in text
+    for absent in ("members", "ablation", "trust"):
+        assert f'id="{absent}"' not in text
+    assert "surest 80" not in text
 
 
 def test_one_epoch_and_undefined_numbers_are_drawn_without_complaint(run_dir, tmp_path):

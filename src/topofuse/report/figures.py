@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -38,13 +39,14 @@ LEVEL_STYLE: dict[str, dict[str, Any]] = {
     "three": {"color": VERMILION, "marker": "s"},
     "five": {"color": GREEN, "marker": "^"},
 }
+NAME_WIDTH = 18  # letters of a name on one line: a figure is read on a telephone, too
 FEW = 10  # materials; below it, a share says little and does not set the scale
 
 
 @styled()
 def strategies_figure(strategies: Sequence[Mapping[str, Any]], chosen: str, level: str = "two") -> Picture:
     """Accuracy of every strategy at `level` with its interval, out-of-fold above test."""
-    figure, axes = new_figure(4.3, 0.38 * len(strategies) + 0.9)
+    figure, axes = new_figure(3.4, 0.38 * len(strategies) + 0.9)
     words, data = [], []
     for split, offset in (("oof", -0.13), ("test", 0.13)):
         places, found = [], []
@@ -123,7 +125,7 @@ def importance_figure(features: Sequence[Mapping[str, Any]]) -> Picture:
     colours = dict(
         zip(sorted({f["modality"] for f in features}), (BLUE, VERMILION, GREEN, PURPLE, ORANGE), strict=False)
     )
-    figure, axes = new_figure(4.9, 0.25 * len(features) + 0.9)
+    figure, axes = new_figure(4.0, 0.25 * len(features) + 0.9)
     total = sum(f["gain"] for f in features) or 1.0
     for i, f in enumerate(features):
         colour, part = colours.get(f["modality"], FAINT), 100 * f["gain"] / total
@@ -150,7 +152,7 @@ def importance_figure(features: Sequence[Mapping[str, Any]]) -> Picture:
 @styled()
 def ablation_figure(rows: Sequence[Mapping[str, Any]]) -> Picture:
     """Measured gain with its interval beside the expected gain of every part of the strategy."""
-    figure, axes = new_figure(4.9, 0.34 * len(rows) + 1.0)
+    figure, axes = new_figure(4.0, 0.34 * len(rows) + 1.0)
     axes.axvline(0, color=INK, linewidth=0.8)
     words = []
     _expected_marks(axes, rows)
@@ -167,7 +169,7 @@ def ablation_figure(rows: Sequence[Mapping[str, Any]]) -> Picture:
         entitle(bar, told)
         axes.plot([low, high], [i, i], color=INK, linewidth=1.2, solid_capstyle="butt")
         words.append(f"{row['title']} {signed(of['value'])}, expected {signed(row.get('expected_points'))}")
-    axes.set_yticks(range(len(rows)), [row["title"] for row in rows])
+    axes.set_yticks(range(len(rows)), [fill(row["title"], NAME_WIDTH) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("gain in accuracy for two classes, points")
@@ -201,7 +203,7 @@ def _interval_of(of: Mapping[str, Any]) -> tuple[float, float, float]:
 @styled()
 def splits_figure(kinds: Sequence[Mapping[str, Any]]) -> Picture:
     """Accuracy at the three levels by kind of split, with intervals."""
-    figure, axes = new_figure(4.9, 0.5 * len(kinds) + 1.0)
+    figure, axes = new_figure(4.4, 0.5 * len(kinds) + 1.0)
     words, data = [], []
     for level, offset in zip(LEVELS, (-0.2, 0.0, 0.2), strict=True):
         found = np.array([_interval_of(kind["metrics"][level]["accuracy"]) for kind in kinds])
@@ -228,7 +230,7 @@ def splits_figure(kinds: Sequence[Mapping[str, Any]]) -> Picture:
 
 def _row_per_name(axes: Axes, names: Sequence[str], label: str) -> None:
     """Names down the vertical axis, the first on top; per cent along the horizontal one, called `label`."""
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [fill(name, NAME_WIDTH) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} %"))
     axes.set_xlabel(label)
@@ -238,7 +240,7 @@ def _row_per_name(axes: Axes, names: Sequence[str], label: str) -> None:
 @styled()
 def data_size_figure(curve: Sequence[Mapping[str, Any]]) -> Picture:
     """Accuracy at the three levels against the number of materials to learn from, on a logarithmic axis."""
-    figure, axes = new_figure(4.9, 3.2)
+    figure, axes = new_figure(4.4, 3.2)
     n = np.array([point["n_rows"] for point in curve], dtype=float)
     words, data = [], []
     for level in LEVELS:

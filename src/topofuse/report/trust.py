@@ -1,8 +1,8 @@
-"""How far the probabilities can be believed: calibration, prediction sets, abstention (`topofuse.evaluation.trust`)."""
+"""How far the probabilities can be believed: the block `trust` of results.json (`topofuse.evaluation.trust`)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.ticker import FuncFormatter
@@ -16,6 +16,12 @@ from topofuse.report.source import SPLITS
 from topofuse.report.svg import INK, hover_point, inline_svg, new_figure, styled
 
 BUNDLES = {"main": "The model bundle", "fast": "The fast bundle"}
+DOMAINS = {
+    "in": "inside",
+    "likely_magnetic": "likely magnetic",
+    "odd_electrons": "odd number of electrons",
+    "unseen_element": "an element without training material",
+}
 ASIDE = " !"  # behind a coverage that chance does not explain
 
 
@@ -59,7 +65,36 @@ def section(trust: Mapping[str, Any]) -> Section:
         f"materials of each class, rare ones as well.{ASIDE}: further from that than 19 of 20 draws of so many "
         "materials would be."
     )
-    return Section("trust", "How far the probabilities can be believed", (*blocks, Text(note)))
+    blocks += [Text(note), *_apart(trust)]
+    return Section("trust", "How far the probabilities can be believed", tuple(blocks))
+
+
+def _apart(trust: Mapping[str, Any]) -> list[Block]:
+    """Accuracy by domain and by novelty (`topofuse.evaluation.novelty`), where they were measured."""
+    blocks: list[Block] = []
+    if trust.get("domain"):
+        rows = [
+            (f"{DOMAINS.get(name, name)}, {SPLITS[split][1]}", of)
+            for split in SPLITS
+            for name, of in (trust["domain"].get(split) or {}).items()
+        ]
+        blocks.append(_accuracies("Inside and outside the domain of the labels: accuracy", "Domain", rows))
+    if trust.get("novelty"):
+        rows = [
+            (f"{of['low']:g} to {of['high']:g}, {SPLITS[split][1]}", of)
+            for split in SPLITS
+            for of in trust["novelty"].get(split) or []
+        ]
+        blocks.append(_accuracies("Near to the training materials and far from them: accuracy", "Novelty", rows))
+    return blocks
+
+
+def _accuracies(caption: str, what: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> Block:
+    header = [what, "Materials", "Share", *(LEVEL_TITLES[level] for level in LEVELS)]
+    body = [
+        [name, count(of["n"]), percent(of["share"]), *(percent(of[level]) for level in LEVELS)] for name, of in rows
+    ]
+    return table(caption, header, body)
 
 
 def _best(bundle: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
