@@ -13,7 +13,15 @@ from topofuse.crystals import Crystal
 from topofuse.crystals.read_poscar import parse_poscar
 from topofuse.labels import FIVE
 from topofuse.materials import Dataset
-from topofuse.report import ReportError, keep_structures, mistakes, numbers, write_ablation_report, write_report
+from topofuse.report import (
+    ReportError,
+    keep_structures,
+    mistakes,
+    numbers,
+    provenance,
+    write_ablation_report,
+    write_report,
+)
 from topofuse.report.breakdown import (
     TROUBLED,
     Share,
@@ -329,6 +337,23 @@ def test_the_ablation_stands_beside_what_was_expected(run_dir, tmp_path):
     assert "were to bring +6.5 points" in text
     assert "below zero: Capacity" in text
     Page(page.read_text(encoding="utf-8"))
+    assert "Provenance" not in text
+    twin = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert [s["anchor"] for s in twin["sections"]] == ["ablation"]
+
+
+def test_an_ablation_says_where_its_figures_come_from(run_dir):
+    ablation = json.loads((run_dir / "ablation.json").read_text(encoding="utf-8"))
+    results = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
+    assert provenance.origin(ablation) is None
+    section = provenance.origin(ablation | results)
+    assert "3f9a" * 16 in to_markdown(Document("T", "s", (section,)))
+
+
+def test_words_in_backticks_are_set_as_code():
+    assert '<p class="plain">by <code>a &amp; b</code></p>' in to_html(
+        Document("T", "s", (Section("a", "A", (Text("by `a & b`"),)),))
+    )
 
 
 def test_numbers_are_written_one_way():

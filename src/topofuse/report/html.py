@@ -6,7 +6,7 @@ import re
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from topofuse.report.document import Document
 
@@ -20,10 +20,15 @@ def to_html(document: Document) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["held"] = held_together
+    environment.filters["held"] = _in_html
     style = files("topofuse.report").joinpath("templates/style.css").read_text(encoding="utf-8")
     page = environment.get_template("report.html").render(document=document, style=Markup(style), markup=Markup)
     return page + "\n"
+
+
+def _in_html(text: str) -> Markup:
+    """Escaped text with numbers held together, and what stands in `backticks` set as code."""
+    return Markup(re.sub(r"`([^`<>]+)`", r"<code>\1</code>", str(escape(held_together(text)))))
 
 
 def held_together(text: str) -> str:

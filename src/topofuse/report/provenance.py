@@ -8,7 +8,7 @@ from typing import Any
 
 from topofuse.labels import LEVELS
 from topofuse.report import figures
-from topofuse.report.document import Block, Code, Folded, Gallery, Items, Section, Text, table
+from topofuse.report.document import Block, Code, Folded, Gallery, Items, Section, Table, Text, table
 from topofuse.report.learning import learning_figures
 from topofuse.report.numbers import (
     CLASS_TITLES,
@@ -156,11 +156,7 @@ def protocol(run: Run) -> Section:
         ["Pool (trained and cross-validated)", count(dataset["n_pool"])],
         ["Test", count(dataset["n_test"])],
         *([title, count(dataset[key])] for key, title in LEFT_OUT.items() if is_number(dataset.get(key))),
-        ["Preset", str(results["preset"])],
-        ["Seed", str(results["seed"])],
-        ["Created", moment(results["created"])],
-        *([f"Hash of {name}", str(value)] for name, value in results["hashes"].items()),
-        *([str(name).replace("_", " ").capitalize(), str(value)] for name, value in results["machine"].items()),
+        *_origin(results),
     ]
     timings = [[TIMING_TITLES.get(k, k), _spent(k, v)] for k, v in results["timings"].items()]
     blocks: list[Block] = [
@@ -168,10 +164,33 @@ def protocol(run: Run) -> Section:
         table("The run", ["What", "Value"], facts),
         _class_table(dataset["class_counts"]),
         table("Time and memory", ["Step", "Wall clock, or memory at its peak"], timings),
-        table("Versions", ["Package", "Version"], [[k, str(v)] for k, v in results["versions"].items()]),
+        _versions(results),
         Code("Resolved configuration", json.dumps(results["config"], indent=2, ensure_ascii=False)),
     ]
     return Section("protocol", "Protocol and provenance", tuple(blocks))
+
+
+def _origin(content: Mapping[str, Any]) -> list[list[str]]:
+    """What `topofuse.provenance` says of any artifact, but for the versions."""
+    return [
+        ["Preset", str(content["preset"])],
+        ["Seed", str(content["seed"])],
+        ["Created", moment(content["created"])],
+        *([f"Hash of {name}", str(value)] for name, value in content["hashes"].items()),
+        *([str(name).replace("_", " ").capitalize(), str(value)] for name, value in content["machine"].items()),
+    ]
+
+
+def _versions(content: Mapping[str, Any]) -> Table:
+    return table("Versions", ["Package", "Version"], [[name, str(of)] for name, of in content["versions"].items()])
+
+
+def origin(content: Mapping[str, Any]) -> Section | None:
+    """Where the figures of an ablation or of a generalisation come from; None for files of before it was kept."""
+    if "hashes" not in content:
+        return None
+    made = table("How it was made", ["What", "Value"], _origin(content))
+    return Section("provenance", "Provenance", (made, _versions(content)))
 
 
 def _spent(key: str, value: Any) -> str:

@@ -45,7 +45,7 @@ def section(trust: Mapping[str, Any]) -> Section:
     main = trust["main"]
     rows = {split: main[split] for split in SPLITS if main.get(split)}
     said = (
-        "Of the answers that topofuse predict gives. Temperatures and sets were fitted on "
+        "Of the answers that `topofuse predict` gives. Temperatures and sets were fitted on "
         f"{main['fitted_on']}; the out-of-fold rows here were answered by a fit to the other folds, the test rows by "
         "the bundle itself. Temperatures: "
         f"{decimal(main['temperatures']['nontrivial'], 2)} for non-trivial or not, "

@@ -34,9 +34,7 @@ def write_report(run_dir: Path) -> Path:
         provenance.protocol(run),
         provenance.citations(run),
     ]
-    document = Document(
-        str(run.results["title"]), provenance.subtitle(run.results), tuple(s for s in sections if s is not None)
-    )
+    document = Document(str(run.results["title"]), provenance.subtitle(run.results), _known(*sections))
     return _write(Path(run_dir), document)
 
 
@@ -46,7 +44,7 @@ def write_ablation_report(run_dir: Path) -> Path:
     document = Document(
         str(content.get("title") or "What each part of the strategy brings"),
         str(content.get("subtitle") or "Ablation: parts left out one at a time"),
-        (provenance.ablation(content),),
+        _known(provenance.ablation(content), provenance.origin(content)),
         ("ablation.json",),
     )
     return _write(Path(run_dir), document)
@@ -56,9 +54,17 @@ def write_generalisation_report(run_dir: Path) -> Path:
     """Write report.html, report.md and report.json from generalisation.json alone; path of report.html."""
     content = read_generalisation(Path(run_dir))
     document = Document(
-        str(content["title"]), str(content["subtitle"]), _generalisation(content), ("generalisation.json",)
+        str(content["title"]),
+        str(content["subtitle"]),
+        _known(*_generalisation(content), provenance.origin(content)),
+        ("generalisation.json",),
     )
     return _write(Path(run_dir), document)
+
+
+def _known(*sections: Section | None) -> tuple[Section, ...]:
+    """Those of the sections for which there are data."""
+    return tuple(section for section in sections if section is not None)
 
 
 def _generalisation(content: Mapping[str, Any]) -> tuple[Section, ...]:
