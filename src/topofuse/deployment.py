@@ -8,7 +8,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +18,12 @@ from topofuse.ensemble.blending import OutOfFold
 from topofuse.ensemble.boosted import BoostedTrees, fit_or_load
 from topofuse.ensemble.bundle import Bundle, load_bundle, save_bundle
 from topofuse.ensemble.members import fixed_epochs, full_job
-from topofuse.ensemble.strategies import Choice
+from topofuse.ensemble.strategies import STRATEGIES, Choice, Families, out_of_fold_strategies
+from topofuse.evaluation.trust import TrustRows, measure_trust
 from topofuse.fusion.build import Network
 from topofuse.progress import RunLog
 from topofuse.provenance import provenance
+from topofuse.trust.trust import Trust, cross_fit
 
 if TYPE_CHECKING:
     from topofuse.pipeline import RunState
@@ -31,26 +33,50 @@ Probabilities = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Bundles:
-    """What the bundles of a run predict.
+    """What the bundles of a run predict, calibrated as `predict` gives it.
 
     main, fast: (n, 5) probabilities of the test rows, None without test rows
     fast_out_of_fold: (n, 5) of the pool, by trees of the fast bundle's kind that did not see the row
+    trust: the block of results.json that `topofuse.evaluation.trust` describes
     """
 
     main: Probabilities | None
     fast: Probabilities | None
     fast_out_of_fold: Probabilities
+    trust: dict[str, Any]
 
 
-def deploy(state: RunState, choice: Choice, directory: Path, log: RunLog) -> Bundles:
-    """Train and write both bundles, read them back, and predict the test rows with them."""
+def deploy(state: RunState, choice: Choice, families: Families, directory: Path, log: RunLog) -> Bundles:
+    """Train and write both bundles, read them back, and predict the test rows with them.
+
+    families: out-of-fold probabilities of the pool; the chosen strategy's calibrate the main bundle
+    """
     info = {**provenance(state.config, state.prepared.data), "chosen": choice.name}
-    main = _main_bundle(state, choice, directory, log, info)
-    fast, out_of_fold = _fast_bundle(state, directory, log, info)
-    test = state.rows.test
-    if len(test) == 0:
-        return Bundles(None, None, out_of_fold)
-    return Bundles(main.predict_stores(state.views, test), fast.predict_stores(state.views, test), out_of_fold)
+    pool = state.rows.pool
+    chosen = out_of_fold_strategies(families, state.rows.labels[pool], state.rows.fold[pool])[choice.name]
+    main = _main_bundle(state, choice, chosen, directory, log, info)
+    fast, fast_trees = _fast_bundle(state, directory, log, info)
+    _, main_test, main_trust = _measure(state, main, chosen)
+    fast_oof, fast_test, fast_trust = _measure(state, fast, fast_trees)
+    return Bundles(main_test, fast_test, fast_oof, {"main": main_trust, "fast": fast_trust})
+
+
+def _fit_trust(state: RunState, out_of_fold: Probabilities, of: str) -> Trust:
+    labels = state.rows.labels[state.rows.pool]
+    return Trust.fit(labels, out_of_fold, f"out-of-fold predictions of {len(labels):,} pool rows by {of}")
+
+
+def _measure(
+    state: RunState, bundle: Bundle, out_of_fold: Probabilities
+) -> tuple[Probabilities, Probabilities | None, dict[str, Any]]:
+    """Calibrated probabilities of the pool, cross-fitted, and of the test rows; the bundle's part of `trust`."""
+    rows = state.rows
+    fitted = cross_fit(rows.labels[rows.pool], out_of_fold, rows.fold[rows.pool])
+    pool = TrustRows(rows.labels[rows.pool], out_of_fold, fitted.probabilities, fitted.p_values)
+    if len(rows.test) == 0:
+        return pool.after, None, measure_trust(bundle.trust, pool, None)
+    test = TrustRows.of(bundle.trust, rows.labels[rows.test], bundle.raw_stores(state.views, rows.test))
+    return pool.after, test.after, measure_trust(bundle.trust, pool, test)
 
 
 def fit_trees(state: RunState, config: Config, directory: Path, log: RunLog, title: str) -> dict[int, BoostedTrees]:
@@ -95,7 +121,9 @@ def _fit(
     )
 
 
-def _main_bundle(state: RunState, choice: Choice, directory: Path, log: RunLog, info: dict[str, object]) -> Bundle:
+def _main_bundle(
+    state: RunState, choice: Choice, out_of_fold: Probabilities, directory: Path, log: RunLog, info: dict[str, object]
+) -> Bundle:
     weights = choice.deployed_weights()
     networks: dict[str, dict[str, tuple[NetworkConfig, Network]]] = {}
     if "full" in weights:
@@ -105,7 +133,8 @@ def _main_bundle(state: RunState, choice: Choice, directory: Path, log: RunLog, 
     trees = []
     if "boosted" in weights:
         trees = [_fit_on_pool(state, state.config, directory / "trees/full", list(state.trees.values()))]
-    save_bundle(directory / "bundle", state.config, networks, trees, weights, info)
+    trust = _fit_trust(state, out_of_fold, f"the chosen strategy, {STRATEGIES[choice.name][0]}")
+    save_bundle(directory / "bundle", state.config, networks, trees, weights, trust, info)
     return load_bundle(directory / "bundle")
 
 
@@ -136,7 +165,8 @@ def _fast_bundle(
     for fold, trees in folds.items():
         out.fill(rows.inside(fold), trees.predict(table[rows.inside(fold)]))
     trees = _fit_on_pool(state, config, directory / "trees-fast/full", list(folds.values()))
-    save_bundle(directory / "bundle-fast", config, {}, [trees], {"boosted": 1.0}, {**info, "chosen": "fast"})
+    trust = _fit_trust(state, out.complete(rows.pool), "trees of the fast bundle's kind")
+    save_bundle(directory / "bundle-fast", config, {}, [trees], {"boosted": 1.0}, trust, {**info, "chosen": "fast"})
     return load_bundle(directory / "bundle-fast"), out.complete(rows.pool)
 
 

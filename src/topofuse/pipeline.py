@@ -101,7 +101,7 @@ def run(
     families = _out_of_fold(state)
     choice = choose(families, state.rows.labels[state.rows.pool], state.rows.fold[state.rows.pool])
     write_json(directory / "choice.json", choice.summary())
-    bundles = deploy(state, choice, directory, log)
+    bundles = deploy(state, choice, families, directory, log)
     test = _test(state)
     state.timings["total_s"] = time.perf_counter() - started
     state.timings["peak_memory_gib"] = peak_memory_gib()

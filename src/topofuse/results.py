@@ -90,6 +90,7 @@ def write_results(
             "chosen": choice.name,
             "choice": choice.reason(),
             "weights": choice.weights,
+            "trust": null_undefined(bundles.trust),
             "networks_only": {
                 "name": "networks_only",
                 "title": "All networks, no trees",

@@ -59,7 +59,10 @@ def predict_command(
       reason       for metal and error
       formula, spacegroup (international number)
       label        trivial, hsp_semimetal, hsl_semimetal, ti or tci
-      p_...        probability of each class; p_nontrivial is the sum of all but trivial
+      p_...        probability of each class, calibrated; p_nontrivial is the sum of all but trivial
+      set_90       classes that cannot be ruled out, joined by |: nine of ten materials of every class
+                   have theirs among them; empty where the models hesitate more than they do for those
+      set_95       the same for nineteen of twenty (in files, not on the terminal)
 
     The label is decided from the top down: non-trivial where p_nontrivial is above one half, then
     semimetal or insulator, then which. Without -o the table goes to the terminal, or as CSV to a pipe.

@@ -3,6 +3,7 @@
     bundle.json           configuration, weights, versions, hashes, checksum of every other file and its own
     networks/NAME.safetensors
     trees/FOLD/NAME.txt
+    trust.safetensors     with the block `trust` of bundle.json: calibration, prediction sets
 
 Loading unpickles nothing, refuses a file in which any byte changed, and refuses another feature definition.
 """
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
 
 from topofuse.config import Config, NetworkConfig, parse_config
 from topofuse.crystals import SymmetricCrystal
@@ -29,13 +32,15 @@ from topofuse.files import write_whole
 from topofuse.modalities.extraction import extract_views
 from topofuse.modalities.registry import feature_hash
 from topofuse.modalities.store import FeatureStore, Sample
+from topofuse.trust.trust import Assessment, Trust
 
 if TYPE_CHECKING:  # a second of start-up; a bundle of trees does without
     from torch import Tensor
 
     from topofuse.fusion.build import Network
 
-FORMAT = 1
+FORMAT = 2  # 1 carried no trust
+_TRUST = "trust.safetensors"
 CARRIED = ("full", "fast")  # folders in src/topofuse/pretrained
 
 
@@ -50,6 +55,7 @@ class Bundle:
     networks: family ('kfold', 'ensemble', 'full') → its networks
     trees: boosted trees, one per fold
     weights: family → weight in the blend; families of weight zero need not be present
+    trust: calibrates the blend, and says how far to believe it
     info: provenance (versions, hashes, metrics), as in bundle.json
     identity: checksum of the whole; no other bundle has it
     """
@@ -58,11 +64,12 @@ class Bundle:
     networks: Mapping[str, Sequence[Network]]
     trees: Sequence[BoostedTrees]
     weights: Mapping[str, float]
+    trust: Trust
     info: Mapping[str, Any]
     identity: str
 
     def predict_proba(self, crystals: Sequence[SymmetricCrystal]) -> NDArray[np.float64]:
-        """(n, 5) probabilities of the five classes."""
+        """(n, 5) calibrated probabilities of the five classes."""
         extract = self.extractor()
         return self.predict_features([extract(crystal) for crystal in crystals])
 
@@ -78,13 +85,21 @@ class Bundle:
         )
 
     def predict_features(self, features: Sequence[list[Sample]]) -> NDArray[np.float64]:
-        """(n, 5) probabilities from what the extractor made of n crystals."""
-        return self.predict_stores([FeatureStore.from_samples(view) for view in zip(*features, strict=True)])
+        """(n, 5) calibrated probabilities from what the extractor made of n crystals."""
+        return self.predict_stores(_stores(features))
+
+    def assess(self, features: Sequence[list[Sample]]) -> Assessment:
+        """Calibrated probabilities with all that is said of how far to believe them."""
+        return self.trust.assess(self.raw_stores(_stores(features)))
 
     def predict_stores(
         self, views: Sequence[FeatureStore], rows: NDArray[np.integer] | None = None
     ) -> NDArray[np.float64]:
-        """(n, 5) probabilities from extracted features, one store per view; of all crystals, or of `rows`."""
+        """(n, 5) calibrated probabilities from extracted features, one store per view; of all crystals, or of `rows`."""
+        return self.trust.temperatures.apply(self.raw_stores(views, rows))
+
+    def raw_stores(self, views: Sequence[FeatureStore], rows: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
+        """(n, 5) the blend's own probabilities, before calibration; arguments as of `predict_stores`."""
         rows = np.arange(len(views[0])) if rows is None else rows
         families: dict[str, NDArray[np.float64]] = {}
         if any(self.networks.values()):
@@ -101,12 +116,17 @@ class Bundle:
         return blend(families, self.weights)
 
 
+def _stores(features: Sequence[list[Sample]]) -> list[FeatureStore]:
+    return [FeatureStore.from_samples(view) for view in zip(*features, strict=True)]
+
+
 def save_bundle(
     directory: Path,
     config: Config,
     networks: Mapping[str, Mapping[str, tuple[NetworkConfig, Network]]],
     trees: Sequence[BoostedTrees],
     weights: Mapping[str, float],
+    trust: Trust,
     info: Mapping[str, Any],
 ) -> None:
     """Write a bundle; `networks` maps family → name → (its settings, the network). `bundle.json` comes last."""
@@ -131,6 +151,7 @@ def save_bundle(
         for name, text in texts.items():
             put(files[name], compact_text(text).encode())
         forests.append(files)
+    put(_TRUST, save_arrays(trust.tensors()))
     manifest = {
         "format": FORMAT,
         "features": feature_hash(config.modalities),
@@ -138,6 +159,7 @@ def save_bundle(
         "weights": dict(weights),
         "networks": described,
         "trees": forests,
+        "trust": trust.described(),
         "checksums": checksums,
         "info": dict(info),
     }
@@ -174,7 +196,8 @@ def _assemble(directory: Path, manifest: dict[str, Any]) -> Bundle:
         BoostedTrees.from_texts({name: _read(directory, file, manifest).decode() for name, file in files.items()})
         for files in manifest["trees"]
     ]
-    return Bundle(config, networks, trees, manifest["weights"], manifest["info"], manifest["checksum"])
+    trust = Trust.restore(manifest["trust"], load_arrays(_read(directory, _TRUST, manifest)))
+    return Bundle(config, networks, trees, manifest["weights"], trust, manifest["info"], manifest["checksum"])
 
 
 def open_bundle(model: str | Path = "full") -> Bundle:
@@ -202,7 +225,10 @@ def _manifest(directory: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{path} is damaged ({error!r}); copy it again, or {again}") from error
     if found != FORMAT:
-        raise BundleError(f"{path} has format {found}, this version reads {FORMAT}; {again}")
+        raise BundleError(
+            f"{path} has format {found}, this version reads {FORMAT}; {again} "
+            "(with --resume on the folder of its run, nothing is trained again)"
+        )
     if "checksum" not in manifest:
         raise BundleError(f"{path} has no checksum of its own, so damage would go unseen; {again}")
     if content != _sealed({key: value for key, value in manifest.items() if key != "checksum"}):

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from topofuse.crystals import CrystalError, SymmetricCrystal
 from topofuse.crystals.read import find_structures
@@ -22,6 +21,7 @@ from topofuse.screening.examine import Examine, blank_row, refuse, uncomputable
 from topofuse.screening.partial import PartialTable, hash_inputs
 from topofuse.screening.table import Row, TableWriter
 from topofuse.screening.workers import Lost, supervised_map
+from topofuse.trust.trust import Assessment
 
 CHUNK = 256
 TIME_LIMIT = 60.0  # seconds; the largest cell accepted, 2,000 atoms without symmetry, takes half a second
@@ -33,7 +33,7 @@ _ONE_CRYSTALS_FAULT = (ValueError, ArithmeticError, LookupError)
 
 
 class Model(Protocol):
-    """Anything that gives five-class probabilities from features."""
+    """Anything that gives five-class probabilities from features, and says how far to believe them."""
 
     @property
     def identity(self) -> str:
@@ -42,8 +42,8 @@ class Model(Protocol):
     def extractor(self) -> Callable[[SymmetricCrystal], Any]:
         """What makes the features of one crystal, in a worker process: it can be pickled, and so can they."""
 
-    def predict_features(self, features: list[Any]) -> NDArray[np.floating]:
-        """(n, 5) probabilities in the order of `topofuse.labels.FIVE`; `CrystalError` for an unusable crystal."""
+    def assess(self, features: list[Any]) -> Assessment:
+        """Probabilities, and the other columns of the table; `CrystalError` for an unusable crystal."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def _finish(examined: list[tuple[Row, Any]], model: Model) -> list[Row]:
     if waiting:
         features = [f for _, f in waiting]
         try:
-            results: list[NDArray[np.floating] | str] = list(_probabilities(model, features))
+            results: list[Row | str] = list(_answers(model, features))
         except _ONE_CRYSTALS_FAULT as error:
             _log.info("a chunk of %d failed (%s), retrying one by one", len(features), error)
             results = [_alone(model, f) for f in features]
@@ -181,33 +181,36 @@ def _finish(examined: list[tuple[Row, Any]], model: Model) -> list[Row]:
             if isinstance(result, str):
                 refuse(row, result)
             else:
-                _fill(row, result)
+                row.update(result)
     return [row for row, _ in examined]
 
 
-def _alone(model: Model, features: Any) -> NDArray[np.floating] | str:
-    """Probabilities (5,) of one crystal, or the reason why there are none."""
+def _alone(model: Model, features: Any) -> Row | str:
+    """The answer for one crystal, or the reason why there is none."""
     try:
-        return _probabilities(model, [features])[0]
+        return _answers(model, [features])[0]
     except CrystalError as error:
         return str(error)
     except _ONE_CRYSTALS_FAULT as error:
         return uncomputable(error)
 
 
-def _probabilities(model: Model, features: list[Any]) -> NDArray[np.float64]:
-    p = np.asarray(model.predict_features(features), dtype=np.float64)
+def _answers(model: Model, features: list[Any]) -> list[Row]:
+    """For each crystal the part of its row that the model fills."""
+    found = model.assess(features)
+    p = np.asarray(found.probabilities, dtype=np.float64)
     if p.shape != (len(features), len(FIVE)):
         raise TypeError(f"the model gave an array of shape {p.shape} instead of {(len(features), len(FIVE))}")
     if not (np.isfinite(p).all() and (p >= 0).all() and (np.abs(p.sum(axis=1) - 1) < 1e-3).all()):
         raise ValueError("the model gave no valid probabilities")
-    return p
-
-
-def _fill(row: Row, p: NDArray[np.floating]) -> None:
-    row["status"] = "ok"
-    row["reason"] = ""
-    row["label"] = FIVE[int(decide(p[None])[0])]
-    for name, value in zip(FIVE, p, strict=True):
-        row[f"p_{name}"] = float(value)
-    row["p_nontrivial"] = float(p[1:].sum())
+    return [
+        {
+            "status": "ok",
+            "reason": "",
+            "label": FIVE[code],
+            **{f"p_{name}": float(value) for name, value in zip(FIVE, own, strict=True)},
+            "p_nontrivial": float(own[1:].sum()),
+            **{name: values[k] for name, values in found.columns.items()},
+        }
+        for k, (own, code) in enumerate(zip(p, decide(p), strict=True))
+    ]

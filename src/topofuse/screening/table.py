@@ -17,7 +17,8 @@ from topofuse.labels import FIVE
 Row = dict[str, Any]
 
 PROBABILITIES: tuple[str, ...] = (*(f"p_{name}" for name in FIVE), "p_nontrivial")
-COLUMNS: tuple[str, ...] = ("input", "status", "reason", "formula", "spacegroup", "label", *PROBABILITIES)
+SETS: tuple[str, ...] = ("set_90", "set_95")  # prediction sets: classes joined by |
+COLUMNS: tuple[str, ...] = ("input", "status", "reason", "formula", "spacegroup", "label", *PROBABILITIES, *SETS)
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 _GROUP = 4096  # rows per parquet row group
 
@@ -110,8 +111,8 @@ def csv_text(rows: Iterable[Row]) -> str:
 
 
 def aligned_text(rows: Iterable[Row]) -> str:
-    """A table for a terminal: aligned columns, probabilities with three decimals, the reason at the end."""
-    names = [name for name in COLUMNS if name != "reason"] + ["reason"]
+    """A table for a terminal: aligned columns, probabilities with three decimals, no `set_95`, the reason at the end."""
+    names = [name for name in COLUMNS if name not in ("reason", "set_95")] + ["reason"]
     cells = [[name.removeprefix("p_") if name in PROBABILITIES else name for name in names]]
     for row in rows:
         cells.append(
