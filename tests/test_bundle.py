@@ -17,6 +17,7 @@ from topofuse.fusion.network import FusionNetwork
 from topofuse.labels import decide
 from topofuse.modalities.registry import feature_hash
 from topofuse.training.inference import predict_views
+from topofuse.trust.trust import Trust
 
 WEIGHTS = {"kfold": 0.3, "full": 0.2, "boosted": 0.5}
 
@@ -45,7 +46,15 @@ def trees(tiny_config, small_world) -> list[BoostedTrees]:
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory, tiny_config, networks, trees):
+def trust(small_world) -> Trust:
+    """Of a model that is right in seven cases of ten, and says so but for being a little too sure."""
+    rng = np.random.default_rng(3)
+    said = np.where(rng.random(60) < 0.7, small_world.labels, rng.integers(5, size=60))
+    return Trust.fit(small_world.labels, 0.2 * rng.dirichlet(np.ones(5), 60) + 0.8 * np.eye(5)[said], "made up")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory, tiny_config, networks, trees, trust):
     directory = tmp_path_factory.mktemp("bundle")
 
     def settings(name):
@@ -55,7 +64,7 @@ def saved(tmp_path_factory, tiny_config, networks, trees):
         family: {name: (settings(name), network) for name, network in networks.items() if name.startswith(family)}
         for family in ("kfold", "full")
     }
-    save_bundle(directory, tiny_config, families, trees, WEIGHTS, {"chosen": "super_weighted"})
+    save_bundle(directory, tiny_config, families, trees, WEIGHTS, trust, {"chosen": "super_weighted"})
     return directory
 
 
@@ -101,7 +110,7 @@ class TestPredictions:
         table = small_world.store.table(tiny_config.modalities)
         forest = (trees[0].predict(table) + trees[1].predict(table)) / 2
         expected = 0.3 * (each["kfold/0"] + each["kfold/1"]) / 2 + 0.2 * each["full"] + 0.5 * forest
-        np.testing.assert_allclose(bundle.predict_stores(views), expected, atol=2e-3)  # matrices in half precision
+        np.testing.assert_allclose(bundle.raw_stores(views), expected, atol=2e-3)  # matrices in half precision
         np.testing.assert_allclose(bundle.predict_stores(views).sum(axis=1), 1.0, atol=1e-6)
 
     def test_loaded_twice_it_says_the_same(self, bundle, saved, small_world):
@@ -125,17 +134,40 @@ class TestPredictions:
             np.testing.assert_allclose(q, p, atol=2e-5, err_msg=way)
             np.testing.assert_array_equal(decide(q), decide(p))
 
-    def test_trees_alone_are_a_bundle_too(self, tmp_path, tiny_config, trees, small_world):
-        save_bundle(tmp_path, tiny_config, {}, trees, {"boosted": 1.0}, {})
+    def test_trees_alone_are_a_bundle_too(self, tmp_path, tiny_config, trees, trust, small_world):
+        save_bundle(tmp_path, tiny_config, {}, trees, {"boosted": 1.0}, trust, {})
         p = load_bundle(tmp_path).predict_proba([analyse(c) for c in small_world.crystals[:2]])
         table = small_world.store.table(tiny_config.modalities)[:2]
-        np.testing.assert_allclose(p, (trees[0].predict(table) + trees[1].predict(table)) / 2)
+        blended = (trees[0].predict(table) + trees[1].predict(table)) / 2
+        np.testing.assert_allclose(p, trust.temperatures.apply(blended))
+
+
+class TestTrust:
+    def test_it_comes_back_as_it_was_saved(self, bundle, trust, small_world):
+        raw = bundle.raw_stores(small_world.views[:2])
+        assert bundle.trust.temperatures == trust.temperatures
+        assert bundle.trust.origin == "made up"
+        np.testing.assert_array_equal(bundle.trust.sets.p_values(raw), trust.sets.p_values(raw))
+
+    def test_probabilities_are_calibrated_and_the_raw_ones_can_be_had(self, bundle, trust, small_world):
+        views = small_world.views[:2]
+        raw = bundle.raw_stores(views)
+        np.testing.assert_array_equal(bundle.predict_stores(views), trust.temperatures.apply(raw))
+        assert np.abs(bundle.predict_stores(views) - raw).max() > 1e-3
+
+    def test_an_answer_does_not_depend_on_the_batch(self, bundle, small_world):
+        extract = bundle.extractor()
+        features = [extract(analyse(c)) for c in small_world.crystals[:6]]
+        together, alone = bundle.assess(features), [bundle.assess([f]) for f in features]
+        np.testing.assert_allclose(together.probabilities, [a.probabilities[0] for a in alone], atol=1e-6)
+        assert together.columns == {name: [a.columns[name][0] for a in alone] for name in ("set_90", "set_95")}
+        np.testing.assert_array_equal(together.probabilities, bundle.predict_features(features))
 
 
 class TestRefusals:
     def test_a_flipped_bit_anywhere_in_any_file(self, copy):
         files = [p for p in copy.rglob("*") if p.is_file()]
-        assert len(files) == 3 + 4 + 1
+        assert len(files) == 3 + 4 + 1 + 1
         rng = np.random.default_rng(0)
         for path in files:
             whole = path.read_bytes()
@@ -180,7 +212,11 @@ class TestRefusals:
         assert "train again" in message
 
     def test_another_format(self, copy):
-        assert "has format 99, this version reads 1" in refusal(edited(copy, format=99))
+        assert "has format 99, this version reads 2" in refusal(edited(copy, format=99))
+
+    def test_a_bundle_of_before_trust_says_that_nothing_need_be_trained_again(self, copy):
+        message = refusal(edited(copy, format=1, without=("trust",)))
+        assert "make the bundle again with `topofuse run` (with --resume" in message
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1}', "null", '{"format": 1, "features": "x"}'])
     def test_a_damaged_description(self, copy, text):
@@ -192,7 +228,7 @@ class TestRefusals:
         described[0]["network"]["width"] = 32
         refusal(edited(copy, networks=described))
 
-    @pytest.mark.parametrize("lacking", ["networks", "trees", "weights", "checksums", "info"])
+    @pytest.mark.parametrize("lacking", ["networks", "trees", "weights", "trust", "checksums", "info"])
     def test_a_description_that_lacks_a_part(self, copy, lacking):
         assert "damaged" in refusal(edited(copy, without=(lacking,)))
 

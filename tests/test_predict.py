@@ -42,7 +42,8 @@ def test_every_file_is_one_row_in_order_with_exactly_these_columns(folder):
     rows = predict_paths([folder], ByFirstAtom())
     assert [tuple(row) for row in rows] == [COLUMNS] * 7
     assert ",".join(COLUMNS) == (
-        "input,status,reason,formula,spacegroup,label,p_trivial,p_hsp_semimetal,p_hsl_semimetal,p_ti,p_tci,p_nontrivial"
+        "input,status,reason,formula,spacegroup,label,p_trivial,p_hsp_semimetal,p_hsl_semimetal,p_ti,"
+        "p_tci,p_nontrivial,set_90,set_95"
     )
     assert [row["input"] for row in rows] == sorted(str(path) for path in folder.iterdir())
     assert [row["status"] for row in rows] == EXPECTED
@@ -62,6 +63,20 @@ def test_label_and_probabilities_agree(folder):
     assert row["spacegroup"] == 221
     assert sum(row[f"p_{name}"] for name in FIVE) == pytest.approx(1)
     assert row["p_nontrivial"] == pytest.approx(1 - row["p_trivial"])
+
+
+def test_a_set_of_several_classes_is_one_cell_of_every_table(folder):
+    class Torn(ByFirstAtom):
+        def predict_features(self, crystals):
+            return np.full((len(crystals), 5), [0.05, 0.05, 0.0, 0.5, 0.4])
+
+    rows = predict_paths([folder], Torn())
+    assert [row["set_90"] for row in rows] == ["ti|tci", None, None, "ti|tci", None, "ti|tci", None]
+    cells = next(csv.DictReader(csv_text(rows).splitlines()))
+    assert cells["set_90"].split("|") == ["ti", "tci"]
+    assert '"' not in csv_text(rows[:1])
+    assert "set_90" in aligned_text(rows)
+    assert "set_95" not in aligned_text(rows)  # a terminal is narrow
 
 
 def test_an_odd_number_of_electrons_is_a_metal_and_no_class(folder):

@@ -95,7 +95,7 @@ class Bundle:
     def predict_stores(
         self, views: Sequence[FeatureStore], rows: NDArray[np.integer] | None = None
     ) -> NDArray[np.float64]:
-        """(n, 5) calibrated probabilities from extracted features, one store per view; of all crystals, or of `rows`."""
+        """(n, 5) calibrated probabilities from extracted features, a store per view; of all crystals, or of `rows`."""
         return self.trust.temperatures.apply(self.raw_stores(views, rows))
 
     def raw_stores(self, views: Sequence[FeatureStore], rows: NDArray[np.integer] | None = None) -> NDArray[np.float64]:

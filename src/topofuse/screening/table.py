@@ -111,7 +111,7 @@ def csv_text(rows: Iterable[Row]) -> str:
 
 
 def aligned_text(rows: Iterable[Row]) -> str:
-    """A table for a terminal: aligned columns, probabilities with three decimals, no `set_95`, the reason at the end."""
+    """A table for a terminal: aligned, probabilities with three decimals, without `set_95`, the reason at the end."""
     names = [name for name in COLUMNS if name not in ("reason", "set_95")] + ["reason"]
     cells = [[name.removeprefix("p_") if name in PROBABILITIES else name for name in names]]
     for row in rows:

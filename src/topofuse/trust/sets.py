@@ -6,7 +6,7 @@ The nonconformity score is 1 − p(class), of calibrated probabilities. crepes c
 smoothing, which needs random numbers: a prediction must not depend on them, nor on what else is in the batch. Without
 it the sets are larger by at most one part in the number of the class's materials.
 
-A set may be empty: then no class would call the crystal one of its typical 90 %. The models hesitate where they seldom do.
+A set may be empty: the models hesitate more over the crystal than over 90 % of the materials of any class.
 """
 
 from __future__ import annotations

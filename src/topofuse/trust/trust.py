@@ -71,7 +71,7 @@ class Trust:
 
 @dataclass(frozen=True, eq=False)
 class CrossFitted:
-    """Out-of-fold answers of a `Trust` that did not see the fold: calibrated probabilities and p-values, both (n, 5)."""
+    """Out-of-fold answers by a `Trust` that did not see the fold: calibrated probabilities and p-values, (n, 5)."""
 
     probabilities: Probabilities
     p_values: NDArray[np.float64]
