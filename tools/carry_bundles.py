@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CARRIED = ROOT / "src/topofuse/pretrained"
 MODELS = {"full": ("bundle", "bundle", 25.0), "fast": ("bundle-fast", "fast", 5.0)}  # folder, strategy, largest MB
 LEVELS = {"two": "trivial / non-trivial", "three": "trivial / semimetal / insulator", "five": "five classes"}
+CONFIDENCES = ("90", "95")
 METRICS = {"accuracy": "accuracy", "auroc": "AUROC", "macro_f1": "macro F1"}
 
 CARD = """# Model card: topofuse `{name}`
@@ -49,6 +51,9 @@ Bootstrap 95 % intervals over formulas in brackets. Out of fold: {oof_of}. Test:
 
 Two first-principles databases agree with each other on 96.5 % (two classes), as the data's README says.
 
+## How far to believe it
+{trust}
+
 ## Intended use, and limits
 For screening: which crystals deserve a first-principles band structure, and which do not. Not a proof of anything.
 - The labels come from non-magnetic calculations of materials with less than 0.1 Bohr magneton per cell. Nothing here
@@ -56,7 +61,6 @@ For screening: which crystals deserve a first-principles band structure, and whi
 - A crystal with an odd number of electrons in its primitive cell is a metal by Kramers' theorem and gets no class.
 - Labels are noisy: rows of the data with equal formula and space group disagree in 4.4 % of the cases.
 - `ti` and `tci` are hard to tell apart; look at the macro F1 before using the five classes.
-- Not calibrated beyond what its training gave; probabilities are means over members.
 - Structures are idealised (space group at 0.1 Å where possible); disorder and partial occupancy are refused.
 
 ## Made by
@@ -108,6 +112,37 @@ def members(manifest: dict[str, Any]) -> str:
     return "; ".join(f"{text}, weight {manifest['weights'][family]:.2f}" for family, text in counted.items())
 
 
+def trust_lines(trust: dict[str, Any]) -> str:
+    """What calibration and prediction sets do, out of fold and on test."""
+    columns = [trust[split] for split in ("oof", "test") if trust[split] is not None]
+
+    def row(title: str, value: Callable[[dict[str, Any]], str]) -> str:
+        return f"| {title} | " + " | ".join(value(rows) for rows in columns) + " |"
+
+    head = ["| | out of fold, cross-fitted | test |", "| --- | --- | --- |"]
+    body = [
+        row(
+            "calibration error of `p_nontrivial`, 15 equal-mass bins (exact probabilities would show)",
+            lambda rows: f"{rows['after']['ece']['two']:.4f} ({rows['after']['ece_floor']:.4f})",
+        ),
+        row("before calibration", lambda rows: f"{rows['before']['ece']['two']:.4f}"),
+        row("accuracy, two classes, on the most confident 80 %", lambda rows: f"{100 * rows['accuracy_at_80']:.2f} %"),
+    ]
+    for confidence in CONFIDENCES:
+        found = [rows["sets"][confidence] for rows in columns]
+        shares = [[100 * of["share"] for of in sets["classes"].values() if of["share"] is not None] for sets in found]
+        told = [
+            f"{min(s):.1f} to {max(s):.1f} %, {sets['mean_size']:.2f}" for s, sets in zip(shares, found, strict=True)
+        ]
+        body.append(f"| `set_{confidence}`: coverage, least to most covered class; mean size | {' | '.join(told)} |")
+    temperatures = trust["temperatures"]
+    return (
+        f"Probabilities are calibrated by two temperatures, {temperatures['nontrivial']:.3f} for non-trivial and "
+        f"{temperatures['kind']:.3f} for the kind,\nfitted, as the prediction sets, on {trust['fitted_on']}.\n\n"
+        + "\n".join([*head[: 1 + len(columns)], *body])
+    )
+
+
 def card(name: str, run: Path, folder: Path) -> str:
     """The Markdown text of a bundle's card."""
     results = json.loads((run / "results.json").read_text(encoding="utf-8"))
@@ -133,6 +168,7 @@ def card(name: str, run: Path, folder: Path) -> str:
         n_test=dataset["n_test"],
         oof_of=f"{kind} by models that had not seen the formula",
         metrics=metric_lines(estimate["oof"], strategies[strategy]["test"]),
+        trust=trust_lines(results["trust"]["main" if name == "full" else "fast"]),
         citations="\n".join(f"- {line}" for line in dataset["citations"]),
     )
 
