@@ -19,6 +19,7 @@ from topofuse.materials.textbook import TextbookMaterial, iter_textbook
 from topofuse.modalities.extraction import extract_all
 from topofuse.modalities.registry import MODALITY_NAMES
 from topofuse.modalities.store import FeatureStore
+from topofuse.trust.trust import Trust
 
 torch.set_num_threads(1)  # the networks of the tests are tiny; more threads would only wait for each other
 
@@ -173,6 +174,14 @@ def tiny_config() -> Config:
             "threads": 1,
         }
     )
+
+
+@pytest.fixture(scope="session")
+def trust(small_world) -> Trust:
+    """Of a model that is right in seven cases of ten, and says so but for being a little too sure."""
+    rng = np.random.default_rng(3)
+    said = np.where(rng.random(60) < 0.7, small_world.labels, rng.integers(5, size=60))
+    return Trust.fit(small_world.labels, 0.2 * rng.dirichlet(np.ones(5), 60) + 0.8 * np.eye(5)[said], "made up")
 
 
 @pytest.fixture(scope="session")

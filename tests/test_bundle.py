@@ -17,7 +17,6 @@ from topofuse.fusion.network import FusionNetwork
 from topofuse.labels import decide
 from topofuse.modalities.registry import feature_hash
 from topofuse.training.inference import predict_views
-from topofuse.trust.trust import Trust
 
 WEIGHTS = {"kfold": 0.3, "full": 0.2, "boosted": 0.5}
 
@@ -43,14 +42,6 @@ def trees(tiny_config, small_world) -> list[BoostedTrees]:
         fit_boosted(table, small_world.labels, rows[:40], rows[40:], tiny_config.boosted, seed=s, threads=1)
         for s in (0, 1)
     ]
-
-
-@pytest.fixture(scope="module")
-def trust(small_world) -> Trust:
-    """Of a model that is right in seven cases of ten, and says so but for being a little too sure."""
-    rng = np.random.default_rng(3)
-    said = np.where(rng.random(60) < 0.7, small_world.labels, rng.integers(5, size=60))
-    return Trust.fit(small_world.labels, 0.2 * rng.dirichlet(np.ones(5), 60) + 0.8 * np.eye(5)[said], "made up")
 
 
 @pytest.fixture(scope="module")

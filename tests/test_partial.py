@@ -98,12 +98,12 @@ def test_killed_again_and_again_it_still_gives_every_row_once(inputs, out, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "script.py"]
 
 
-def test_the_command_itself_with_a_trained_model(small_world, tiny_config, tmp_path):
+def test_the_command_itself_with_a_trained_model(small_world, tiny_config, trust, tmp_path):
     config = parse_config(tiny_config.model_dump() | {"modalities": ("scalar",)})
     rows = np.arange(60)
     table = small_world.store.table(("scalar",))
     trees = fit_boosted(table, small_world.labels, rows[:40], rows[40:], config.boosted, seed=0, threads=1)
-    save_bundle(tmp_path / "bundle", config, {}, [trees], {"boosted": 1.0}, {})
+    save_bundle(tmp_path / "bundle", config, {}, [trees], {"boosted": 1.0}, trust, {})
     folder = tmp_path / "in"
     folder.mkdir()
     for i in range(700):

@@ -189,6 +189,22 @@ def test_a_bundle_says_of_the_test_rows_what_the_report_says(whole, small_world,
     np.testing.assert_allclose(load_bundle(whole / folder).predict_proba(crystals), reported, atol=5e-3)
 
 
+@pytest.mark.parametrize(("folder", "name"), [("bundle", "main"), ("bundle-fast", "fast")])
+def test_a_bundle_carries_the_trust_that_the_report_measures(whole, small_world, folder, name):
+    table = pd.read_parquet(whole / "predictions.parquet")
+    told = json.loads((whole / "results.json").read_text())["trust"][name]
+    carried = load_bundle(whole / folder).trust
+    assert told["temperatures"] == carried.described()["temperatures"]
+    assert told["fitted_on"] == carried.origin
+    assert len(carried.sets.classes) == told["oof"]["n"] == (table["split"] == "pool").sum()
+    assert told["test"]["n"] == (table["split"] == "test").sum()
+    crystals = [analyse(c) for c in small_world.crystals[:3]]
+    loaded = load_bundle(whole / folder)
+    extract = loaded.extractor()
+    answer = loaded.assess([extract(c) for c in crystals])
+    assert [len(values) for values in answer.columns.values()] == [3, 3]
+
+
 @pytest.mark.parametrize("epochs", [1, 5, 12])
 def test_a_run_that_was_interrupted_and_resumed_has_the_same_numbers(run, whole, workplace, monkeypatch, epochs):
     out = f"piecewise-{epochs}"
@@ -236,6 +252,10 @@ def test_no_model_is_ever_chosen_with_a_look_at_the_test_rows(run, whole, workpl
     left, right = (numbers(folder) for folder in (workplace / "turned", whole))
     assert [s["oof"] for s in left["strategies"]] == [s["oof"] for s in right["strategies"]]
     assert [s["test"] for s in left["strategies"]] != [s["test"] for s in right["strategies"]]
+    for name in ("main", "fast"):
+        ours, theirs = left["trust"][name], right["trust"][name]
+        assert (ours["temperatures"], ours["oof"]) == (theirs["temperatures"], theirs["oof"])
+        assert ours["test"] != theirs["test"]
 
 
 def test_an_ablation_measures_what_was_asked_for(workplace, monkeypatch):
