@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from pymatgen.core import Lattice, Structure
 from scipy.stats import binomtest
 
+import measure
 from topofuse.labels import FIVE, LEVELS, coarsen
 from topofuse.materials.dataset import load
 
@@ -31,19 +31,6 @@ TITLES = {
     "three": "trivial / semimetal / insulator",
     "five": "five classes",
 }
-
-
-def write_cifs(data: Path, folder: Path, n: int) -> dict[str, int]:
-    """CIF files of n test crystals drawn with seed 0; file name → class code."""
-    dataset = load(data)
-    test = np.flatnonzero((dataset.split == "test") & (dataset.labels >= 0))
-    chosen = np.random.default_rng(0).permutation(test)[:n]
-    for i in chosen:
-        crystal = dataset.crystals[i]
-        numbers = [int(z) for z in crystal.numbers]
-        structure = Structure(Lattice(crystal.lattice), numbers, crystal.frac_coords)
-        structure.to(str(folder / f"{dataset.material_ids[i]}.cif"), fmt="cif")
-    return {f"{dataset.material_ids[i]}.cif": int(dataset.labels[i]) for i in chosen}
 
 
 def stated(model: str) -> dict[str, float]:
@@ -65,18 +52,21 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=2000)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        dataset = load(arguments.data)
+        rows = measure.draw(dataset, "test", arguments.n)
         cifs = Path(folder) / "cifs"
-        cifs.mkdir()
-        labels = write_cifs(arguments.data, cifs, arguments.n)
+        files = measure.write_cifs(dataset, rows, cifs)
+        labels = {file.name: int(label) for file, label in zip(files, dataset.labels[rows], strict=True)}
         table = Path(folder) / "table.csv"
         command = [sys.executable, "-m", "topofuse.cli", "predict", str(cifs), "--model", arguments.model]
         started = time.perf_counter()
         subprocess.run([*command, "-o", str(table)], check=True)
         seconds = time.perf_counter() - started
-        rows = pd.read_csv(table)
-    rows["true"] = [labels[Path(name).name] for name in rows["input"]]
-    classified = rows[rows["status"] == "ok"]
-    print(f"{len(rows)} files in {seconds:.0f} s ({len(rows) / seconds:.0f} per second), {len(classified)} classified")
+        predicted = pd.read_csv(table)
+    predicted["true"] = [labels[Path(name).name] for name in predicted["input"]]
+    classified = predicted[predicted["status"] == "ok"]
+    n = len(predicted)
+    print(f"{n} files in {seconds:.0f} s ({n / seconds:.0f} per second), {len(classified)} classified")
     codes = np.array([FIVE.index(label) for label in classified["label"]])
     failed = False
     for level in LEVELS:

@@ -1,4 +1,4 @@
-"""Speed and memory of feature extraction, per modality, beside what a user would otherwise call in pymatgen.
+"""Speed and memory of feature extraction, per modality; `peers.py` sets it beside other packages.
 
     python benchmarks/features.py [--data ../shared/topomat/topomat.parquet] [--sample 500] [--repeats 5]
 
@@ -13,21 +13,18 @@ import argparse
 import resource
 import statistics
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from pymatgen.core import Lattice, Structure
-from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
+from measure import TOPOMAT
 from topofuse.crystals import Crystal, SymmetricCrystal, analyse, thermal_view
 from topofuse.materials import load
 from topofuse.materials.dataset import Dataset
 from topofuse.modalities.extraction import extract_all
 from topofuse.modalities.registry import MODALITY_NAMES, modality
 
-TOPOMAT = Path(__file__).resolve().parents[2] / "shared/topomat/topomat.parquet"
 PROCESSES = 2  # the machine that the limits are meant for has two cores
 LIMIT_MINUTES, LIMIT_GIB = 10, 4
 
@@ -37,31 +34,6 @@ def fresh(crystals: Sequence[SymmetricCrystal]) -> list[SymmetricCrystal]:
     return [SymmetricCrystal(**{name: vars(c)[name] for name in c.__dataclass_fields__}) for c in crystals]
 
 
-def structure(crystal: Crystal) -> Structure:
-    """The crystal as pymatgen has it."""
-    return Structure(Lattice(crystal.lattice), crystal.numbers.tolist(), crystal.frac_coords)
-
-
-def pymatgen_symmetry(structures: Sequence[Structure]) -> None:
-    """Space group, orbits and standardised primitive cell by pymatgen's analyser."""
-    for s in structures:
-        analyser = SpacegroupAnalyzer(s, symprec=0.1)
-        analyser.get_symmetrized_structure()
-        analyser.get_primitive_standard_structure()
-
-
-def pymatgen_neighbours(structures: Sequence[Structure]) -> None:
-    """The 12 nearest neighbours of every atom, the way a plain crystal graph is made."""
-    for s in structures:
-        radius = 6.0
-        found = s.get_all_neighbors(radius)
-        while min(len(neighbours) for neighbours in found) < 12:
-            radius *= 1.3
-            found = s.get_all_neighbors(radius)
-        for neighbours in found:
-            sorted(neighbours, key=lambda n: n.nn_distance)[:12]
-
-
 def seconds(work: Callable[[], object]) -> float:
     """Wall-clock time of one call."""
     started = time.perf_counter()
@@ -69,7 +41,7 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def one_round(crystals: Sequence[Crystal], structures: Sequence[Structure]) -> dict[str, float]:
+def one_round(crystals: Sequence[Crystal]) -> dict[str, float]:
     """Seconds of each part over the sample."""
     times: dict[str, float] = {}
     symmetric: list[SymmetricCrystal] = []
@@ -89,8 +61,6 @@ def one_round(crystals: Sequence[Crystal], structures: Sequence[Structure]) -> d
                     modality(name).extract(distorted)
 
     times["4 thermal views"] = seconds(more_views)
-    times["pymatgen: symmetry"] = seconds(lambda: pymatgen_symmetry(structures))
-    times["pymatgen: 12 neighbours"] = seconds(lambda: pymatgen_neighbours(structures))
     return times
 
 
@@ -110,16 +80,15 @@ def whole(data: Dataset, n_views: int = 5) -> None:
 
 
 def report(times: list[dict[str, float]], n: int, total: int) -> None:
-    """Print medians, rates, the estimate for the whole data set, and the ratio to pymatgen."""
+    """Print medians, rates, and the estimate for the whole data set."""
     median = {name: statistics.median(t[name] for t in times) for name in times[0]}
     print(f"{'part':<26}{'ms/crystal':>12}{'crystals/s':>12}{'min … max ms':>20}")
     for name, value in median.items():
         low, high = (1000 * pick(t[name] for t in times) / n for pick in (min, max))
         print(f"{name:<26}{1000 * value / n:>12.2f}{n / value:>12.0f}{f'{low:.2f} … {high:.2f}':>20}")
     ours = median["all, one view"]
-    theirs = median["pymatgen: symmetry"] + median["pymatgen: 12 neighbours"]
     five = ours + median["4 thermal views"]
-    print(f"\nfour modalities / (pymatgen's symmetry + 12 neighbours) = {ours / theirs:.2f} in time")
+    print()
     for title, value in (("one view", ours), ("five views, as `topofuse run` takes them", five)):
         minutes = value / n * total / PROCESSES / 60
         verdict = "within" if minutes <= LIMIT_MINUTES else "OVER"
@@ -136,15 +105,14 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--whole", action="store_true", help="extract the whole data set, five views, two processes")
     arguments = parser.parse_args()
-    warnings.filterwarnings("ignore", module="pymatgen")  # it announces changes of its own at every call
     data = load(arguments.data)
     if arguments.whole:
         whole(data)
         return
     chosen = samples(data.crystals, arguments.sample, arguments.repeats)
     print(f"{data.name}: {len(chosen)} repeats over {len(chosen[0])} of {len(data):,} crystals\n")
-    one_round(data.crystals[:20], [structure(c) for c in data.crystals[:20]])  # tables are read outside the measurement
-    report([one_round(crystals, [structure(c) for c in crystals]) for crystals in chosen], len(chosen[0]), len(data))
+    one_round(data.crystals[:20])  # tables are read outside the measurement
+    report([one_round(crystals) for crystals in chosen], len(chosen[0]), len(data))
 
 
 if __name__ == "__main__":
