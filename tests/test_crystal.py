@@ -1,0 +1,45 @@
+"""Crystals: atoms that are too close to one another are found in cells of every shape and size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from topofuse.crystals import Crystal, CrystalError
+from topofuse.crystals.crystal import MIN_DISTANCE
+
+CELLS = {
+    "cubic": np.eye(3) * 12.0,
+    "skewed": np.array([[9.0, 0, 0], [8.5, 5.0, 0], [-8.0, 4.0, 11.0]]),
+    "flat": np.array([[40.0, 0, 0], [0, 40.0, 0], [3.0, 2.0, 0.8]]),
+}
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+@pytest.mark.parametrize("atoms", [2, 40, 160])
+def test_two_atoms_are_found_to_be_close_across_a_face_of_the_cell_too(cell: np.ndarray, atoms: int) -> None:
+    rng = np.random.default_rng(atoms)
+    lattice = cell * max(1.0, (6 * atoms / abs(np.linalg.det(cell))) ** (1 / 3))
+    for distance in (0.9 * MIN_DISTANCE, 1.1 * MIN_DISTANCE):
+        coords = _spread(lattice, atoms - 1, rng)
+        step = rng.normal(size=3)
+        # the last atom is near the first, which is put on a corner: the two are in different cells
+        coords -= coords[0]
+        coords = np.vstack([coords, step / np.linalg.norm(step) * distance @ np.linalg.inv(lattice)])
+        crystal = Crystal(lattice, np.full(atoms, 14), coords % 1.0)
+        assert crystal.smallest_distance() == pytest.approx(distance)
+        if distance < MIN_DISTANCE:
+            with pytest.raises(CrystalError, match=f"two atoms are {distance:.3f} Å apart"):
+                Crystal.validated(lattice, crystal.numbers, coords)
+        else:
+            assert len(Crystal.validated(lattice, crystal.numbers, coords)) == atoms
+
+
+def _spread(lattice: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """(n, 3) coordinates of atoms at least 1.2 Å apart."""
+    coords = rng.random((1, 3))
+    while len(coords) < n:
+        more = np.vstack([coords, rng.random(3)])
+        if Crystal(lattice, np.ones(len(more)), more).smallest_distance() > 1.2:
+            coords = more
+    return coords
