@@ -1,3 +1,35 @@
-"""topofuse: topological class of a crystal from its structure alone."""
+"""topofuse: topological class of a crystal from its structure alone.
+
+topofuse.predict("structures/")          a table of predictions, drawn in notebooks
+topofuse.TopoClassifier()                a scikit-learn classifier of structures
+"""
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+__all__ = ["Crystal", "Predictions", "TopoClassifier", "__version__", "predict"]
+
+if TYPE_CHECKING:
+    from topofuse.crystals import Crystal
+    from topofuse.estimator import TopoClassifier
+    from topofuse.predictions import Predictions, predict
+
+_HOMES = {
+    "Crystal": "topofuse.crystals",
+    "Predictions": "topofuse.predictions",
+    "TopoClassifier": "topofuse.estimator",
+    "predict": "topofuse.predictions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for: `import topofuse` alone loads nothing heavy."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'topofuse' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""One structure file → its row as far as it goes without a model, and its features; what worker processes do."""
+"""One structure → its row as far as it goes without a model, and its features; what worker processes do."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ import threadpoolctl  # noqa: F401
 import topofuse.modalities.extraction  # noqa: F401 (as above)
 from topofuse.crystals import CrystalError, SymmetricCrystal, analyse
 from topofuse.crystals.formula import reduced_formula
-from topofuse.crystals.read import read_structure
 from topofuse.modalities.elements import valence_electrons
 from topofuse.modalities.registry import MODALITY_NAMES, modality
+from topofuse.screening.structures import StructureEntry, as_crystal
 from topofuse.screening.table import COLUMNS, Row
 
 _log = logging.getLogger(__name__)
@@ -29,18 +29,18 @@ for _name in MODALITY_NAMES:
 
 @dataclass(frozen=True)
 class Examine:
-    """What is done to each file, apart from the model: `Examine(extractor)(path)`.
+    """What is done to each structure, apart from the model: `Examine(extractor)(path)`.
 
     extractor: features of one crystal, in whatever form the model takes them; can be pickled
     """
 
     extractor: Callable[[SymmetricCrystal], Any]
 
-    def __call__(self, path: Path) -> tuple[Row, Any]:
+    def __call__(self, source: Path | StructureEntry) -> tuple[Row, Any]:
         """The row, with its status if that is settled, and the features if a model is to see them, else None."""
-        row = blank_row(path)
+        row = blank_row(source)
         try:
-            crystal = read_structure(path)
+            crystal = source.crystal() if isinstance(source, StructureEntry) else as_crystal(source)
             row["formula"] = reduced_formula(crystal.numbers)
             symmetric = analyse(crystal)
             row["spacegroup"] = symmetric.spacegroup
@@ -63,11 +63,11 @@ class Examine:
             return refuse(row, uncomputable(error)), None
 
 
-def blank_row(path: Path) -> Row:
-    """A row of which nothing is known but the file."""
+def blank_row(source: Path | StructureEntry) -> Row:
+    """A row of which nothing is known but the file, or the name of the structure."""
     row: Row = dict.fromkeys(COLUMNS)
     # a name that is no valid Unicode could not be written to any table
-    row["input"] = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    row["input"] = str(source).encode("utf-8", "backslashreplace").decode("utf-8")
     return row
 
 

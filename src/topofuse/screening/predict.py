@@ -19,6 +19,7 @@ from topofuse.labels import FIVE, decide
 from topofuse.modalities.registry import code_hash
 from topofuse.screening.examine import Examine, blank_row, refuse, uncomputable
 from topofuse.screening.partial import PartialTable, hash_inputs
+from topofuse.screening.structures import StructureLike, entries
 from topofuse.screening.table import Row, TableWriter
 from topofuse.screening.workers import Lost, supervised_map
 from topofuse.trust.trust import Assessment
@@ -61,23 +62,25 @@ class Work:
 
 
 def predict_rows(
-    paths: Iterable[str | Path], model: Model, work: Work | None = None, *, progress: bool = False
+    paths: Iterable[StructureLike], model: Model, work: Work | None = None, *, progress: bool = False
 ) -> Iterator[Row]:
-    """Rows with the keys `COLUMNS`, in the order of `find_structures(paths)`; memory holds two chunks.
+    """Rows with the keys `COLUMNS`, in the order of `entries(paths)`; memory holds two chunks.
+
+    paths: files, folders, and structures in memory
 
     status 'ok': label and probabilities are given; 'metal': an odd number of electrons in the primitive
     cell; 'error': the reason says why. Missing values are None.
     """
     work, paths = work or Work(), list(paths)
-    total = sum(1 for _ in find_structures(paths)) if progress else None
+    total = sum(1 for _ in entries(paths)) if progress else None
     with _bar(total, progress) as bar:
-        for rows in _predict_chunks(_chunks(find_structures(paths), work.chunk), model, work):
+        for rows in _predict_chunks(_chunks(entries(paths), work.chunk), model, work):
             yield from rows
             bar.update(len(rows))
 
 
 def predict_paths(
-    paths: Iterable[str | Path], model: Model, work: Work | None = None, *, progress: bool = False
+    paths: Iterable[StructureLike], model: Model, work: Work | None = None, *, progress: bool = False
 ) -> list[Row]:
     """All rows of `predict_rows` in a list."""
     return list(predict_rows(paths, model, work, progress=progress))
@@ -134,7 +137,7 @@ def _bar(total: int | None, progress: bool) -> Any:
     return tqdm(total=total, desc="predict", unit="structure", disable=not progress)
 
 
-def _chunks(files: Iterator[Path], size: int) -> Iterator[list[Path]]:
+def _chunks(files: Iterator[Any], size: int) -> Iterator[list[Any]]:
     while chunk := list(islice(files, size)):
         yield chunk
 

@@ -53,7 +53,7 @@ class Convolution(nn.Module):
         """(n, channels) → (n, channels)."""
         source, target, weight, position, lower = edges
         message = take(self.send(self.norm(h)), source) * self.filter(position, lower) * weight[:, None]
-        return h + self.drop(self.receive(scatter_sum(message, target, len(h))))
+        return h + self.drop(self.receive(scatter_sum(message, target, h.shape[0])))
 
 
 class Encoder(nn.Module):
@@ -79,7 +79,7 @@ class Encoder(nn.Module):
         edges = self._edges(part)
         for convolve in self.rounds:
             h = convolve(h, edges)
-        graph, n_graphs = part["node.graph"], len(part["table"])
+        graph, n_graphs = part["node.graph"], part["table"].shape[0]
         mean = scatter_sum(h * part["node.weight"][:, None], graph, n_graphs)
         lowest = h.new_full((n_graphs, h.shape[1]), -1e4)
         largest = lowest.scatter_reduce(0, graph[:, None].expand_as(h), h, reduce="amax")

@@ -22,7 +22,7 @@ class GatedRound(nn.Module):
     def forward(self, h: Tensor, lines: Tensor, source: Tensor, target: Tensor) -> Tensor:
         """(n, channels) nodes and (e, channels) lines → (n, channels)."""
         message = take(self.send(self.norm(h)), source) * torch.sigmoid(self.gate(lines))
-        return self.block(h + scatter_sum(message, target, len(h)))
+        return self.block(h + scatter_sum(message, target, h.shape[0]))
 
 
 class Encoder(nn.Module):
@@ -53,7 +53,7 @@ class Encoder(nn.Module):
             lines = lines * (torch.rand(len(lines), 1, device=lines.device) >= self.edge_dropout)
         for exchange in self.rounds:
             h = exchange(h, lines, part["edge.source"], part["edge.target"])
-        graph, n_graphs = part["node.graph"], len(part["table"])
+        graph, n_graphs = part["node.graph"], part["table"].shape[0]
         count = torch.bincount(graph, minlength=n_graphs)[:, None]
         mean = scatter_sum(h, graph, n_graphs) / count
         lowest = h.new_full((n_graphs, h.shape[1]), -1e4)
