@@ -15,7 +15,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import Tags, assert_all_finite, check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
@@ -56,8 +56,8 @@ class TopoClassifier(ClassifierMixin, BaseEstimator):
     n_jobs: processes and threads; None is one, -1 one per core
     random_state: of everything random; an int gives the same trees every time
 
-    After `fit`: `classes_`, `modalities_`, `trees_` (`BoostedTrees`), `rounds_` (of its two models). Table rows of the latest 20,000
-    crystals are remembered in memory, so that cross-validation computes each once.
+    After `fit`: `classes_`, `modalities_`, `trees_` (`BoostedTrees`), `rounds_` (of its two models). Table rows of the
+    latest 20,000 crystals are remembered in memory, so that cross-validation computes each once.
     """
 
     def __init__(
@@ -98,6 +98,7 @@ class TopoClassifier(ClassifierMixin, BaseEstimator):
         crystals = _crystals(X)
         check_consistent_length(crystals, y)
         labels = column_or_1d(y, warn=True)
+        assert_all_finite(labels, input_name="y")
         check_classification_targets(labels)
         names, config = self._settings()
         self.__dict__.pop("bundle_", None)
@@ -172,7 +173,7 @@ class TopoClassifier(ClassifierMixin, BaseEstimator):
         if self._is_of_five() and len(self.classes_) > 1:
             return np.array([FIVE.index(str(name)) for name in self.classes_])
         if len(self.classes_) < 2:
-            raise LabelError(f"two classes at least are needed; the labels hold one class: {self.classes_[0]!r}")
+            raise LabelError(f"two classes at least are needed; the labels hold one class: {self.classes_[0]}")
         if len(self.classes_) > len(FIVE):
             raise LabelError(f"{len(self.classes_)} classes; at most {len(FIVE)} can be told apart")
         names = [str(name) for name in self.classes_]

@@ -68,17 +68,19 @@ class Predictions:
     def _repr_html_(self) -> str:
         """The table as HTML for notebooks: no script, nothing from elsewhere, the page's own ink and paper."""
         shown = self.rows[:SHOWN]
-        names = [name for name in COLUMNS if name not in PROBABILITIES and _told(name, shown)]
+        names = [name for name in (*(n for n in COLUMNS if n != "reason"), "reason") if name not in PROBABILITIES]
+        names = [name for name in names if _told(name, shown)]
         head, body = _head(names), [_line(names, row) for row in shown]
         notes = [Markup("<p>{}</p>").format(note) for note in self._left_out()]
         keys = [
             Markup('<span class="key" style="background: {}"></span>{}').format(colour, name)
             for name, colour in _COLOURS.items()
         ]
-        return Markup(
+        page = Markup(
             '<div class="topofuse-predictions"><style>{}</style><table><thead>{}</thead><tbody>{}</tbody></table>{}'
             "<p>{}</p></div>"
         ).format(Markup(_STYLE), head, Markup("").join(body), Markup("").join(notes), Markup("").join(keys))
+        return str(page)
 
 
 def predict(
