@@ -8,6 +8,7 @@ import click
 
 import topofuse
 from topofuse.cli.data import data_group
+from topofuse.cli.export import export_command
 from topofuse.cli.predict import predict_command
 from topofuse.cli.report import report_command
 from topofuse.cli.train import ablate_command, generalise_command, run_command
@@ -36,5 +37,13 @@ def main() -> None:
     os.environ.setdefault("SPGLIB_WARNING", "OFF")
 
 
-for _command in (predict_command, run_command, ablate_command, generalise_command, report_command, data_group):
+for _command in (
+    predict_command,
+    run_command,
+    ablate_command,
+    generalise_command,
+    report_command,
+    export_command,
+    data_group,
+):
     main.add_command(_command)

@@ -1,0 +1,63 @@
+"""`topofuse export`: predictions for benchmarks, networks as ONNX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from topofuse.cli.errors import plain_errors
+
+LEVELS = ("two", "three", "five")  # as topofuse.labels.LEVELS has them
+
+
+@click.command("export")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--format", "kind", type=click.Choice(("matbench", "jarvis", "onnx")), required=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write; jarvis: folder.")
+@click.option("--strategy", metavar="NAME", help="matbench, jarvis: whose predictions [the run's choice].")
+@click.option("--level", type=click.Choice(LEVELS), help="jarvis: number of classes [two].")
+@click.option("--member", metavar="NAME", help="onnx: which network of the bundle [the first].")
+def export_command(
+    source: Path, kind: str, output: Path, strategy: str | None, level: str | None, member: str | None
+) -> None:
+    """Write predictions for a public benchmark, or a network as ONNX.
+
+    \b
+      matbench   SOURCE is a run's folder or its predictions.parquet. One JSON (.json, .json.gz) in the
+                 layout of a Matbench record: out-of-fold p(non-trivial) per fold, and scores.
+      jarvis     SOURCE as above. A folder in the layout of the JARVIS-Leaderboard: predicted classes of the
+                 test rows (AI-SinglePropertyClass-...-test-acc.csv.zip), metadata.json, and the benchmark.
+      onnx       SOURCE is a bundle: full, fast or a folder. A network with named inputs, one per array of
+                 features; needs `pip install 'topofuse[onnx]'`.
+
+    The layouts are described in docs/export.md.
+    """
+    with plain_errors("nothing was written"):
+        _refuse_stray_options(kind, {"--strategy": strategy, "--level": level, "--member": member})
+        if kind == "onnx":
+            from topofuse.export.network import export_network
+
+            click.echo(export_network(str(source), output, member), err=True)
+            return
+        from topofuse.export.source import read_predictions
+
+        predicted = read_predictions(source, strategy)
+        if kind == "matbench":
+            from topofuse.export.matbench import write_matbench
+
+            n = write_matbench(predicted, output)
+        else:
+            from topofuse.export.jarvis import write_jarvis
+
+            n = write_jarvis(predicted, output, level or "two")
+        click.echo(f"{n} predictions of strategy {predicted.strategy} in {output}", err=True)
+        if kind == "jarvis":
+            click.echo("fill in project_url, team_name and author_email in metadata.json before submitting", err=True)
+
+
+def _refuse_stray_options(kind: str, given: dict[str, str | None]) -> None:
+    meant_for = {"matbench": {"--strategy"}, "jarvis": {"--strategy", "--level"}, "onnx": {"--member"}}
+    for name, value in given.items():
+        if value is not None and name not in meant_for[kind]:
+            raise click.UsageError(f"{name} says nothing about --format {kind}")
