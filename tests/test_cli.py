@@ -52,7 +52,17 @@ def test_help_imports_nothing_heavy():
 
 def test_version_and_help_of_every_command(invoke):
     assert topofuse.__version__ in invoke("--version").output
-    for words in ([], ["run"], ["predict"], ["ablate"], ["generalise"], ["data"], ["data", "info"], ["data", "check"]):
+    for words in (
+        [],
+        ["run"],
+        ["predict"],
+        ["ablate"],
+        ["generalise"],
+        ["export"],
+        ["data"],
+        ["data", "info"],
+        ["data", "check"],
+    ):
         result = invoke(*words, "--help")
         assert result.exit_code == 0
         assert len(result.output) > 150
