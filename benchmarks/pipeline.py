@@ -57,9 +57,6 @@ def lines(results: dict[str, Any]) -> tuple[list[str], bool]:
         f"{sum(j['seconds'] for j in jobs) / 60:.1f} min of training in sum, "
         f"largest {max(j['n_parameters'] for j in jobs):,} parameters",
     ]
-    if sum(j["seconds"] for j in jobs) > 1.2 * workers * timings["networks_s"]:
-        out.append("MIND: the run was resumed; the times in the table are those of its last part only")
-        kept = False
     return out, kept
 
 

@@ -7,7 +7,6 @@ says which strategy is reported.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from topofuse.files import write_json
 from topofuse.modalities.store import FeatureStore
 from topofuse.preparation import Prepared, open_run, prepare
 from topofuse.processes import peak_memory_gib
-from topofuse.progress import RunLog
+from topofuse.progress import RunLog, Timings
 from topofuse.results import write_results
 from topofuse.training.inference import predict_views
 from topofuse.training.parallel import train_jobs
@@ -36,10 +35,10 @@ class RunState:
     """What a run gathers on its way to the report."""
 
     prepared: Prepared
+    timings: Timings
     networks: dict[str, TrainedNetwork] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     trees: dict[int, BoostedTrees] = field(default_factory=dict)
-    timings: dict[str, float] = field(default_factory=dict)
 
     @property
     def config(self) -> Config:
@@ -91,27 +90,27 @@ def run(
     """
     from topofuse.report import keep_structures, write_report  # loads what draws, which training does not need
 
-    started = time.perf_counter()
     config, dataset, directory = open_run(preset, data, out, resume, seed, "run")
-    log = RunLog(directory, progress)
-    prepared = prepare(config, dataset, progress)
-    state = RunState(prepared, timings={"features_s": time.perf_counter() - started})
-    _train_networks(state, directory, log)
-    _train_trees(state, directory, log)
-    families = _out_of_fold(state)
-    choice = choose(families, state.rows.labels[state.rows.pool], state.rows.fold[state.rows.pool])
-    write_json(directory / "choice.json", choice.summary())
-    bundles = deploy(state, choice, families, directory, log)
-    test = _test(state)
-    state.timings["total_s"] = time.perf_counter() - started
-    state.timings["peak_memory_gib"] = peak_memory_gib()
+    log, timings = RunLog(directory, progress), Timings(directory)
+    with timings.stage("features"):
+        state = RunState(prepare(config, dataset, progress), timings)
+    with timings.stage("networks"):
+        _train_networks(state, directory, log)
+    with timings.stage("trees"):
+        state.trees |= fit_trees(state, config, directory / "trees", log, "boosted trees")
+    with timings.stage("bundles"):
+        families = _out_of_fold(state)
+        choice = choose(families, state.rows.labels[state.rows.pool], state.rows.fold[state.rows.pool])
+        write_json(directory / "choice.json", choice.summary())
+        bundles = deploy(state, choice, families, directory, log)
+        test = _test(state)
+    timings.peak("peak_memory", peak_memory_gib())
     write_results(state, choice, families, test, bundles, directory)
-    keep_structures(directory, prepared.data)
+    keep_structures(directory, state.prepared.data)
     return write_report(directory)
 
 
 def _train_networks(state: RunState, directory: Path, log: RunLog) -> None:
-    started = time.perf_counter()
     config, rows = state.config, state.rows
     folds, members = kfold_jobs(config, rows), member_jobs(config, rows)
     log.begin({job.name: job.training.epochs for job in [*folds, *members]} | {"full": config.training.epochs})
@@ -119,14 +118,7 @@ def _train_networks(state: RunState, directory: Path, log: RunLog) -> None:
     epochs = fixed_epochs(n.progress.best_epoch for n in state.networks.values())
     state.train([full_job(config, rows, epochs), *members], directory, log)
     log.end()
-    state.timings["peak_worker_memory_gib"] = log.peak_memory_gib
-    state.timings["networks_s"] = time.perf_counter() - started
-
-
-def _train_trees(state: RunState, directory: Path, log: RunLog) -> None:
-    started = time.perf_counter()
-    state.trees |= fit_trees(state, state.config, directory / "trees", log, "boosted trees")
-    state.timings["trees_s"] = time.perf_counter() - started
+    state.timings.peak("peak_worker_memory", log.peak_memory_gib)
 
 
 def _out_of_fold(state: RunState) -> Families:

@@ -5,12 +5,45 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from topofuse.files import read_json, write_json
+
 T = TypeVar("T")
+
+
+class Timings:
+    """Seconds that the stages of a run took, summed over its sessions, and its peaks of memory; kept in `timings.json`.
+
+    Of a session that was killed, the stage that it was in does not count.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "timings.json"
+        self._values: dict[str, float] = read_json(self._path) if self._path.exists() else {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Count the time of what is done inside as `NAME_s`."""
+        started = time.perf_counter()
+        yield
+        self._values[f"{name}_s"] = self._values.get(f"{name}_s", 0.0) + time.perf_counter() - started
+        write_json(self._path, self._values)
+
+    def peak(self, name: str, gib: float) -> None:
+        """Note a peak of memory as `NAME_gib`; the largest of all sessions stays."""
+        self._values[f"{name}_gib"] = max(self._values.get(f"{name}_gib", 0.0), gib)
+        write_json(self._path, self._values)
+
+    def summary(self) -> dict[str, float]:
+        """Everything, rounded, with the sum of the stages as `total_s`."""
+        seconds = {name: value for name, value in self._values.items() if name.endswith("_s")}
+        found = {**seconds, "total_s": sum(seconds.values()), **self._values}
+        return {name: round(value, 2) for name, value in found.items()}
 
 
 class RunLog:

@@ -84,7 +84,7 @@ def write_results(
             "title": f"topofuse run on {state.prepared.data.name}",
             **provenance(state.config, state.prepared.data),
             "config": state.config.model_dump(mode="json"),
-            "timings": {key: round(value, 2) for key, value in state.timings.items()},
+            "timings": state.timings.summary(),
             "dataset": describe_rows(state),
             "strategies": strategies,
             "chosen": choice.name,

@@ -41,6 +41,7 @@ TIMING_TITLES = {
     "features_s": "Features",
     "networks_s": "Networks",
     "trees_s": "Boosted trees",
+    "bundles_s": "Bundles, and predictions",
     "total_s": "In all",
     "peak_memory_gib": "Main process",
     "peak_worker_memory_gib": "Largest worker",
