@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -21,17 +22,38 @@ _UMASK = _umask()
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write to a temporary name in the same folder, then rename; a kill leaves the old file or the new one."""
+    """Write to a temporary name in the same folder, then rename; a kill leaves the old file or the new one.
+
+    So does a power cut, and what was written before it returned is there afterwards.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         os.chmod(temporary, 0o666 & ~_UMASK)  # mkstemp's files are for their owner alone
-        os.replace(temporary, path)
+        settle(Path(temporary), path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def settle(temporary: Path, path: Path) -> None:
+    """Rename a finished file; content and name are on the disk before it returns."""
+    _flush_to_disk(temporary)  # before the rename, which could reach the disk without the content
+    os.replace(temporary, path)
+    _flush_to_disk(path.parent)
+
+
+def _flush_to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some file systems have no fsync for folders
+            raise
+    finally:
+        os.close(handle)
 
 
 def null_undefined(value: Any) -> Any:

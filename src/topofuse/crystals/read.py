@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
 import os
 import re
@@ -12,19 +11,19 @@ import warnings
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals.crystal import Crystal, CrystalError
-from topofuse.crystals.formula import atomic_number
-from topofuse.crystals.read_cif import OCCUPANCY_TOLERANCE, parse_cif
+from topofuse.crystals.read_cif import parse_cif
+from topofuse.crystals.read_json import parse_json
 from topofuse.crystals.read_poscar import parse_poscar
 
 Arrays = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
+TOO_LARGE = f"larger than {MAX_FILE_BYTES // 2**20} MiB: more than one usable crystal takes"
 
 # Formats of ase that hold one whole crystal as text. An allow-list: ase also reads formats that run code.
 _ASE_FORMATS = ("extxyz", "xsf", "gen", "aims", "castep-cell", "vasp-xml")
@@ -67,15 +66,20 @@ _log = logging.getLogger(__name__)
 def read_structure(path: str | Path) -> Crystal:
     """The crystal in a structure file.
 
-    Read are CIF; POSCAR, CONTCAR, CHGCAR and *.vasp; pymatgen's JSON; extended XYZ with a cell, XSF,
+    Read are CIF; POSCAR, CONTCAR, CHGCAR and *.vasp; JSON as `parse_record` has it; extended XYZ with a cell, XSF,
     DFTB+ gen, FHI-aims, CASTEP cell, vasprun.xml (by ase); CSSR and pymatgen's YAML;
     each also with `.gz`. The name tells the format, the content where the name does not. D and T are
     hydrogen. Text is UTF-8, or Latin-1 where it is not. Raises `CrystalError` with the reason, for
     whatever cannot be used, and nothing else.
     """
     path = Path(path)
-    text = _text(path)
-    fmt = known_format(path.name) or _sniff(text)
+    return structure_from_bytes(path.name, file_content(path))
+
+
+def structure_from_bytes(name: str, data: bytes) -> Crystal:
+    """The crystal in the content of a file called `name`; as `read_structure`, which has the details."""
+    text = _text(name, data)
+    fmt = known_format(name) or _sniff(text)
     if fmt is None:
         raise CrystalError("unknown format: neither its name nor its content is that of a known structure file")
     with np.errstate(all="ignore"):  # overflow gives infinities, which are refused as such
@@ -138,18 +142,18 @@ def _walk(folder: Path) -> Iterator[Path]:
         except OSError:  # becomes a row: read_structure says that the folder cannot be listed
             yield path
             continue
-        stack.extend(child for child in children if _is_folder(child) or _picked_up(child.name))
+        stack.extend(child for child in children if _is_folder(child) or is_structure_name(child.name))
 
 
-def _picked_up(name: str) -> bool:
+def is_structure_name(name: str) -> bool:
+    """Whether a file of this name is taken from a folder or an archive."""
     suffix = Path(name[:-3] if name.lower().endswith(".gz") else name).suffix.lower()
     return known_format(name) is not None and suffix not in _NAMED_ONLY
 
 
-def _text(path: Path) -> str:
-    """Content of a regular file of acceptable size, decoded."""
-    data = _bytes(path)
-    if path.name.lower().endswith(".gz"):
+def _text(name: str, data: bytes) -> str:
+    """Content of a file, decompressed and decoded."""
+    if name.lower().endswith(".gz"):
         data = _decompressed(data)
     if not data.strip():
         raise CrystalError("the file is empty")
@@ -164,7 +168,8 @@ def _text(path: Path) -> str:
         return data.decode("latin-1")
 
 
-def _bytes(path: Path) -> bytes:
+def file_content(path: Path) -> bytes:
+    """Content of a regular file of acceptable size; `CrystalError` says why there is none."""
     try:
         if not path.is_file():
             raise CrystalError(_no_file(path))
@@ -176,7 +181,7 @@ def _bytes(path: Path) -> bytes:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise CrystalError(f"cannot be read: {reason}") from error
     if len(data) > MAX_FILE_BYTES:
-        raise CrystalError(f"larger than {MAX_FILE_BYTES // 2**20} MiB: more than one usable crystal takes")
+        raise CrystalError(TOO_LARGE)
     return data
 
 
@@ -231,7 +236,7 @@ def _parse(text: str, fmt: str) -> Arrays:
     if fmt == "poscar":
         return parse_poscar(text)
     if fmt == "json":
-        return _parse_json(text)
+        return parse_json(text)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -256,51 +261,6 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, KeyError) and error.args and re.fullmatch(r"[A-Z][A-Za-z]{0,9}", str(error.args[0])):
         return f"unknown element {error.args[0]!r}"
     return "it is truncated, damaged, or not of this format"
-
-
-def _parse_json(text: str) -> Arrays:
-    """Pymatgen's `Structure.as_dict()`, alone or under the key 'structure', without running any decoder."""
-    try:
-        data = json.loads(text)
-    except RecursionError as error:
-        raise CrystalError("not readable JSON: brackets within brackets without end") from error
-    except ValueError as error:
-        raise CrystalError(f"not readable JSON: {str(error)[:200]}") from error
-    if isinstance(data, dict) and isinstance(data.get("structure"), dict):
-        data = data["structure"]
-    if not isinstance(data, dict) or "lattice" not in data or "sites" not in data:
-        raise CrystalError("the JSON holds no structure (pymatgen's keys 'lattice' and 'sites')")
-    try:
-        numbers = [_json_element(index, site) for index, site in enumerate(data["sites"])]
-        coords = [[float(x) for x in site["abc"]] for site in data["sites"]]
-        lattice = np.array(data["lattice"]["matrix"], dtype=float)
-        if lattice.shape != (3, 3) or any(len(x) != 3 for x in coords):
-            raise CrystalError("the JSON's lattice is not 3 by 3 numbers, or a site has not 3 coordinates")
-        return lattice, np.array(numbers, dtype=np.int64), np.array(coords)
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        if isinstance(error, CrystalError):
-            raise
-        lacks = (
-            f"it lacks {error}"
-            if isinstance(error, KeyError)
-            else "its lattice or its sites are not of pymatgen's form"
-        )
-        raise CrystalError(f"the JSON structure is not complete: {lacks}"[:200]) from error
-
-
-def _json_element(index: int, site: dict[str, Any]) -> int:
-    species = site["species"]
-    name = site.get("label") or f"number {index + 1}"
-    occupancy = sum(float(part.get("occu", 1.0)) for part in species)
-    if len(species) != 1 or not abs(occupancy - 1.0) <= OCCUPANCY_TOLERANCE:
-        raise CrystalError(
-            f"site {name} holds {len(species)} elements with total occupancy {occupancy:g}: "
-            "disordered structures cannot be classified"
-        )
-    z = atomic_number(str(species[0]["element"]))
-    if z is None:
-        raise CrystalError(f"unknown element {str(species[0]['element'])[:20]!r} on site {name}")
-    return z
 
 
 def _parse_by_ase(text: str, fmt: str) -> Arrays:

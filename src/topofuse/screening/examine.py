@@ -19,7 +19,7 @@ from topofuse.crystals import CrystalError, SymmetricCrystal, analyse
 from topofuse.crystals.formula import reduced_formula
 from topofuse.modalities.elements import valence_electrons
 from topofuse.modalities.registry import MODALITY_NAMES, modality
-from topofuse.screening.structures import StructureEntry, as_crystal
+from topofuse.screening.entries import Entry, FileEntry, printable
 from topofuse.screening.table import COLUMNS, Row
 
 _log = logging.getLogger(__name__)
@@ -29,21 +29,26 @@ for _name in MODALITY_NAMES:
 
 @dataclass(frozen=True)
 class Examine:
-    """What is done to each structure, apart from the model: `Examine(extractor)(path)`.
+    """What is done to each structure, apart from the model: `Examine(extractor)(path or entry)`.
 
     extractor: features of one crystal, in whatever form the model takes them; can be pickled
     """
 
     extractor: Callable[[SymmetricCrystal], Any]
 
-    def __call__(self, source: Path | StructureEntry) -> tuple[Row, Any]:
-        """The row, with its status if that is settled, and the features if a model is to see them, else None."""
-        row = blank_row(source)
+    def __call__(self, task: Path | Entry) -> tuple[Row, Any]:
+        """The row, with its status if that is settled, and the features if a model is to see them, else None.
+
+        A MemoryError is passed on: a process that has met one had better end.
+        """
+        entry = FileEntry(task) if isinstance(task, Path) else task
+        row = blank_row(entry.name)
         try:
-            crystal = source.crystal() if isinstance(source, StructureEntry) else as_crystal(source)
+            crystal = entry.crystal()
             row["formula"] = reduced_formula(crystal.numbers)
             symmetric = analyse(crystal)
             row["spacegroup"] = symmetric.spacegroup
+            row["n_atoms"] = len(symmetric.primitive)
             electrons = int(valence_electrons(symmetric.primitive.numbers).sum())
             if electrons % 2:
                 row["status"] = "metal"
@@ -55,26 +60,23 @@ class Examine:
             return row, self.extractor(symmetric)
         except CrystalError as error:
             return refuse(row, str(error)), None
-        except MemoryError:
-            return refuse(row, "it needs more memory than there is"), None
-        except ImportError:
-            raise  # not the crystal's fault: it would hit every row alike
+        except (ImportError, MemoryError):
+            raise  # a missing library is not the crystal's fault: it would hit every row alike
         except Exception as error:  # a bug, or arithmetic that one strange crystal defeats; a million others go on
             return refuse(row, uncomputable(error)), None
 
 
-def blank_row(source: Path | StructureEntry) -> Row:
-    """A row of which nothing is known but the file, or the name of the structure."""
+def blank_row(name: str) -> Row:
+    """A row of which nothing is known but the name."""
     row: Row = dict.fromkeys(COLUMNS)
-    # a name that is no valid Unicode could not be written to any table
-    row["input"] = str(source).encode("utf-8", "backslashreplace").decode("utf-8")
+    row["input"] = printable(name)
     return row
 
 
 def refuse(row: Row, reason: str) -> Row:
     """The row as an error with this reason, on one line and of readable length."""
     row["status"] = "error"
-    row["reason"] = " ".join(reason.encode("utf-8", "backslashreplace").decode("utf-8").split())[:500]
+    row["reason"] = " ".join(printable(reason).split())[:500]
     return row
 
 

@@ -16,16 +16,18 @@ import numpy as np
 from topofuse.crystals import CrystalError, SymmetricCrystal
 from topofuse.crystals.read import find_structures
 from topofuse.labels import FIVE, decide
-from topofuse.modalities.registry import code_hash
+from topofuse.screening.entries import Entry, FileEntry, in_chunks
 from topofuse.screening.examine import Examine, blank_row, refuse, uncomputable
-from topofuse.screening.partial import PartialTable, hash_inputs
+from topofuse.screening.shards import Numbered, Shards
+from topofuse.screening.sources import hash_inputs
 from topofuse.screening.structures import StructureLike, entries
 from topofuse.screening.table import Row, TableWriter
-from topofuse.screening.workers import Lost, supervised_map
+from topofuse.screening.workers import Lost, needs_too_much, supervised_map
 from topofuse.trust.trust import Assessment
 
 CHUNK = 256
 TIME_LIMIT = 60.0  # seconds; the largest cell accepted, 2,000 atoms without symmetry, takes half a second
+MEMORY_LIMIT = 2.0  # GiB
 _log = logging.getLogger(__name__)
 
 # What one strange crystal may raise inside a model. Anything else (no memory, a broken model) is not
@@ -51,39 +53,42 @@ class Model(Protocol):
 class Work:
     """How the work is done; rows do not depend on it, but for structures over the time limit.
 
-    workers: processes that read structures and compute features; 0 is this process, without a time limit
+    workers: processes that read structures and compute features; 0 is this process, without limits
     time_limit: seconds that one structure may take
+    memory_limit: GiB that a worker may take for one structure
     chunk: structures that the model sees at a time; twice as many are in memory
     """
 
     workers: int = 0
     time_limit: float = TIME_LIMIT
+    memory_limit: float = MEMORY_LIMIT
     chunk: int = CHUNK
 
 
 def predict_rows(
-    paths: Iterable[StructureLike], model: Model, work: Work | None = None, *, progress: bool = False
+    structures: Iterable[StructureLike], model: Model, work: Work | None = None, *, progress: bool = False
 ) -> Iterator[Row]:
-    """Rows with the keys `COLUMNS`, in the order of `entries(paths)`; memory holds two chunks.
+    """Rows with the keys `COLUMNS`, in the order of `entries(structures)`; memory holds two chunks.
 
-    paths: files, folders, and structures in memory
+    structures: files, folders, and structures in memory
 
     status 'ok': label and probabilities are given; 'metal': an odd number of electrons in the primitive
     cell; 'error': the reason says why. Missing values are None.
     """
-    work, paths = work or Work(), list(paths)
-    total = sum(1 for _ in entries(paths)) if progress else None
-    with _bar(total, progress) as bar:
-        for rows in _predict_chunks(_chunks(entries(paths), work.chunk), model, work):
+    work, structures = work or Work(), list(structures)
+    total = sum(1 for _ in entries(structures)) if progress else None
+    chunks = enumerate(in_chunks(entries(structures), work.chunk))
+    with progress_bar(total, progress) as bar:
+        for _, rows in predict_chunks(chunks, model, work):
             yield from rows
             bar.update(len(rows))
 
 
 def predict_paths(
-    paths: Iterable[StructureLike], model: Model, work: Work | None = None, *, progress: bool = False
+    structures: Iterable[StructureLike], model: Model, work: Work | None = None, *, progress: bool = False
 ) -> list[Row]:
     """All rows of `predict_rows` in a list."""
-    return list(predict_rows(paths, model, work, progress=progress))
+    return list(predict_rows(structures, model, work, progress=progress))
 
 
 def predict_to_file(
@@ -97,77 +102,80 @@ def predict_to_file(
 ) -> Counter[str]:
     """Write the rows to `output` (.csv, .parquet, .jsonl), whole or not at all; returns rows per status.
 
-    Finished chunks are kept beside it (`PartialTable`): the same call after a kill goes on with them; `say`
+    Finished chunks are kept beside it (`Shards`): the same call after a kill goes on with them; `say`
     is told so. Raises `OutputError` before any work where `output` cannot be written.
     """
-    work, paths, counts = work or Work(), list(paths), Counter[str]()
-    partial = PartialTable(Path(output))
-    writer = TableWriter(Path(output), scratch=partial.folder)
-    with partial:
+    work, paths, output = work or Work(), list(paths), Path(output)
+    shards = Shards(output.with_name(f"{output.name}.partial"))
+    writer = TableWriter(output, scratch=shards.folder)
+    with shards:
         inputs, total = hash_inputs(find_structures(paths))
-        partial.begin(inputs, f"{model.identity}:{code_hash()}", work.chunk, say)
-        missing: deque[int] = deque()
-        chunks = 0
-        with _bar(total, progress) as bar:
-
-            def unfinished() -> Iterator[list[Path]]:
-                nonlocal chunks
-                for index, files in enumerate(_chunks(find_structures(paths), work.chunk)):
-                    chunks = index + 1
-                    if partial.rows(index, files) is None:
-                        missing.append(index)
-                        yield files
-                    else:
-                        bar.update(len(files))
-
-            for rows in _predict_chunks(unfinished(), model, work):
-                partial.keep(missing.popleft(), rows)
-                bar.update(len(rows))
-        with writer:
-            for row in partial.all_rows(chunks):
-                writer.write(row)
-                counts[str(row["status"])] += 1
-        partial.remove()
+        shards.begin(inputs, model.identity, work.chunk, say)
+        with progress_bar(total, progress) as bar:
+            found = map(FileEntry, find_structures(paths))
+            number = shards.complete(
+                found, work.chunk, lambda missing: predict_chunks(missing, model, work), bar.update
+            )
+        counts = write_table(writer, shards.rows(number))
+        shards.remove()
     return counts
 
 
-def _bar(total: int | None, progress: bool) -> Any:
+def write_table(writer: TableWriter, rows: Iterable[Row]) -> Counter[str]:
+    """Write all rows; how many there are of each status."""
+    counts = Counter[str]()
+    with writer:
+        for row in rows:
+            writer.write(row)
+            counts[str(row["status"])] += 1
+    return counts
+
+
+def progress_bar(total: int | None, progress: bool) -> Any:
+    """A bar on stderr, or nothing; `update(n)` when n structures are done."""
     from tqdm import tqdm
 
     return tqdm(total=total, desc="predict", unit="structure", disable=not progress)
 
 
-def _chunks(files: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    while chunk := list(islice(files, size)):
-        yield chunk
-
-
-def _predict_chunks(chunks: Iterator[list[Path]], model: Model, work: Work) -> Iterator[list[Row]]:
-    """The rows of each chunk, in order; chunks are drawn as needed."""
+def predict_chunks(chunks: Numbered, model: Model, work: Work) -> Iterator[tuple[int, list[Row]]]:
+    """The rows of each chunk, in order, on this machine; chunks are drawn as needed."""
     examine = Examine(model.extractor())
     if work.workers < 1:
-        for chunk in chunks:
-            yield _finish([examine(path) for path in chunk], model)
+        for index, chunk in chunks:
+            yield index, _finish([_known(entry, _here(examine, entry)) for entry in chunk], model)
         return
-    drawn: deque[list[Path]] = deque()
+    drawn: deque[tuple[int, list[Entry]]] = deque()
 
-    def tasks() -> Iterator[Path]:
-        for chunk in chunks:
-            drawn.append(chunk)
+    def tasks() -> Iterator[Entry]:
+        for index, chunk in chunks:
+            drawn.append((index, chunk))
             yield from chunk
 
     results = supervised_map(
-        examine, tasks(), workers=work.workers, time_limit=work.time_limit, ahead=work.chunk + 2 * work.workers
+        examine,
+        tasks(),
+        workers=work.workers,
+        time_limit=work.time_limit,
+        ahead=work.chunk + 2 * work.workers,
+        memory_limit=work.memory_limit,
     )
     with contextlib.closing(results):
         for first in results:
-            chunk = drawn.popleft()
+            index, chunk = drawn.popleft()
             found = [first, *islice(results, len(chunk) - 1)]
-            yield _finish([_known(path, result) for path, result in zip(chunk, found, strict=True)], model)
+            yield index, _finish([_known(entry, result) for entry, result in zip(chunk, found, strict=True)], model)
 
 
-def _known(path: Path, result: tuple[Row, Any] | Lost) -> tuple[Row, Any]:
-    return (refuse(blank_row(path), result.reason), None) if isinstance(result, Lost) else result
+def _here(examine: Examine, entry: Entry) -> tuple[Row, Any] | Lost:
+    try:
+        return examine(entry)
+    except MemoryError:
+        return Lost(needs_too_much())
+
+
+def _known(entry: Entry, result: tuple[Row, Any] | Lost) -> tuple[Row, Any]:
+    return (refuse(blank_row(entry.name), result.reason), None) if isinstance(result, Lost) else result
 
 
 def _finish(examined: list[tuple[Row, Any]], model: Model) -> list[Row]:

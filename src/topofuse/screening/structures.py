@@ -12,6 +12,7 @@ import numpy as np
 
 from topofuse.crystals import Crystal, CrystalError
 from topofuse.crystals.read import find_structures, read_structure
+from topofuse.screening.entries import Entry, FileEntry
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -26,9 +27,7 @@ class StructureEntry:
 
     name: str
     structure: Any
-
-    def __str__(self) -> str:
-        return self.name
+    size: int = 0
 
     def crystal(self) -> Crystal:
         """The structure, checked; `CrystalError` with the reason."""
@@ -60,11 +59,11 @@ def is_one(structures: object) -> bool:
     return isinstance(structures, str | os.PathLike | Crystal) or _is_pymatgen(structures) or _is_ase(structures)
 
 
-def entries(structures: Iterable[StructureLike]) -> Iterator[Path | StructureEntry]:
+def entries(structures: Iterable[StructureLike]) -> Iterator[Entry]:
     """What gets a row each, in order: the files behind paths (folders are searched), and structures in memory."""
     for index, structure in enumerate(structures):
         if isinstance(structure, str | os.PathLike):
-            yield from find_structures([Path(structure)])
+            yield from map(FileEntry, find_structures([Path(structure)]))
         else:
             yield StructureEntry(f"structures[{index}]", structure)
 

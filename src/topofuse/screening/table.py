@@ -12,13 +12,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from topofuse.files import settle
 from topofuse.labels import FIVE
 
 Row = dict[str, Any]
 
 PROBABILITIES: tuple[str, ...] = (*(f"p_{name}" for name in FIVE), "p_nontrivial")
 SETS: tuple[str, ...] = ("set_90", "set_95")  # prediction sets: classes joined by |
-COLUMNS: tuple[str, ...] = ("input", "status", "reason", "formula", "spacegroup", "label", *PROBABILITIES, *SETS)
+COLUMNS: tuple[str, ...] = (
+    *("input", "status", "reason", "formula", "spacegroup", "n_atoms", "label"),
+    *PROBABILITIES,
+    *SETS,
+)
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 _GROUP = 4096  # rows per parquet row group
 
@@ -88,7 +93,7 @@ class TableWriter:
                 self._flush()
             self._stack.close()
             if kind is None:
-                os.replace(self._temporary, self.path)
+                settle(self._temporary, self.path)
         finally:
             self._temporary.unlink(missing_ok=True)
 
@@ -111,8 +116,8 @@ def csv_text(rows: Iterable[Row]) -> str:
 
 
 def aligned_text(rows: Iterable[Row]) -> str:
-    """A table for a terminal: aligned, probabilities with three decimals, without `set_95`, the reason at the end."""
-    names = [name for name in COLUMNS if name not in ("reason", "set_95")] + ["reason"]
+    """A table for a terminal: aligned, probabilities with three decimals, the reason at the end; not all columns."""
+    names = [name for name in COLUMNS if name not in ("reason", "n_atoms", "set_95")] + ["reason"]
     cells = [[name.removeprefix("p_") if name in PROBABILITIES else name for name in names]]
     for row in rows:
         cells.append(
@@ -129,5 +134,5 @@ def aligned_text(rows: Iterable[Row]) -> str:
 def _schema() -> Any:
     import pyarrow as pa
 
-    kinds = {"spacegroup": pa.int16(), **dict.fromkeys(PROBABILITIES, pa.float64())}
+    kinds = {"spacegroup": pa.int16(), "n_atoms": pa.int32(), **dict.fromkeys(PROBABILITIES, pa.float64())}
     return pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])

@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
+import math
 import os
 import queue
+import resource
 import signal
 import threading
 from collections import deque
@@ -20,6 +22,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import forkserver, get_context
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -56,17 +59,24 @@ def warm_up() -> None:
 
 
 def supervised_map(
-    function: Callable[[T], R], tasks: Iterable[T], *, workers: int, time_limit: float, ahead: int
+    function: Callable[[T], R],
+    tasks: Iterable[T],
+    *,
+    workers: int,
+    time_limit: float,
+    ahead: int,
+    memory_limit: float = math.inf,
 ) -> Generator[R | Lost, None, None]:
     """Results in the order of `tasks`, which are drawn as needed: at most `ahead` are under way or waiting.
 
     function: can be pickled; an exception that it raises is raised here
     time_limit: seconds that one task may take; then its worker is ended, and its result is `Lost`
+    memory_limit: GiB that a worker may take beyond what it begins with; over it a task is `Lost` (Linux only)
     Raises `WorkerError` where a worker ends before it has begun its first task.
     """
     warm_up()
     idle: queue.SimpleQueue[_Worker[T, R]] = queue.SimpleQueue()
-    crew = [_Worker(function, time_limit) for _ in range(workers)]
+    crew = [_Worker(function, time_limit, memory_limit) for _ in range(workers)]
     for worker in crew:
         idle.put(worker)
 
@@ -95,9 +105,11 @@ def supervised_map(
 class _Worker(Generic[T, R]):
     """One process and the pipe to it; another process whenever it has ended."""
 
-    def __init__(self, function: Callable[[T], R], time_limit: float) -> None:
+    def __init__(self, function: Callable[[T], R], time_limit: float, memory_limit: float) -> None:
         self._function = function
         self._time_limit = time_limit
+        self._memory_limit = memory_limit
+        self._fresh = True
         self._pipe: Connection | None = None
         self._process: Any = None
         self._closed = False
@@ -105,11 +117,16 @@ class _Worker(Generic[T, R]):
     def do(self, task: T) -> R | Lost:
         """The result of one task, or why there is none."""
         pipe = self._pipe or self._start()
+        fresh, self._fresh = self._fresh, False
         try:
             pipe.send(task)
             failed, result = pipe.recv()
         except (EOFError, OSError):
             return Lost(self._why_it_ended())
+        if isinstance(result, MemoryError):
+            self._why_it_ended()
+            # what earlier tasks left behind may have filled the memory: one that is alone in it has itself to blame
+            return Lost(needs_too_much(self._memory_limit)) if fresh else self.do(task)
         if failed:
             raise result
         return result
@@ -129,7 +146,10 @@ class _Worker(Generic[T, R]):
             if self._closed:
                 raise WorkerError("the workers were ended")
             self._process = context.Process(
-                target=_serve, args=(there, self._function, self._time_limit), name="topofuse-worker", daemon=True
+                target=_serve,
+                args=(there, self._function, self._time_limit, self._memory_limit),
+                name="topofuse-worker",
+                daemon=True,
             )
             self._process.start()
         there.close()
@@ -137,7 +157,7 @@ class _Worker(Generic[T, R]):
             here.recv()
         except (EOFError, OSError) as error:
             raise WorkerError(f"a worker process cannot be started: {self._why_it_ended()}") from error
-        self._pipe = here
+        self._pipe, self._fresh = here, True
         return here
 
     def _why_it_ended(self) -> str:
@@ -155,7 +175,28 @@ class _Worker(Generic[T, R]):
         return f"the process that worked on it ended with exit code {code}"
 
 
-def _serve(pipe: Connection, function: Callable[[Any], Any], time_limit: float) -> None:
+def needs_too_much(memory_limit: float = math.inf) -> str:
+    """The reason of a task that ran out of memory."""
+    return "needs more memory than " + (
+        f"the limit of {memory_limit:g} GiB" if math.isfinite(memory_limit) else "there is"
+    )
+
+
+def _limit_memory(gib: float) -> None:
+    """Have the kernel refuse this process more than `gib` of new private memory.
+
+    Counted from what there is: address space alone says little where libraries are mapped and shared.
+    """
+    status = Path("/proc/self/status")
+    if not math.isfinite(gib) or not status.exists():
+        return
+    held = next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmData:"))
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = held * 1024 + int(gib * 2**30)
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
+
+
+def _serve(pipe: Connection, function: Callable[[Any], Any], time_limit: float, memory_limit: float) -> None:
     """What a worker does: tasks in, results out, until the other end of the pipe is closed."""
     from threadpoolctl import threadpool_limits
 
@@ -163,6 +204,7 @@ def _serve(pipe: Connection, function: Callable[[Any], Any], time_limit: float) 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process
     gc.freeze()  # what the server imported need not be looked through, nor its pages copied
+    _limit_memory(memory_limit)
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
         pipe.send(None)
         while True:
@@ -170,6 +212,9 @@ def _serve(pipe: Connection, function: Callable[[Any], Any], time_limit: float) 
             signal.setitimer(signal.ITIMER_REAL, time_limit)
             try:
                 answer = (False, function(task))
+            except MemoryError:
+                pipe.send((True, MemoryError()))
+                return  # what is left of it may be too little for the next task
             except Exception as error:
                 answer = (True, error)
             signal.setitimer(signal.ITIMER_REAL, 0)

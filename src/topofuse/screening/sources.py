@@ -1,0 +1,213 @@
+"""Where the structures of a screening come from: folder, archive, table, OPTIMADE; read as a stream."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import IO, Any
+
+from topofuse.crystals import CrystalError
+from topofuse.crystals.read import MAX_FILE_BYTES, TOO_LARGE, find_structures, is_structure_name
+from topofuse.crystals.read_json import decode_json
+from topofuse.screening.entries import ContentEntry, Entry, FileEntry, RecordEntry, RefusedEntry
+
+_TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
+_JSONL = (".jsonl", ".jsonl.gz")
+KINDS = f"a folder, {', '.join(_TAR)}, .zip, .parquet, {', '.join(_JSONL)}, or the address of an OPTIMADE server"
+# what reading a compressed stream raises where it is cut off or altered
+_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, gzip.BadGzipFile, OSError, NotImplementedError)
+_ID_KEYS = ("material_id", "id", "name")
+
+
+class SourceError(ValueError):
+    """A source that cannot be read at all; the message says why."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Structures as a stream that can be read again, with the same entries in the same order.
+
+    name: as a person gave it
+    state: another one where the content is another
+    total: how many entries there are; None where only reading tells
+    """
+
+    name: str
+    state: str
+    entries: Callable[[], Iterator[Entry]]
+    total: int | None = None
+
+
+def open_source(given: str) -> Source:
+    """The source behind a path; `SourceError` where there is none."""
+    path = Path(given)
+    name = path.name.lower()
+    if not path.exists():
+        raise SourceError(f"there is no {given}; a source is {KINDS}")
+    if path.is_dir():
+        digest, total = hash_inputs(find_structures([path]))
+        return Source(given, digest, lambda: map(FileEntry, find_structures([path])), total)
+    reader: Callable[[Path], Iterator[Entry]]
+    if name.endswith(_TAR):
+        reader = _tar
+    elif name.endswith(".zip"):
+        reader = _zip
+    elif name.endswith(".parquet"):
+        reader = _parquet
+    elif name.endswith(_JSONL):
+        reader = _jsonl
+    else:
+        raise SourceError(f"{given} is no source; it can be {KINDS}. Single files: `topofuse predict`")
+    digest, _ = hash_inputs([path.resolve()])
+    return Source(given, digest, partial(reader, path), _parquet_rows(path) if reader is _parquet else None)
+
+
+def hash_inputs(files: Iterable[Path]) -> tuple[str, int]:
+    """Hex digest of the list of files with their sizes and times of change, and how many there are."""
+    digest = hashlib.sha256()
+    number = 0
+    for file in files:
+        try:
+            status = file.stat()
+            state = f"{status.st_size}:{status.st_mtime_ns}"
+        except (OSError, ValueError):  # absent, or a name that cannot be one: it gets its row
+            state = "unreadable"
+        digest.update(f"{str(file)!r}:{state};".encode())
+        number += 1
+    return digest.hexdigest(), number
+
+
+def _tar(path: Path) -> Iterator[Entry]:
+    """Members that are regular files with a structure's name, in the archive's order."""
+    last = "its beginning"
+    try:
+        with tarfile.open(path, "r|*") as archive:
+            for member in archive:
+                archive.members = []  # type: ignore[attr-defined]  # else it keeps them all
+                last = member.name
+                stream = archive.extractfile(member) if member.isfile() and _wanted(member.name) else None
+                if stream is not None:
+                    yield _member(member.name, member.size, stream)
+    except _DAMAGE as error:
+        yield _broken_off(path, last, error)
+
+
+def _zip(path: Path) -> Iterator[Entry]:
+    last = "its beginning"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                last = member.filename
+                if member.is_dir() or not _wanted(last):
+                    continue
+                if member.flag_bits & 1:
+                    yield RefusedEntry(last, "it is encrypted in the archive")
+                    continue
+                try:
+                    with archive.open(member) as stream:
+                        yield _member(last, member.file_size, stream)
+                except _DAMAGE as error:  # a member by itself: the others are reached through the directory
+                    yield RefusedEntry(last, f"damaged in the archive ({_words(error)})")
+    except _DAMAGE as error:
+        yield _broken_off(path, last, error)
+
+
+def _wanted(member: str) -> bool:
+    return is_structure_name(Path(member).name)
+
+
+def _member(name: str, size: int, stream: IO[bytes]) -> Entry:
+    # the size that an archive declares need not be true
+    data = b"" if size > MAX_FILE_BYTES else stream.read(MAX_FILE_BYTES + 1)
+    if size > MAX_FILE_BYTES or len(data) > MAX_FILE_BYTES:
+        return RefusedEntry(name, TOO_LARGE)
+    return ContentEntry(name, Path(name).name, data)
+
+
+def _jsonl(path: Path) -> Iterator[Entry]:
+    """A structure a line, in a form of `parse_record`; its name is its material_id, id or name, or its line."""
+    last = "its beginning"
+    try:
+        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:
+            for number in count(1):
+                line = stream.readline(MAX_FILE_BYTES + 1)
+                if not line:
+                    return
+                last = f"line {number}"
+                if len(line) > MAX_FILE_BYTES:
+                    yield RefusedEntry(last, TOO_LARGE)
+                    while line and not line.endswith(b"\n"):
+                        line = stream.readline(MAX_FILE_BYTES)
+                elif line.strip():
+                    yield json_entry(line, last)
+    except _DAMAGE as error:
+        yield _broken_off(path, last, error)
+
+
+def json_entry(line: bytes, place: str) -> Entry:
+    """The entry of a line of JSON."""
+    try:
+        record = decode_json(line)
+    except CrystalError as error:
+        return RefusedEntry(place, str(error))
+    return RecordEntry(record_name(record, place), record, size=len(line))
+
+
+def record_name(record: Any, place: str) -> str:
+    """The name that a record has for itself, else its place."""
+    named = (record.get(key) for key in _ID_KEYS) if isinstance(record, dict) else ()
+    return next((str(name)[:200] for name in named if isinstance(name, str | int) and str(name).strip()), place)
+
+
+def _parquet_rows(path: Path) -> int:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    needed = ("lattice", "numbers", "frac_coords")
+    try:
+        with pq.ParquetFile(path) as file:
+            missing = [name for name in needed if name not in file.schema_arrow.names]
+            if missing:
+                found = ", ".join(file.schema_arrow.names) or "none"
+                raise SourceError(f"{path} has no column {', '.join(missing)}; found are {found}")
+            return file.metadata.num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(f"{path} is not a readable parquet file: {error}") from error
+
+
+def _parquet(path: Path) -> Iterator[Entry]:
+    """A structure a row: columns lattice, numbers, frac_coords, and one of material_id, id, name if there is one."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    row = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            wanted = [
+                name for name in (*_ID_KEYS, "lattice", "numbers", "frac_coords") if name in file.schema_arrow.names
+            ]
+            for batch in file.iter_batches(batch_size=256, columns=wanted):
+                for record in batch.to_pylist():
+                    row += 1
+                    yield RecordEntry(record_name(record, f"row {row}"), record, size=64 * len(record["numbers"] or ()))
+    except (pa.ArrowException, OSError) as error:
+        yield _broken_off(path, f"row {row}", error)
+
+
+def _broken_off(path: Path, last: str, error: Exception) -> Entry:
+    """The row that says that a source ends where it should not: what came before it stands."""
+    return RefusedEntry(
+        str(path), f"the source cannot be read beyond {last}: it is truncated or damaged ({_words(error)})"
+    )
+
+
+def _words(error: Exception) -> str:
+    return str(error)[:120] or type(error).__name__
