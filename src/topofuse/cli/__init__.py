@@ -11,6 +11,7 @@ from topofuse.cli.data import data_group
 from topofuse.cli.export import export_command
 from topofuse.cli.predict import predict_command
 from topofuse.cli.report import report_command
+from topofuse.cli.screen import screen_command
 from topofuse.cli.train import ablate_command, generalise_command, run_command
 
 
@@ -25,6 +26,7 @@ def main() -> None:
 
     \b
       topofuse predict my_structures/ -o table.csv     classes of your crystals
+      topofuse screen structures.zip -o found/         a large collection, ranked
       topofuse run                                     the whole strategy on the embedded data
       topofuse run --preset cpu --data mine.parquet    ... on yours
       topofuse data check mine.parquet                 is the data usable?
@@ -39,6 +41,7 @@ def main() -> None:
 
 for _command in (
     predict_command,
+    screen_command,
     run_command,
     ablate_command,
     generalise_command,

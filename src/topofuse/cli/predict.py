@@ -36,6 +36,14 @@ from topofuse.cli.errors import plain_errors
     metavar="SECONDS",
     help="A structure that takes longer becomes an error row.",
 )
+@click.option(
+    "--memory-limit",
+    type=click.FloatRange(0, 1e6, min_open=True),
+    default=2.0,
+    show_default=True,
+    metavar="GIB",
+    help="A structure that takes more of a worker's memory becomes an error row.",
+)
 @click.option("--progress/--no-progress", default=None, help="Progress bar on stderr [where that is a terminal].")
 def predict_command(
     paths: tuple[Path, ...],
@@ -43,6 +51,7 @@ def predict_command(
     output: Path | None,
     workers: int | None,
     time_limit: float,
+    memory_limit: float,
     progress: bool | None,
 ) -> None:
     """Classify structure files, and folders of them (searched recursively).
@@ -84,7 +93,7 @@ def predict_command(
         if output is not None:
             table.TableWriter(output)  # refuses a bad name before the model is loaded
         loaded = bundle.open_bundle(model)
-        work = predict.Work(workers or processes.default_workers(), time_limit)
+        work = predict.Work(workers or processes.default_workers(), time_limit, memory_limit)
         if output is not None:
             say = partial(click.echo, err=True)
             counts = predict.predict_to_file(paths, loaded, output, work, progress=progress, say=say)
