@@ -93,3 +93,30 @@ def fill_cache(crystals, cache_dir, rounds=1):
     extraction.CHUNK = 2
     for _ in range(rounds):
         extraction.extract_all(crystals, cache_dir=cache_dir, workers=0, names=("scalar", "physics"))
+
+
+class DiesOnce(ByFirstAtom):
+    """A model whose process is killed the first time that it sees oxygen; the file `marker` remembers it."""
+
+    def __init__(self, marker, features=as_is):
+        super().__init__(features=features, identity="dies once")
+        self.marker = marker
+
+    def predict_features(self, crystals):
+        if any(8 in crystal.primitive.numbers for crystal in crystals) and not os.path.exists(self.marker):
+            with open(self.marker, "w") as file:
+                file.write(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().predict_features(crystals)
+
+
+def gluttonous(crystal):
+    """Helium wants four GiB, neon too but politely in one piece, the rest nothing."""
+    z = int(crystal.primitive.numbers.min())
+    if z == 2:
+        hoard = []
+        for _ in range(4096):
+            hoard.append(bytearray(1 << 20))
+    if z == 10:
+        np.zeros(1 << 29)
+    return crystal

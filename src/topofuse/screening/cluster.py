@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -61,10 +62,12 @@ class Cluster:
         index = pending.pop(done)
         try:
             return index, ray.get(done)
-        except ray.exceptions.WorkerCrashedError as error:
-            raise ClusterError(f"shard {index} was given to {ATTEMPTS} workers, and all of them died") from error
         except ray.exceptions.RayTaskError as error:
             raise error.cause from error  # as the local engine has it
+        except ray.exceptions.WorkerCrashedError as error:
+            raise ClusterError(f"shard {index} was given to {ATTEMPTS} workers, and all of them died") from error
+        except ray.exceptions.RayError as error:
+            raise ClusterError(f"the cluster lost shard {index}: {str(error)[:300]}") from error
 
 
 def _shard(entries: list[Entry], model: list[Any], identity: str, work: Work, code: str) -> list[Row]:
@@ -73,6 +76,8 @@ def _shard(entries: list[Entry], model: list[Any], identity: str, work: Work, co
 
     if code != code_hash():
         raise ClusterError("a worker of the cluster has another version of topofuse: install the same everywhere")
+    # multiprocessing would run ray's main file again in every process that it starts: half a second each
+    vars(sys.modules["__main__"]).pop("__file__", None)
     if identity not in _models:
         _models.clear()
         _models[identity] = ray.get(model[0])
@@ -83,7 +88,6 @@ def _shard(entries: list[Entry], model: list[Any], identity: str, work: Work, co
 @contextlib.contextmanager
 def _connected(address: str | None, workers: int) -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # ray reports its use to its makers otherwise
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
     except ImportError as error:
@@ -97,6 +101,7 @@ def _connected(address: str | None, workers: int) -> Iterator[Any]:
     except (ConnectionError, TimeoutError, RuntimeError, ValueError) as error:
         raise ClusterError(f"no ray cluster at {address or 'this machine'}: {error}") from error
     try:
-        yield ray
+        with contextlib.redirect_stdout(sys.stderr):  # ray prints there what it has to say of workers that died
+            yield ray
     finally:
         ray.shutdown()

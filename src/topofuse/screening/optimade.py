@@ -63,15 +63,17 @@ def fetch(address: str, folder: Path, tell: Callable[[int], None] = lambda _: No
     seen: set[str] = set()
     link: str | None = first_link(address)
     total = index = 0
+    before: list[Any] = []
     while link is not None:
-        if link in seen:
-            raise SourceError(f"{address} sends from one page to the next without end")
-        seen.add(link)
         path = folder / f"{index:08d}.json"
         page = _kept(path, link)
         if page is None:
             page = _page(link)
+            if link in seen or (page["entries"] and page["entries"] == before):
+                raise SourceError(f"{address} sends from one page to the next without end")
             write_json(path, page)
+        seen.add(link)
+        before = page["entries"]
         total, index, link = total + len(page["entries"]), index + 1, page["next"]
         tell(len(page["entries"]))
     return Source(address, f"{first_link(address)} {total}", lambda: _entries(folder, index), total)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
+import lzma
 import tarfile
 import zipfile
 import zlib
@@ -23,7 +25,15 @@ _TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _JSONL = (".jsonl", ".jsonl.gz")
 KINDS = f"a folder, {', '.join(_TAR)}, .zip, .parquet, {', '.join(_JSONL)}, or the address of an OPTIMADE server"
 # what reading a compressed stream raises where it is cut off or altered
-_DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, gzip.BadGzipFile, OSError, NotImplementedError)
+_DAMAGE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    OSError,
+    NotImplementedError,
+)
 _ID_KEYS = ("material_id", "id", "name")
 
 
@@ -89,15 +99,25 @@ def _tar(path: Path) -> Iterator[Entry]:
     """Members that are regular files with a structure's name, in the archive's order."""
     last = "its beginning"
     try:
-        with tarfile.open(path, "r|*") as archive:
+        with _decompressed(path) as content, tarfile.open(fileobj=content, mode="r|") as archive:
             for member in archive:
                 archive.members = []  # type: ignore[attr-defined]  # else it keeps them all
                 last = member.name
                 stream = archive.extractfile(member) if member.isfile() and _wanted(member.name) else None
                 if stream is not None:
                     yield _member(member.name, member.size, stream)
+        if path.suffix.lower() == ".tar" and path.stat().st_size % tarfile.BLOCKSIZE:
+            raise EOFError("its last block is incomplete")  # which tarfile takes for an end
     except _DAMAGE as error:
         yield _broken_off(path, last, error)
+
+
+def _decompressed(path: Path) -> Any:
+    """The tar in a file. Not by tarfile itself, which takes the end of a truncated stream for that of the archive."""
+    name = path.name.lower()
+    if name.endswith(".tar"):
+        return path.open("rb")
+    return (gzip if name.endswith("gz") else bz2 if name.endswith("bz2") else lzma).open(path)
 
 
 def _zip(path: Path) -> Iterator[Entry]:
@@ -129,6 +149,8 @@ def _member(name: str, size: int, stream: IO[bytes]) -> Entry:
     data = b"" if size > MAX_FILE_BYTES else stream.read(MAX_FILE_BYTES + 1)
     if size > MAX_FILE_BYTES or len(data) > MAX_FILE_BYTES:
         return RefusedEntry(name, TOO_LARGE)
+    if len(data) < size:
+        raise EOFError("unexpected end of data")
     return ContentEntry(name, Path(name).name, data)
 
 
