@@ -120,3 +120,40 @@ def gluttonous(crystal):
     if z == 10:
         np.zeros(1 << 29)
     return crystal
+
+
+_leak: list[bytearray] = []
+
+
+def leaky(crystal):
+    """Each structure leaves 40 MiB behind."""
+    _leak.append(bytearray(40 << 20))
+    return crystal
+
+
+def kill_at_each_step_of_writing(crystals, cache_dir):
+    """Children that fill caches, the n-th killed at its n-th step to the disk; how many there were until one lived."""
+    from topofuse import files
+
+    fsync, replace = os.fsync, os.replace
+    for moment in range(1, 100):
+        child = os.fork()
+        if child == 0:
+            left = moment
+
+            def step(call, *arguments):
+                nonlocal left
+                left -= 1
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return call(*arguments)
+
+            files.os.fsync = lambda *a: step(fsync, *a)
+            files.os.replace = lambda *a: step(replace, *a)
+            fill_cache(crystals, cache_dir / str(moment))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status):
+            return moment, os.WEXITSTATUS(status)
+        assert os.WTERMSIG(status) == signal.SIGKILL
+    raise AssertionError("it never ends")
