@@ -81,7 +81,8 @@ def screen_command(
     with plain_errors("the same command continues where it was"):
         from topofuse.screening import workers as processes
 
-        processes.warm_up()  # they load what they need while this process loads the model
+        if engine == "local":
+            processes.warm_up()  # they load what they need while this process loads the model
         from topofuse.ensemble import bundle
         from topofuse.screening import predict, ranking, screen
 

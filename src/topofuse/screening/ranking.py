@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from topofuse.crystals.formula import atomic_number
+from topofuse.crystals.formula import SYMBOLS
 from topofuse.files import write_whole
 from topofuse.labels import FIVE
 from topofuse.report.document import Card, Cards, Document, Items, Section, Text, table
@@ -66,8 +66,8 @@ class Filters:
 
     def __post_init__(self) -> None:
         for symbol in (*self.elements, *self.without):
-            if atomic_number(symbol) is None:
-                raise FilterError(f"{symbol!r} is no element")
+            if symbol not in SYMBOLS[1:]:
+                raise FilterError(f"{symbol!r} is no element's symbol")
         if both := set(self.elements) & set(self.without):
             raise FilterError(f"{', '.join(sorted(both))} cannot be both there and not there")
         if wrong := [name for name in self.classes if name not in FIVE]:

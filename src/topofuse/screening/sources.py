@@ -6,6 +6,7 @@ import bz2
 import gzip
 import hashlib
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -32,6 +33,8 @@ _DAMAGE = (
     zlib.error,
     EOFError,
     OSError,
+    ValueError,
+    struct.error,
     NotImplementedError,
 )
 _ID_KEYS = ("material_id", "id", "name")
@@ -219,7 +222,7 @@ def _parquet(path: Path) -> Iterator[Entry]:
             for batch in file.iter_batches(batch_size=256, columns=wanted):
                 for record in batch.to_pylist():
                     row += 1
-                    yield RecordEntry(record_name(record, f"row {row}"), record, size=64 * len(record["numbers"] or ()))
+                    yield RecordEntry(record_name(record, f"row {row}"), record)
     except (pa.ArrowException, OSError) as error:
         yield _broken_off(path, f"row {row}", error)
 
