@@ -76,9 +76,10 @@ class TestWriting:
         assert temporary.name.endswith(".part")
         assert [path.read_bytes() for path in (tmp_path / "new").iterdir()] == [b"content"]
 
-    def test_a_cache_killed_at_every_step_of_writing_is_whole_or_made_again(self, small_world, tmp_path, monkeypatch):
+    def test_a_cache_killed_at_every_step_of_writing_is_whole_or_made_again(self, compounds, tmp_path, monkeypatch):
         """In two chunks there are twelve steps; what each kill leaves gives the features of an empty cache."""
-        materials = [m.tolist() for c in small_world.crystals[:4] for m in (c.lattice, c.numbers, c.frac_coords)]
+        crystals = list(compounds.values())[:4]
+        materials = [m.tolist() for c in crystals for m in (c.lattice, c.numbers, c.frac_coords)]
         code = (
             "import json, sys; from pathlib import Path; from stand_ins import kill_at_each_step_of_writing as kill; "
             "from topofuse.crystals import Crystal; m = json.load(sys.stdin); "
@@ -94,10 +95,10 @@ class TestWriting:
         assert (result.stdout, result.stderr) == ("13 0\n", "")
         monkeypatch.setattr(extraction, "CHUNK", 2)
         names = ("scalar", "physics")
-        fresh = extraction.extract_all(small_world.crystals[:4], workers=0, names=names).views[0].table()
+        fresh = extraction.extract_all(crystals, workers=0, names=names).views[0].table()
         for moment in range(1, 14):
             cache = tmp_path / str(moment)
-            found = extraction.extract_all(small_world.crystals[:4], cache_dir=cache, workers=0, names=names)
+            found = extraction.extract_all(crystals, cache_dir=cache, workers=0, names=names)
             assert (found.views[0].table() == fresh).all()
 
 
