@@ -63,7 +63,8 @@ def parse_record(data: Any) -> Arrays:
 
 def _checked(form: str, parse: Any, data: Mapping[str, Any]) -> Arrays:
     try:
-        lattice, numbers, coords = parse(data)
+        with np.errstate(all="ignore"):  # overflow gives infinities, which are refused as such
+            lattice, numbers, coords = parse(data)
         if lattice.shape != (3, 3) or coords.shape != (len(numbers), 3):
             raise CrystalError("the JSON's lattice is not 3 by 3 numbers, or a site has not 3 coordinates")
         return lattice, np.array(numbers, dtype=np.int64), coords

@@ -34,6 +34,7 @@ _DAMAGE = (
     EOFError,
     OSError,
     ValueError,
+    OverflowError,
     struct.error,
     NotImplementedError,
 )
@@ -235,4 +236,6 @@ def _broken_off(path: Path, last: str, error: Exception) -> Entry:
 
 
 def _words(error: Exception) -> str:
-    return str(error)[:120] or type(error).__name__
+    if isinstance(error, zlib.error):
+        return "its compressed data are altered"
+    return str(error)[:120] or "it ends too early"
