@@ -17,10 +17,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from screening_sources import archive_of, as_optimade, as_pymatgen, environment, record
 from stand_ins import ByFirstAtom, gluttonous, leaky, poscar
 from test_broken_inputs import understandable
 from test_pipeline import numbers, run, whole, workplace  # noqa: F401 (fixtures)
-from test_screen import archive_of, as_optimade, as_pymatgen, environment, record
 from topofuse import files
 from topofuse.modalities import extraction
 from topofuse.screening.entries import RecordEntry

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
 import tarfile
-import threading
 import time
 import tracemalloc
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pyarrow as pa
@@ -25,94 +20,31 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from screening_sources import (
+    PAIRS,
+    archive_of,
+    as_optimade,
+    as_pymatgen,
+    environment,
+    files,
+    folder_of_files,
+    listed,
+    record,
+    rows_of,
+    without_names,
+)
 from stand_ins import ByFirstAtom, misbehave, poscar
 from topofuse.cli import main
-from topofuse.crystals import CrystalError
-from topofuse.crystals.read_json import parse_record
-from topofuse.screening import optimade
 from topofuse.screening.entries import in_chunks
 from topofuse.screening.predict import Work, predict_paths
-from topofuse.screening.ranking import FilterError, Filters, rank
-from topofuse.screening.screen import screen
+from topofuse.screening.ranking import Filters
 from topofuse.screening.sources import SourceError, open_source
-from topofuse.screening.table import COLUMNS, OutputError
-
-PAIRS = [("Mg", "O"), ("Ca", "S"), ("Cs", "Cl"), ("Na",), ("Sr", "Te"), ("Ba", "Se"), ("Zn", "S")]
-WORK = Work(chunk=2)
-
-
-def record(*symbols: str, a: float = 4.2) -> dict:
-    from topofuse.crystals.formula import atomic_number
-
-    coords = [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]][: len(symbols)]
-    lattice = [[a, 0.0, 0.0], [0.0, a, 0.0], [0.0, 0.0, a]]
-    return {"lattice": lattice, "numbers": [atomic_number(s) for s in symbols], "frac_coords": coords}
-
-
-def as_pymatgen(*symbols: str, a: float = 4.2) -> dict:
-    sites = [
-        {"species": [{"element": s, "occu": 1}], "abc": x}
-        for s, x in zip(symbols, record(*symbols)["frac_coords"], strict=True)
-    ]
-    return {"lattice": {"matrix": record(*symbols, a=a)["lattice"]}, "sites": sites}
-
-
-def as_optimade(name: str, *symbols: str, a: float = 4.2, **other) -> dict:
-    attributes = {
-        "lattice_vectors": record(*symbols, a=a)["lattice"],
-        "cartesian_site_positions": [[a * x for x in row] for row in record(*symbols)["frac_coords"]],
-        "species_at_sites": list(symbols),
-        "species": [{"name": s, "chemical_symbols": [s], "concentration": [1.0]} for s in symbols],
-        "structure_features": [],
-        "dimension_types": [1, 1, 1],
-    }
-    return {"id": name, "type": "structures", "attributes": attributes | other}
-
-
-def files() -> dict[str, str]:
-    return {f"{i}_{'_'.join(pair)}.vasp": poscar(*pair) for i, pair in enumerate(PAIRS)} | {"7_bad.cif": "data_x\n"}
-
-
-def archive_of(path: Path) -> Path:
-    """The files in a zip or a tar, beside what is no structure."""
-    content = {**files(), "README.md": "no structure", "sub/8_MgO.vasp": poscar("Mg", "O", a=4.3)}
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, text in content.items():
-                archive.writestr(name, text)
-        return path
-    compression = {"gz": "w:gz", "GZ": "w:gz", "z2": "w:bz2", "xz": "w:xz"}.get(path.name[-2:], "w")
-    with tarfile.open(path, compression) as archive:
-        for name, text in content.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(text)
-            archive.addfile(member, io.BytesIO(text.encode()))
-        link = tarfile.TarInfo("9_link.vasp")
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        archive.addfile(link)
-    return path
+from topofuse.screening.table import OutputError
 
 
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    source = tmp_path / "structures"
-    source.mkdir()
-    for name, text in files().items():
-        (source / name).write_text(text)
-    return source
-
-
-def rows_of(source: Path | str, out: Path, model=None, **options) -> list[dict]:
-    screen(str(source), model or ByFirstAtom(), out, options.pop("work", WORK), **options)
-    return pq.read_table(out / "predictions.parquet").to_pylist()
-
-
-def without_names(rows: list[dict]) -> list[dict]:
-    return [{name: value for name, value in row.items() if name != "input"} for row in rows]
-
-
-def listed(out: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader((out / "ranking.csv").read_text().splitlines()))
+    return folder_of_files(tmp_path)
 
 
 class TestSources:
@@ -239,26 +171,6 @@ class TestSources:
         assert [[e.size for e in chunk] for chunk in in_chunks(iter(source), 3)] == [[10, 10, 90], [5, 200], [1, 1]]
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"structure_features": ["disorder"]}, "disordered"),
-        ({"structure_features": ["implicit_atoms"]}, "positions are not given"),
-        ({"dimension_types": [1, 1, 0]}, "not periodic"),
-        ({"lattice_vectors": None}, "not of OPTIMADE's form|no cell"),
-        ({"lattice_vectors": [[1, 0, 0], [2, 0, 0], [0, 0, 1]]}, "not of OPTIMADE's form"),
-        ({"species_at_sites": ["Mg"]}, "has not 3 coordinates"),
-        ({"species": [{"name": "Mg", "chemical_symbols": ["X"], "concentration": [1]}]}, "unknown element 'X'"),
-        ({"species": [{"name": "Mg", "chemical_symbols": ["Mg", "Fe"], "concentration": [0.5, 0.5]}]}, "Mg and Fe"),
-        ({"species": [{"name": "Mg", "chemical_symbols": ["Mg"], "concentration": [0.5]}]}, "disordered"),
-        ({"species": 7}, "not of OPTIMADE's form"),
-    ],
-)
-def test_an_optimade_entry_that_is_no_crystal_is_refused(change, words):
-    with pytest.raises(CrystalError, match=words):
-        parse_record(as_optimade("x", "Mg", "O") | {"attributes": as_optimade("x", "Mg", "O")["attributes"] | change})
-
-
 class TestGoingOn:
     def test_what_is_there_is_not_predicted_again_and_other_filters_rank_anew(self, folder, tmp_path):
         first = rows_of(folder, tmp_path / "out")
@@ -333,11 +245,6 @@ def script(folder: Path, engine: str, features: str) -> list[str]:
     return [sys.executable, "-W", "error", str(folder / "script.py"), engine, str(folder), features]
 
 
-def environment() -> dict[str, str]:
-    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-
-
 def test_on_ray_a_killed_worker_costs_its_shard_and_the_rows_are_those_of_one_machine(tmp_path):
     pytest.importorskip("ray")
     pairs = [("Ca", "S"), ("Mg", "Te"), ("He",), ("Mg", "O"), ("Xe",), ("Na",), ("Zn", "S")]
@@ -354,175 +261,6 @@ def test_on_ray_a_killed_worker_costs_its_shard_and_the_rows_are_those_of_one_ma
     assert rows == here
     assert [row["status"] for row in rows] == ["ok", "ok", "error", "ok", "error", "metal", "ok", "error"]
     assert rows[2]["reason"] == "took longer than the time limit of 1 s"
-
-
-class Provider(BaseHTTPRequestHandler):
-    """An OPTIMADE server of seven structures, two on a page; what it was asked is in `server.asked`."""
-
-    def do_GET(self):
-        self.server.asked.append(self.path)
-        query = parse_qs(urlsplit(self.path).query)
-        start = int(query.get("page_offset", ["0"])[-1])
-        behaviour = self.server.behaviour
-        if behaviour == "busy" and start == 4:
-            self.send_error(503)
-            return
-        entries = [as_optimade(f"p{i}", *pair) for i, pair in enumerate(PAIRS)]
-        base = f"http://127.0.0.1:{self.server.server_port}"
-        onward = f"{self.path}&page_offset={start + 2}" if start + 2 < len(entries) else None
-        if behaviour == "loop" and onward is None:
-            onward = self.path
-        if behaviour == "same":  # the page that was asked for is not understood
-            start, onward = 0, f"{self.path}&page_offset={start + 2}"
-        if behaviour == "elsewhere":
-            base = "http://elsewhere.invalid"
-        if behaviour == "file":
-            base, onward = "", "file:///etc/passwd"
-        links = {"next": {"href": base + onward} if start else base + onward} if onward else {"next": None}
-        body = {"data": entries[start : start + 2], "links": links, "meta": {}}
-        content = b"<html>" if behaviour == "html" else json.dumps(body).encode()
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setattr(optimade, "_pause", lambda _: None)
-    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Provider) as serving:
-        serving.asked, serving.behaviour = [], ""
-        serving.address = f"http://127.0.0.1:{serving.server_port}/optimade"
-        thread = threading.Thread(target=serving.serve_forever, args=(0.01,))
-        thread.start()
-        yield serving
-        serving.shutdown()
-        thread.join()
-
-
-class TestOptimade:
-    def test_all_pages_are_screened_and_none_is_asked_for_twice(self, server, folder, tmp_path):
-        rows = rows_of(f'{server.address}?filter=elements HAS "O"', tmp_path / "out")
-        assert [row["input"] for row in rows] == [f"p{i}" for i in range(len(PAIRS))]
-        assert without_names(rows) == without_names(predict_paths([folder], ByFirstAtom())[:-1])
-        assert len(server.asked) == 4
-        asked = urlsplit(server.asked[0])
-        assert asked.path == "/optimade/v1/structures"
-        assert parse_qs(asked.query)["filter"] == ['elements HAS "O"']
-        assert "species_at_sites" in parse_qs(asked.query)["response_fields"][0]
-        server.behaviour = "html"
-        assert rows_of(f'{server.address}?filter=elements HAS "O"', tmp_path / "out") == rows
-        assert len(server.asked) == 4
-
-    def test_a_busy_server_is_asked_again_and_pages_that_came_stay(self, server, tmp_path):
-        server.behaviour = "busy"
-        with pytest.raises(SourceError, match=r"503 .*the same command goes on with the pages that are there"):
-            rows_of(server.address, tmp_path / "out")
-        assert len(server.asked) == 2 + 4
-        server.behaviour = ""
-        assert len(rows_of(server.address, tmp_path / "out")) == len(PAIRS)
-        assert len(server.asked) == 2 + 4 + 2
-
-    @pytest.mark.parametrize(
-        ("behaviour", "words"),
-        [
-            ("html", "did not answer with a list of OPTIMADE structures"),
-            ("loop", "without end"),
-            ("same", "without end"),
-            ("elsewhere", "another server"),
-            ("file", "another server"),
-        ],
-    )
-    def test_a_strange_server_is_one_sentence(self, server, tmp_path, behaviour, words):
-        server.behaviour = behaviour
-        with pytest.raises(SourceError, match=words):
-            rows_of(server.address, tmp_path / "out")
-
-    def test_a_server_that_is_not_there_is_one_sentence(self, server, tmp_path):
-        with pytest.raises(SourceError, match="cannot be read"):
-            rows_of("http://127.0.0.1:9/optimade", tmp_path / "out")
-
-    def test_the_address_of_the_list_is_found(self):
-        for given in ("http://x.org", "http://x.org/v1", "http://x.org/v1/structures/", "http://x.org/"):
-            assert optimade.first_link(given).startswith("http://x.org/v1/structures?page_limit=100&response_fields=")
-        assert "page_limit=20&" in optimade.first_link("https://x.org/a/v1.2?page_limit=20")
-
-
-def row(formula: str, p: float, n_atoms: int = 5, label: str = "ti", **other) -> dict:
-    found = dict.fromkeys(COLUMNS) | {"input": formula, "status": "ok", "reason": "", "formula": formula}
-    found |= {"n_atoms": n_atoms, "label": label, "spacegroup": 1}
-    found |= {f"p_{name}": 0.0 for name in ("hsp_semimetal", "hsl_semimetal", "ti", "tci")}
-    return found | {f"p_{label}": p, "p_trivial": 1 - p, "p_nontrivial": p} | other
-
-
-class TestRanking:
-    ROWS = (
-        row("Bi2Se3", 0.95),
-        row("Sb2Te3", 0.951, n_atoms=3),
-        row("SnTe", 0.99, label="tci"),
-        row("NaCl", 0.1, label="trivial"),
-        row("C", 0.60, n_atoms=40),
-        {**dict.fromkeys(COLUMNS), "input": "x", "status": "error"},
-    )
-
-    def best(self, rows=ROWS, **filters) -> list[str]:
-        return [found["formula"] for _, found in rank(rows, Filters(**filters)).best]
-
-    def test_the_most_probable_come_first_and_of_equals_the_smaller_cell(self):
-        assert self.best() == ["SnTe", "Sb2Te3", "Bi2Se3", "C"]
-        assert self.best(top=2) == ["SnTe", "Sb2Te3"]
-        assert rank(self.ROWS, Filters(top=1)).passed == 4
-
-    def test_filters_pass_what_they_say(self):
-        assert self.best(elements=("Te",)) == ["SnTe", "Sb2Te3"]
-        assert self.best(elements=("Te", "Sb")) == ["Sb2Te3"]
-        assert self.best(without=("Te", "C")) == ["Bi2Se3"]  # Sc, Cl, ... are other elements than C
-        assert self.best([row("ScN", 0.9), row("CaC2", 0.8)], without=("C",)) == ["ScN"]
-        assert self.best(max_atoms=4) == ["Sb2Te3"]
-        assert self.best(classes=("tci",)) == ["SnTe"]
-        assert self.best(classes=("tci", "ti")) == ["SnTe", "Sb2Te3", "Bi2Se3", "C"]
-        assert self.best(max_novelty=0.5) == []
-
-    def test_what_the_model_cannot_know_counts_less(self):
-        rows = [row("Bi2Se3", 0.9, novelty=0.6), row("Sb2Te3", 0.7, novelty=0.1), row("SnTe", 0.5, novelty=None)]
-        assert self.best(rows) == ["Sb2Te3", "SnTe", "Bi2Se3"]
-        assert self.best(rows, max_novelty=0.5) == ["Sb2Te3"]
-
-    def test_chosen_classes_are_ranked_by_their_own_probability(self):
-        rows = [row("Bi2Se3", 0.9, p_ti=0.5, p_tci=0.4), row("Sb2Te3", 0.8, p_ti=0.7, p_tci=0.1)]
-        assert self.best(rows) == ["Bi2Se3", "Sb2Te3"]
-        assert self.best(rows, classes=("ti",)) == ["Sb2Te3", "Bi2Se3"]
-
-    @pytest.mark.parametrize(
-        ("filters", "words"),
-        [
-            ({"elements": ("Xx",)}, "'Xx' is no element's symbol"),
-            ({"without": ("bi",)}, "'bi' is no element's symbol"),
-            ({"elements": ("Te",), "without": ("Te",)}, "Te cannot be both"),
-            ({"classes": ("magic",)}, "no class 'magic'; there are trivial"),
-        ],
-    )
-    def test_a_filter_that_can_pass_nothing_is_refused(self, filters, words):
-        with pytest.raises(FilterError, match=words):
-            Filters(**filters)
-
-    def test_page_and_table_tell_the_same(self, folder, tmp_path):
-        rows_of(folder, tmp_path / "out", about="test")
-        table = listed(tmp_path / "out")
-        page, text = ((tmp_path / f"out/ranking.{suffix}").read_text() for suffix in ("html", "md"))
-        assert [line["rank"] for line in table] == ["1", "2", "3", "4", "5", "6"]
-        assert float(table[0]["promise"]) >= float(table[-1]["promise"])
-        for line in table:
-            assert line["formula"] in page
-            assert line["formula"] in text
-        assert "http://" not in page.replace("http://www.w3.org", "")
-        assert "6 of 8 structures pass the filters" in page
-        rows_of(folder, tmp_path / "out", filters=Filters(elements=("Pu",)))
-        assert "No structure passes the filters" in (tmp_path / "out/ranking.html").read_text()
 
 
 class TestCommand:
