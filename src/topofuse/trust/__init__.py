@@ -1,1 +1,1 @@
-"""Trust: how far an answer can be believed. Calibrated probabilities, prediction sets."""
+"""Trust: how far an answer can be believed. Calibrated probabilities, prediction sets, novelty, domain."""
