@@ -1,0 +1,247 @@
+"""How unlike the training materials is a crystal, and which of them are the closest?
+
+Crystals are points in a space of 64 axes: tables, standardised by the training materials' ranks, weighted by what the
+boosted trees use, projected on the axes of largest variance. A crystal's novelty is the share of the training materials
+that have another one of theirs, of another formula, nearer than the crystal has any: about 0 for a training material,
+evenly spread for crystals like them, 1 beyond the most isolated one. An element that no training material holds, or a
+cell larger than all of theirs, is novelty 1. How well this tells real crystals from impossible ones: docs/trust.md, benchmarks/novelty.py.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
+from topofuse.labels import FIVE
+from topofuse.modalities.encoders import N_QUANTILES, Standardise
+from topofuse.modalities.store import FeatureStore
+from topofuse.trust.domain import domain_of
+
+AXES = 64
+NEIGHBOURS = 3
+COLUMNS = ("novelty", "nearest", "domain")
+_WHITENING = 0.5  # axes are divided by their standard deviation to this power
+_WEIGHTING = 0.25  # columns are multiplied by their gain in the trees to this power
+_LEAST_GAIN = 1e-3  # of the mean gain; columns that no tree uses still count a little
+_TAIL = 16  # quantiles; the range between this one and its mirror image measures how far a value lies outside
+_BLOCK = 256  # crystals whose distances to all the training materials are in memory at a time
+_GRID = 513  # quantiles of the training materials' own distances
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhood:
+    """Where n crystals lie.
+
+    novelty: (n,) in [0, 1]; distance: (n,) to the nearest training material
+    nearest: (n, 3) rows of the training materials, the closest first
+    """
+
+    novelty: NDArray[np.float64]
+    distance: NDArray[np.float64]
+    nearest: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The n training materials as points, and how a crystal becomes one.
+
+    names: modalities whose tables are read, f columns together
+    quantiles: (f, 129) of the columns; projection: (f, k), weights included; centre: (k,)
+    codes: (n, k) int8, the points in units of step (k,)
+    distances: (513,) quantiles of the training materials' own distances
+    seen: (104,) whether a training material holds the element; largest: atoms in the largest primitive cell
+    ids, formulas: n names each; classes: (n,) int8 codes 0..4
+    """
+
+    names: tuple[str, ...]
+    quantiles: Array
+    projection: NDArray[np.float16]
+    centre: Array
+    step: Array
+    codes: NDArray[np.int8]
+    distances: Array
+    seen: NDArray[np.bool_]
+    largest: int
+    ids: Sequence[str]
+    formulas: Sequence[str]
+    classes: NDArray[np.int8]
+
+    @classmethod
+    def fit(
+        cls, store: FeatureStore, rows: NDArray[np.integer], names: tuple[str, ...],
+        described: tuple[Sequence[str], Sequence[str], NDArray[np.integer]], gain: NDArray[np.floating] | None = None,
+    ) -> Reference:  # fmt: skip
+        """From the features of the training materials.
+
+        rows: of the store; described: their ids, reduced formulas and classes 0..4, in the order of `rows`
+        gain: (f,) what each column is worth to the trees; None weighs them alike
+        """
+        ids, formulas, classes = described
+        table = np.ascontiguousarray(store.table(names)[rows])
+        standardise = Standardise(table.shape[1])
+        standardise.fit(torch.from_numpy(table))
+        quantiles = standardise.quantiles.numpy()
+        standard = _standardised(table, quantiles)
+        projection = _principal_axes(standard, gain)
+        points = standard @ projection.astype(np.float32)
+        centre = points.mean(axis=0)
+        step = np.maximum(np.abs(points - centre).max(axis=0), 1e-6) / 127
+        codes = np.rint((points - centre) / step).astype(np.int8)
+        seen, atoms = np.zeros(MAX_ATOMIC_NUMBER + 1, dtype=bool), _atoms(store, rows)
+        for z in atoms:
+            seen[z] = True
+        _, group = np.unique(np.asarray(formulas, dtype=str), return_inverse=True)
+        grid = _own_distances((codes * step).astype(np.float32), group)
+        return cls(
+            names, quantiles, projection, centre, step, codes, grid, seen, max(map(len, atoms)),
+            list(ids), list(formulas), np.asarray(classes, dtype=np.int8),
+        )  # fmt: skip
+
+    @cached_property
+    def _points(self) -> Array:
+        return (self.codes * self.step).astype(np.float32)
+
+    def embed(self, table: NDArray[np.floating]) -> Array:
+        """(b, f) tables → (b, k) points."""
+        standard = _standardised(np.ascontiguousarray(table, dtype=np.float32), self.quantiles)
+        return standard @ self.projection.astype(np.float32) - self.centre
+
+    def place(self, store: FeatureStore) -> Neighbourhood:
+        """Where the crystals of a store lie. Memory does not grow with their number beyond the answer's."""
+        points = self.embed(store.table(self.names))
+        squares, rows = _nearest(points, self._points)
+        distance = np.sqrt(squares[:, 0]).astype(np.float64)
+        share = np.linspace(0.0, 1.0, len(self.distances))
+        novelty = np.interp(distance, self.distances, share, left=0.0)
+        for i, z in enumerate(_atoms(store)):
+            if not self.seen[z].all() or len(z) > self.largest:
+                novelty[i] = 1.0
+        return Neighbourhood(novelty, distance, rows)
+
+    def columns(self, store: FeatureStore) -> dict[str, list[Any]]:
+        """The columns `COLUMNS` of the table of predictions, for the crystals of a store."""
+        found = self.place(store)
+        return {
+            "novelty": found.novelty.tolist(),
+            "nearest": ["; ".join(self.describe(row) for row in rows) for rows in found.nearest.tolist()],
+            "domain": [str(domain_of(z, self.seen)) for z in _atoms(store)],
+        }
+
+    def describe(self, row: int) -> str:
+        """A training material in words: id, formula, class."""
+        return f"{self.ids[row]} {self.formulas[row]} {FIVE[self.classes[row]]}"
+
+    def described(self) -> dict[str, Any]:
+        """What bundle.json says of it; with `tensors` all that `restore` needs."""
+        return {"modalities": list(self.names), "materials": len(self.ids), "largest_cell": self.largest}
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Arrays for reference.safetensors; names are compressed."""
+        return {
+            **{name: getattr(self, name) for name in _ARRAYS},
+            **{name: _packed(getattr(self, name)) for name in ("ids", "formulas")},
+        }
+
+    @classmethod
+    def restore(cls, described: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Reference:
+        """Put back what `described` and `tensors` gave."""
+        return cls(
+            names=tuple(described["modalities"]),
+            largest=int(described["largest_cell"]),
+            **{name: tensors[name] for name in _ARRAYS},
+            **{name: _unpacked(tensors[name]) for name in ("ids", "formulas")},
+        )
+
+
+_ARRAYS = ("quantiles", "projection", "centre", "step", "codes", "distances", "seen", "classes")
+
+
+def _standardised(table: Array, quantiles: Array) -> Array:
+    """Normal scores of the columns' ranks, and beyond the training materials' range a slowly growing distance from it.
+
+    (b, f) → (b, f); 0 where undefined.
+    """
+    scale = Standardise(len(quantiles))
+    scale.quantiles.copy_(torch.from_numpy(quantiles))
+    low, high = quantiles[:, 0], quantiles[:, -1]
+    inner = quantiles[:, N_QUANTILES - 1 - _TAIL] - quantiles[:, _TAIL]
+    inner = np.where(inner > 0, inner, np.maximum(high - low, 1e-12))
+    outside = np.log1p(np.maximum(table - high, 0) / inner) - np.log1p(np.maximum(low - table, 0) / inner)
+    outside = np.where(high > low, np.nan_to_num(outside, nan=0.0, posinf=0.0, neginf=0.0), 0.0)
+    scores: Array = scale(torch.from_numpy(table)).numpy()
+    return np.asarray(scores + outside, dtype=np.float32)
+
+
+def _principal_axes(standard: Array, gain: NDArray[np.floating] | None) -> NDArray[np.float16]:
+    """(f, k) columns' weights times the axes of largest variance, these partly whitened."""
+    weights = np.ones(standard.shape[1])
+    if gain is not None:
+        weights = (gain / max(gain.mean(), 1e-12) + _LEAST_GAIN) ** _WEIGHTING
+    weighted = (standard - standard.mean(axis=0)) * weights
+    variance, axes = np.linalg.eigh(np.asarray(weighted.T @ weighted, dtype=np.float64) / len(standard))
+    most = np.argsort(-variance)[:AXES]
+    whitened = axes[:, most] * np.maximum(variance[most], 1e-6) ** (-_WHITENING / 2)
+    return np.asarray(weights[:, None] * whitened, dtype=np.float16)
+
+
+def _nearest(
+    points: Array, others: Array, group: NDArray[np.integer] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Squared distances and rows of the nearest `others`, (b, 3) each, ascending; inf where there are too few.
+
+    group: (b,) where `points` are `others`: those of the same group are left out
+    """
+    lengths = (others**2).sum(axis=1)
+    squares = np.full((len(points), NEIGHBOURS), np.inf, dtype=np.float32)
+    rows = np.zeros((len(points), NEIGHBOURS), dtype=np.int64)
+    for start in range(0, len(points), _BLOCK):
+        block = points[start : start + _BLOCK]
+        found = block @ others.T
+        found *= -2.0
+        found += lengths
+        if group is not None:
+            found[group[start : start + _BLOCK, None] == group] = np.inf
+        own, inside = (block**2).sum(axis=1), np.arange(len(block))
+        for place in range(min(NEIGHBOURS, len(others))):  # three times the least is far quicker than a partition
+            best = found.argmin(axis=1)
+            rows[start + inside, place] = best
+            squares[start + inside, place] = np.maximum(found[inside, best] + own, 0.0)
+            found[inside, best] = np.inf
+    return squares, rows
+
+
+def _own_distances(points: Array, group: NDArray[np.integer]) -> Array:
+    """Quantiles of the distance of each point to the nearest of other groups."""
+    squares, _ = _nearest(points, points, group)
+    own = np.sqrt(squares[:, 0])
+    own = own[np.isfinite(own)]
+    return np.asarray(np.quantile(own, np.linspace(0.0, 1.0, _GRID)), dtype=np.float32)
+
+
+def _atoms(store: FeatureStore, rows: NDArray[np.integer] | None = None) -> list[NDArray[np.int64]]:
+    """Atomic numbers of the atoms of the crystals' primitive cells, from the nodes of the crystal graph."""
+    part, offset = store.arrays["crystal"], store.offsets["crystal"]["node"]
+    n_atoms = store.column("crystal", "n_atoms")
+    found = []
+    for i in range(len(store)) if rows is None else rows:
+        nodes = slice(offset[i], offset[i + 1])
+        sizes = np.rint(part["node.weight"][nodes] * n_atoms[i]).astype(np.int64)  # type: ignore[operator]
+        found.append(np.repeat(part["node.number"][nodes].astype(np.int64), sizes))
+    return found
+
+
+def _packed(names: Sequence[str]) -> NDArray[np.uint8]:
+    return np.frombuffer(zlib.compress("\n".join(names).encode(), 9), dtype=np.uint8)
+
+
+def _unpacked(packed: NDArray[np.uint8]) -> list[str]:
+    return zlib.decompress(packed.tobytes()).decode().split("\n")
