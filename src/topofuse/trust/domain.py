@@ -127,9 +127,7 @@ def has_closed_shells(formula: Formula) -> bool:
     bonded = sum(n for z, n in pairs if z in _CHALCOGENS)
     if not bonded:
         return False
-    others = [
-        [q * n for q in (*_states(z), *((2,) if z == _IRON else ()))] for z, n in pairs if z not in _CHALCOGENS
-    ]
+    others = [[q * n for q in (*_states(z), *((2,) if z == _IRON else ()))] for z, n in pairs if z not in _CHALCOGENS]
     return any(bonded <= charge < 2 * bonded for charge in _sums(others))
 
 

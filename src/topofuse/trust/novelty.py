@@ -23,7 +23,7 @@ from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
 from topofuse.labels import FIVE
 from topofuse.modalities.encoders import N_QUANTILES, Standardise
 from topofuse.modalities.store import FeatureStore
-from topofuse.trust.domain import domain_of
+from topofuse.trust.domain import Domain, domain_of
 
 AXES = 64
 NEIGHBOURS = 3
@@ -31,6 +31,7 @@ COLUMNS = ("novelty", "nearest", "domain")
 _WHITENING = 0.5  # axes are divided by their standard deviation to this power
 _WEIGHTING = 0.25  # columns are multiplied by their gain in the trees to this power
 _LEAST_GAIN = 1e-3  # of the mean gain; columns that no tree uses still count a little
+_LEAST_VARIANCE = 1e-4  # of the largest
 _TAIL = 16  # quantiles; the range between this one and its mirror image measures how far a value lies outside
 _BLOCK = 256  # crystals whose distances to all the training materials are in memory at a time
 _GRID = 513  # quantiles of the training materials' own distances
@@ -115,17 +116,18 @@ class Reference:
         standard = _standardised(np.ascontiguousarray(table, dtype=np.float32), self.quantiles)
         return standard @ self.projection.astype(np.float32) - self.centre
 
-    def place(self, store: FeatureStore) -> Neighbourhood:
-        """Where the crystals of a store lie. Memory does not grow with their number beyond the answer's."""
-        points = self.embed(store.table(self.names))
-        squares, rows = _nearest(points, self._points)
+    def place(self, store: FeatureStore, rows: NDArray[np.integer] | None = None) -> Neighbourhood:
+        """Where the crystals of a store lie, or those of `rows`."""
+        rows = np.arange(len(store)) if rows is None else rows
+        points = self.embed(store.table(self.names)[rows])
+        squares, nearest = _nearest(points, self._points)
         distance = np.sqrt(squares[:, 0]).astype(np.float64)
         share = np.linspace(0.0, 1.0, len(self.distances))
         novelty = np.interp(distance, self.distances, share, left=0.0)
-        for i, z in enumerate(_atoms(store)):
+        for i, z in enumerate(_atoms(store, rows)):
             if not self.seen[z].all() or len(z) > self.largest:
                 novelty[i] = 1.0
-        return Neighbourhood(novelty, distance, rows)
+        return Neighbourhood(novelty, distance, nearest)
 
     def columns(self, store: FeatureStore) -> dict[str, list[Any]]:
         """The columns `COLUMNS` of the table of predictions, for the crystals of a store."""
@@ -133,8 +135,12 @@ class Reference:
         return {
             "novelty": found.novelty.tolist(),
             "nearest": ["; ".join(self.describe(row) for row in rows) for rows in found.nearest.tolist()],
-            "domain": [str(domain_of(z, self.seen)) for z in _atoms(store)],
+            "domain": [str(domain) for domain in self.domains(store)],
         }
+
+    def domains(self, store: FeatureStore, rows: NDArray[np.integer] | None = None) -> list[Domain]:
+        """The domain of each crystal of a store, or of `rows`."""
+        return [domain_of(z, self.seen) for z in _atoms(store, np.arange(len(store)) if rows is None else rows)]
 
     def describe(self, row: int) -> str:
         """A training material in words: id, formula, class."""
@@ -147,19 +153,16 @@ class Reference:
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Arrays for reference.safetensors; names are compressed."""
         return {
-            **{name: getattr(self, name) for name in _ARRAYS},
+            **{name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS},  # safetensors ignores strides
             **{name: _packed(getattr(self, name)) for name in ("ids", "formulas")},
         }
 
     @classmethod
     def restore(cls, described: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Reference:
         """Put back what `described` and `tensors` gave."""
-        return cls(
-            names=tuple(described["modalities"]),
-            largest=int(described["largest_cell"]),
-            **{name: tensors[name] for name in _ARRAYS},
-            **{name: _unpacked(tensors[name]) for name in ("ids", "formulas")},
-        )
+        arrays: dict[str, Any] = {name: tensors[name] for name in _ARRAYS}
+        texts: dict[str, Any] = {name: _unpacked(tensors[name]) for name in ("ids", "formulas")}
+        return cls(names=tuple(described["modalities"]), largest=int(described["largest_cell"]), **arrays, **texts)
 
 
 _ARRAYS = ("quantiles", "projection", "centre", "step", "codes", "distances", "seen", "classes")
@@ -189,7 +192,8 @@ def _principal_axes(standard: Array, gain: NDArray[np.floating] | None) -> NDArr
     weighted = (standard - standard.mean(axis=0)) * weights
     variance, axes = np.linalg.eigh(np.asarray(weighted.T @ weighted, dtype=np.float64) / len(standard))
     most = np.argsort(-variance)[:AXES]
-    whitened = axes[:, most] * np.maximum(variance[most], 1e-6) ** (-_WHITENING / 2)
+    most = most[variance[most] > _LEAST_VARIANCE * variance.max()]  # few materials do not span all axes
+    whitened = axes[:, most] * variance[most] ** (-_WHITENING / 2)
     return np.asarray(weights[:, None] * whitened, dtype=np.float16)
 
 
@@ -227,14 +231,14 @@ def _own_distances(points: Array, group: NDArray[np.integer]) -> Array:
     return np.asarray(np.quantile(own, np.linspace(0.0, 1.0, _GRID)), dtype=np.float32)
 
 
-def _atoms(store: FeatureStore, rows: NDArray[np.integer] | None = None) -> list[NDArray[np.int64]]:
+def _atoms(store: FeatureStore, rows: NDArray[np.integer]) -> list[NDArray[np.int64]]:
     """Atomic numbers of the atoms of the crystals' primitive cells, from the nodes of the crystal graph."""
     part, offset = store.arrays["crystal"], store.offsets["crystal"]["node"]
     n_atoms = store.column("crystal", "n_atoms")
     found = []
-    for i in range(len(store)) if rows is None else rows:
+    for i in rows:
         nodes = slice(offset[i], offset[i + 1])
-        sizes = np.rint(part["node.weight"][nodes] * n_atoms[i]).astype(np.int64)  # type: ignore[operator]
+        sizes = np.rint(part["node.weight"][nodes] * n_atoms[i]).astype(np.int64)
         found.append(np.repeat(part["node.number"][nodes].astype(np.int64), sizes))
     return found
 
