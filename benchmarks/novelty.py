@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import lightgbm as lgb
@@ -108,9 +109,9 @@ def against_scrambled(world: World, reference: Reference, rows: np.ndarray, titl
         placed = reference.place(store)
         # exchanging Na and Cl in rock salt gives rock salt: no scrambled crystal
         strange = placed.novelty[placed.distance > 1e-2]
-        above = np.mean(strange >= 0.95)
-        print(f"  AUROC against {len(strange)} with {kind}: {auroc(real.novelty, strange):.3f}; "
-              f"{100 * above:.0f} % of them, {100 * np.mean(real.novelty >= 0.95):.0f} % of the real have novelty >= 0.95")  # fmt: skip
+        far = [f"{100 * np.mean(x >= 0.95):.0f} %" for x in (strange, real.novelty)]
+        print(f"  AUROC against {len(strange)} with {kind}: {auroc(real.novelty, strange):.3f}")
+        print(f"    novelty >= 0.95: {far[0]} of them, {far[1]} of the real")
 
 
 def against_prototypes(world: World, gain: np.ndarray | None) -> None:
@@ -128,7 +129,7 @@ def against_prototypes(world: World, gain: np.ndarray | None) -> None:
 
 
 def by_novelty(novelty: np.ndarray, right: np.ndarray, title: str) -> None:
-    for low, high in zip(BINS, BINS[1:], strict=False):
+    for low, high in pairwise(BINS):
         inside = (novelty >= low) & ((novelty < high) | (high == 1.0))
         print(f"  {title}, novelty {low} to {high}: {inside.sum():,} rows, "
               f"two-class accuracy {100 * right[inside].mean():.1f} %")  # fmt: skip

@@ -17,6 +17,7 @@ from topofuse.fusion.network import FusionNetwork
 from topofuse.labels import decide
 from topofuse.modalities.registry import feature_hash
 from topofuse.training.inference import predict_views
+from topofuse.trust.novelty import Reference
 
 WEIGHTS = {"kfold": 0.3, "full": 0.2, "boosted": 0.5}
 
@@ -45,7 +46,13 @@ def trees(tiny_config, small_world) -> list[BoostedTrees]:
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory, tiny_config, networks, trees, trust):
+def reference(small_world) -> Reference:
+    described = [f"id-{i}" for i in range(60)], small_world.formulas, small_world.labels
+    return Reference.fit(small_world.store, np.arange(60), ("crystal", "scalar"), described)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory, tiny_config, networks, trees, trust, reference):
     directory = tmp_path_factory.mktemp("bundle")
 
     def settings(name):
@@ -55,7 +62,7 @@ def saved(tmp_path_factory, tiny_config, networks, trees, trust):
         family: {name: (settings(name), network) for name, network in networks.items() if name.startswith(family)}
         for family in ("kfold", "full")
     }
-    save_bundle(directory, tiny_config, families, trees, WEIGHTS, trust, {"chosen": "super_weighted"})
+    save_bundle(directory, tiny_config, families, trees, WEIGHTS, trust, {"chosen": "super_weighted"}, reference)
     return directory
 
 
@@ -151,14 +158,28 @@ class TestTrust:
         features = [extract(analyse(c)) for c in small_world.crystals[:6]]
         together, alone = bundle.assess(features), [bundle.assess([f]) for f in features]
         np.testing.assert_allclose(together.probabilities, [a.probabilities[0] for a in alone], atol=1e-6)
-        assert together.columns == {name: [a.columns[name][0] for a in alone] for name in ("set_90", "set_95")}
+        for name in ("set_90", "set_95", "nearest", "domain"):
+            assert together.columns[name] == [a.columns[name][0] for a in alone]
+        np.testing.assert_allclose(together.columns["novelty"], [a.columns["novelty"][0] for a in alone], atol=1e-4)
         np.testing.assert_array_equal(together.probabilities, bundle.predict_features(features))
+
+
+class TestReference:
+    def test_it_comes_back_as_it_was_saved(self, bundle, reference, small_world):
+        assert bundle.reference.columns(small_world.store) == reference.columns(small_world.store)
+
+    def test_a_bundle_may_lack_it(self, tmp_path, tiny_config, trees, trust, small_world):
+        save_bundle(tmp_path, tiny_config, {}, trees, {"boosted": 1.0}, trust, {})
+        bundle = load_bundle(tmp_path)
+        features = [bundle.extractor()(analyse(small_world.crystals[0]))]
+        assert bundle.reference is None
+        assert set(bundle.assess(features).columns) == {"set_90", "set_95"}
 
 
 class TestRefusals:
     def test_a_flipped_bit_anywhere_in_any_file(self, copy):
         files = [p for p in copy.rglob("*") if p.is_file()]
-        assert len(files) == 3 + 4 + 1 + 1
+        assert len(files) == 3 + 4 + 2 + 1
         rng = np.random.default_rng(0)
         for path in files:
             whole = path.read_bytes()

@@ -14,23 +14,31 @@ def atoms(formula: str) -> np.ndarray:
     return np.concatenate([np.repeat(e.Z, int(n)) for e, n in Composition(formula).items()])
 
 
-@pytest.mark.parametrize("formula", "NaCl Si Bi2Se3 SnTe HgTe Na3Bi TaAs SrTiO3 ZnO Cu2O LiCoO2 K2PtCl4 PdO".split())
+@pytest.mark.parametrize(
+    "formula",
+    ["NaCl", "Si", "Bi2Se3", "SnTe", "HgTe", "Na3Bi", "TaAs", "SrTiO3", "ZnO", "Cu2O", "LiCoO2", "K2PtCl4", "PdO"],
+)
 def test_closed_shells_and_simple_metals_are_inside(formula):
     assert domain_of(atoms(formula)) in (Domain.IN, Domain.ODD_ELECTRONS)
     assert open_shell(atoms(formula)) == ""
 
 
-@pytest.mark.parametrize("formula", "MnO NiO CuO La2CuO4 CrI3 RuCl3 Sr2IrO4 TiCl3 UO2 LiFePO4 MnBi2Te4 FeTe".split())
+@pytest.mark.parametrize(
+    "formula",
+    ["MnO", "NiO", "CuO", "La2CuO4", "CrI3", "RuCl3", "Sr2IrO4", "TiCl3", "UO2", "LiFePO4", "MnBi2Te4", "FeTe"],
+)
 def test_open_shells_beside_anions_are_likely_magnetic(formula):
     assert open_shell(atoms(formula))
 
 
-@pytest.mark.parametrize("formula", "Fe Mn3Sn Co Ni FeRh YMn6Sn6 EuTe GdPtBi PuSb".split())
+@pytest.mark.parametrize("formula", ["Fe", "Mn3Sn", "Co", "Ni", "FeRh", "YMn6Sn6", "EuTe", "GdPtBi", "PuSb"])
 def test_metals_rich_in_magnetic_elements_are_likely_magnetic(formula):
     assert open_shell(atoms(formula))
 
 
-@pytest.mark.parametrize("formula", "FeS2 RuS2 Ni(CO)4 Fe(CO)5 UO3 CeO2 WTe2 NbSe2 MoS2 CoSb3 Nb3Cl8".split())
+@pytest.mark.parametrize(
+    "formula", ["FeS2", "RuS2", "Ni(CO)4", "Fe(CO)5", "UO3", "CeO2", "WTe2", "NbSe2", "MoS2", "CoSb3", "Nb3Cl8"]
+)
 def test_pairs_of_anions_carbonyls_metal_bonds_and_full_shells_are_not(formula):
     assert open_shell(atoms(formula)) == ""
 

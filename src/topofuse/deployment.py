@@ -19,10 +19,13 @@ from topofuse.ensemble.boosted import BoostedTrees, fit_or_load
 from topofuse.ensemble.bundle import Bundle, load_bundle, save_bundle
 from topofuse.ensemble.members import fixed_epochs, full_job
 from topofuse.ensemble.strategies import STRATEGIES, Choice, Families, out_of_fold_strategies
+from topofuse.evaluation.novelty import by_domain, by_novelty
 from topofuse.evaluation.trust import TrustRows, measure_trust
 from topofuse.fusion.build import Network
+from topofuse.modalities.registry import table_columns
 from topofuse.progress import RunLog
 from topofuse.provenance import provenance
+from topofuse.trust.novelty import Reference
 from topofuse.trust.trust import Trust, cross_fit
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ class Bundles:
 
     main, fast: (n, 5) probabilities of the test rows, None without test rows
     fast_out_of_fold: (n, 5) of the pool, by trees of the fast bundle's kind that did not see the row
-    trust: the block of results.json that `topofuse.evaluation.trust` describes
+    trust: the block of results.json that `topofuse.evaluation.trust` and `.novelty` describe
     """
 
     main: Probabilities | None
@@ -54,11 +57,40 @@ def deploy(state: RunState, choice: Choice, families: Families, directory: Path,
     info = {**provenance(state.config, state.prepared.data), "chosen": choice.name}
     pool = state.rows.pool
     chosen = out_of_fold_strategies(families, state.rows.labels[pool], state.rows.fold[pool])[choice.name]
-    main = _main_bundle(state, choice, chosen, directory, log, info)
-    fast, fast_trees = _fast_bundle(state, directory, log, info)
-    _, main_test, main_trust = _measure(state, main, chosen)
+    reference = _fit_reference(state)
+    main = _main_bundle(state, choice, chosen, reference, directory, log, info)
+    fast, fast_trees = _fast_bundle(state, reference, directory, log, info)
+    main_oof, main_test, main_trust = _measure(state, main, chosen)
     fast_oof, fast_test, fast_trust = _measure(state, fast, fast_trees)
-    return Bundles(main_test, fast_test, fast_oof, {"main": main_trust, "fast": fast_trust})
+    far = {} if reference is None else _measure_reference(state, reference, main_oof, main_test)
+    return Bundles(main_test, fast_test, fast_oof, {"main": main_trust, "fast": fast_trust, **far})
+
+
+def _fit_reference(state: RunState) -> Reference | None:
+    """The pool as bundles carry it, by the fast bundle's tables; None without the crystal graph: it has the atoms."""
+    names, rows, data = fast_config(state.config).modalities, state.rows.pool, state.prepared.data
+    if "crystal" not in names:
+        return None
+    gains = np.mean([trees.gain() for trees in state.trees.values()], axis=0)
+    gain = dict(zip(table_columns(state.config.modalities), gains, strict=True))
+    described = [data.material_ids[i] for i in rows], state.rows.formulas[rows].tolist(), state.rows.labels[rows]
+    weights = np.array([gain[column] for column in table_columns(names)])
+    return Reference.fit(state.views[0], rows, names, described, weights)
+
+
+def _measure_reference(
+    state: RunState, reference: Reference, oof: Probabilities, test: Probabilities | None
+) -> dict[str, Any]:
+    """The blocks `domain` and `novelty` of `trust`: `topofuse.evaluation.novelty`."""
+    store, rows = state.views[0], state.rows
+    labels = rows.labels[rows.pool]
+    domain: dict[str, Any] = {"oof": by_domain(reference.domains(store, rows.pool), labels, oof), "test": None}
+    novelty: dict[str, Any] = {"oof": by_novelty(reference.own_novelty(), labels, oof), "test": None}
+    if test is not None:
+        labels = rows.labels[rows.test]
+        domain["test"] = by_domain(reference.domains(store, rows.test), labels, test)
+        novelty["test"] = by_novelty(reference.place(store, rows.test).novelty, labels, test)
+    return {"domain": domain, "novelty": novelty}
 
 
 def _fit_trust(state: RunState, out_of_fold: Probabilities, of: str) -> Trust:
@@ -122,7 +154,13 @@ def _fit(
 
 
 def _main_bundle(
-    state: RunState, choice: Choice, out_of_fold: Probabilities, directory: Path, log: RunLog, info: dict[str, object]
+    state: RunState,
+    choice: Choice,
+    out_of_fold: Probabilities,
+    reference: Reference | None,
+    directory: Path,
+    log: RunLog,
+    info: dict[str, object],
 ) -> Bundle:
     weights = choice.deployed_weights()
     networks: dict[str, dict[str, tuple[NetworkConfig, Network]]] = {}
@@ -134,7 +172,7 @@ def _main_bundle(
     if "boosted" in weights:
         trees = [_fit_on_pool(state, state.config, directory / "trees/full", list(state.trees.values()))]
     trust = _fit_trust(state, out_of_fold, f"the chosen strategy, {STRATEGIES[choice.name][0]}")
-    save_bundle(directory / "bundle", state.config, networks, trees, weights, trust, info)
+    save_bundle(directory / "bundle", state.config, networks, trees, weights, trust, info, reference)
     return load_bundle(directory / "bundle")
 
 
@@ -155,7 +193,7 @@ def _train_members_on_pool(state: RunState, directory: Path, log: RunLog) -> lis
 
 
 def _fast_bundle(
-    state: RunState, directory: Path, log: RunLog, info: dict[str, object]
+    state: RunState, reference: Reference | None, directory: Path, log: RunLog, info: dict[str, object]
 ) -> tuple[Bundle, Probabilities]:
     """The fast bundle, and out-of-fold predictions of trees of its kind."""
     config, rows = fast_config(state.config), state.rows
@@ -166,7 +204,8 @@ def _fast_bundle(
         out.fill(rows.inside(fold), trees.predict(table[rows.inside(fold)]))
     trees = _fit_on_pool(state, config, directory / "trees-fast/full", list(folds.values()))
     trust = _fit_trust(state, out.complete(rows.pool), "trees of the fast bundle's kind")
-    save_bundle(directory / "bundle-fast", config, {}, [trees], {"boosted": 1.0}, trust, {**info, "chosen": "fast"})
+    info = {**info, "chosen": "fast"}
+    save_bundle(directory / "bundle-fast", config, {}, [trees], {"boosted": 1.0}, trust, info, reference)
     return load_bundle(directory / "bundle-fast"), out.complete(rows.pool)
 
 

@@ -72,6 +72,11 @@ def predict_command(
       set_90       classes that cannot be ruled out, joined by |: nine of ten materials of every class
                    have theirs among them; empty where the models hesitate more than they do for those
       set_95       the same for nineteen of twenty (in files, not on the terminal)
+      novelty      share of the training materials that are nearer to another of them: 0 is one of
+                   them, above 0.95 is unlike nearly all
+      nearest      the three closest training materials with their classes (in files)
+      domain       in, likely_magnetic (open d or f shells: the labels are of materials without a
+                   moment), unseen_element, odd_electrons (the metals)
 
     The label is decided from the top down: non-trivial where p_nontrivial is above one half, then
     semimetal or insulator, then which. Without -o the table goes to the terminal, or as CSV to a pipe.

@@ -4,6 +4,7 @@
     networks/NAME.safetensors
     trees/FOLD/NAME.txt
     trust.safetensors     with the block `trust` of bundle.json: calibration, prediction sets
+    reference.safetensors with the block `reference`: the training materials, for novelty and neighbours
 
 Loading unpickles nothing, refuses a file in which any byte changed, and refuses another feature definition.
 """
@@ -32,6 +33,7 @@ from topofuse.files import write_whole
 from topofuse.modalities.extraction import extract_views
 from topofuse.modalities.registry import feature_hash
 from topofuse.modalities.store import FeatureStore, Sample
+from topofuse.trust.novelty import Reference
 from topofuse.trust.trust import Assessment, Trust
 
 if TYPE_CHECKING:  # a second of start-up; a bundle of trees does without
@@ -40,7 +42,7 @@ if TYPE_CHECKING:  # a second of start-up; a bundle of trees does without
     from topofuse.fusion.build import Network
 
 FORMAT = 2  # 1 carried no trust
-_TRUST = "trust.safetensors"
+_TRUST, _REFERENCE = "trust.safetensors", "reference.safetensors"
 CARRIED = ("full", "fast")  # folders in src/topofuse/pretrained
 
 
@@ -58,6 +60,7 @@ class Bundle:
     trust: calibrates the blend, and says how far to believe it
     info: provenance (versions, hashes, metrics), as in bundle.json
     identity: checksum of the whole; no other bundle has it
+    reference: the training materials, for novelty, neighbours and domain; None leaves these columns empty
     """
 
     config: Config
@@ -67,6 +70,7 @@ class Bundle:
     trust: Trust
     info: Mapping[str, Any]
     identity: str
+    reference: Reference | None = None
 
     def predict_proba(self, crystals: Sequence[SymmetricCrystal]) -> NDArray[np.float64]:
         """(n, 5) calibrated probabilities of the five classes."""
@@ -90,7 +94,10 @@ class Bundle:
 
     def assess(self, features: Sequence[list[Sample]]) -> Assessment:
         """Calibrated probabilities with all that is said of how far to believe them."""
-        return self.trust.assess(self.raw_stores(_stores(features)))
+        views = _stores(features)
+        found = self.trust.assess(self.raw_stores(views))
+        further = {} if self.reference is None else self.reference.columns(views[0])
+        return Assessment(found.probabilities, {**found.columns, **further})
 
     def predict_stores(
         self, views: Sequence[FeatureStore], rows: NDArray[np.integer] | None = None
@@ -128,6 +135,7 @@ def save_bundle(
     weights: Mapping[str, float],
     trust: Trust,
     info: Mapping[str, Any],
+    reference: Reference | None = None,
 ) -> None:
     """Write a bundle; `networks` maps family → name → (its settings, the network). `bundle.json` comes last."""
     from safetensors.torch import save as save_safetensors
@@ -152,6 +160,8 @@ def save_bundle(
             put(files[name], compact_text(text).encode())
         forests.append(files)
     put(_TRUST, save_arrays(trust.tensors()))
+    if reference is not None:
+        put(_REFERENCE, save_arrays(reference.tensors()))
     manifest = {
         "format": FORMAT,
         "features": feature_hash(config.modalities),
@@ -160,6 +170,7 @@ def save_bundle(
         "networks": described,
         "trees": forests,
         "trust": trust.described(),
+        "reference": None if reference is None else reference.described(),
         "checksums": checksums,
         "info": dict(info),
     }
@@ -197,7 +208,11 @@ def _assemble(directory: Path, manifest: dict[str, Any]) -> Bundle:
         for files in manifest["trees"]
     ]
     trust = Trust.restore(manifest["trust"], load_arrays(_read(directory, _TRUST, manifest)))
-    return Bundle(config, networks, trees, manifest["weights"], trust, manifest["info"], manifest["checksum"])
+    reference = None
+    if manifest.get("reference") is not None:
+        reference = Reference.restore(manifest["reference"], load_arrays(_read(directory, _REFERENCE, manifest)))
+    weights, info = manifest["weights"], manifest["info"]
+    return Bundle(config, networks, trees, weights, trust, info, manifest["checksum"], reference)
 
 
 def open_bundle(model: str | Path = "full") -> Bundle:

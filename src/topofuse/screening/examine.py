@@ -21,6 +21,7 @@ from topofuse.modalities.elements import valence_electrons
 from topofuse.modalities.registry import MODALITY_NAMES, modality
 from topofuse.screening.entries import Entry, FileEntry, printable
 from topofuse.screening.table import COLUMNS, Row
+from topofuse.trust.domain import Domain
 
 _log = logging.getLogger(__name__)
 for _name in MODALITY_NAMES:
@@ -52,6 +53,7 @@ class Examine:
             electrons = int(valence_electrons(symmetric.primitive.numbers).sum())
             if electrons % 2:
                 row["status"] = "metal"
+                row["domain"] = str(Domain.ODD_ELECTRONS)
                 row["reason"] = (
                     f"odd number of electrons in the primitive cell (nu = {electrons}): "
                     "gapless by Kramers' theorem, outside the classification"

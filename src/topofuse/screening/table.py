@@ -19,11 +19,15 @@ Row = dict[str, Any]
 
 PROBABILITIES: tuple[str, ...] = (*(f"p_{name}" for name in FIVE), "p_nontrivial")
 SETS: tuple[str, ...] = ("set_90", "set_95")  # prediction sets: classes joined by |
+PLACE: tuple[str, ...] = ("novelty", "nearest", "domain")  # against the training materials
 COLUMNS: tuple[str, ...] = (
     *("input", "status", "reason", "formula", "spacegroup", "n_atoms", "label"),
     *PROBABILITIES,
     *SETS,
+    *PLACE,
 )
+_NUMBERS = frozenset((*PROBABILITIES, "novelty"))
+_ONLY_IN_FILES = ("n_atoms", "set_95", "nearest")
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 _GROUP = 4096  # rows per parquet row group
 
@@ -99,10 +103,9 @@ class TableWriter:
 
 
 def csv_cells(row: Row) -> list[str]:
-    """Cells of a CSV line: probabilities with six decimals, missing values empty."""
+    """Cells of a CSV line: probabilities and novelty with six decimals, missing values empty."""
     return [
-        "" if (value := row[name]) is None else f"{value:.6f}" if name in PROBABILITIES else str(value)
-        for name in COLUMNS
+        "" if (value := row[name]) is None else f"{value:.6f}" if name in _NUMBERS else str(value) for name in COLUMNS
     ]
 
 
@@ -116,13 +119,13 @@ def csv_text(rows: Iterable[Row]) -> str:
 
 
 def aligned_text(rows: Iterable[Row]) -> str:
-    """A table for a terminal: aligned, probabilities with three decimals, the reason at the end; not all columns."""
-    names = [name for name in COLUMNS if name not in ("reason", "n_atoms", "set_95")] + ["reason"]
+    """A table for a terminal: aligned, numbers with three decimals, the reason at the end; not all columns."""
+    names = [name for name in COLUMNS if name not in ("reason", *_ONLY_IN_FILES)] + ["reason"]
     cells = [[name.removeprefix("p_") if name in PROBABILITIES else name for name in names]]
     for row in rows:
         cells.append(
             [
-                "" if (value := row[name]) is None else f"{value:.3f}" if name in PROBABILITIES else str(value)
+                "" if (value := row[name]) is None else f"{value:.3f}" if name in _NUMBERS else str(value)
                 for name in names
             ]
         )
@@ -134,5 +137,5 @@ def aligned_text(rows: Iterable[Row]) -> str:
 def _schema() -> Any:
     import pyarrow as pa
 
-    kinds = {"spacegroup": pa.int16(), "n_atoms": pa.int32(), **dict.fromkeys(PROBABILITIES, pa.float64())}
+    kinds = {"spacegroup": pa.int16(), "n_atoms": pa.int32(), **dict.fromkeys(_NUMBERS, pa.float64())}
     return pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])

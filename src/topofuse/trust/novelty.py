@@ -4,7 +4,7 @@ Crystals are points in a space of 64 axes: tables, standardised by the training 
 boosted trees use, projected on the axes of largest variance. A crystal's novelty is the share of the training materials
 that have another one of theirs, of another formula, nearer than the crystal has any: about 0 for a training material,
 evenly spread for crystals like them, 1 beyond the most isolated one. An element that no training material holds, or a
-cell larger than all of theirs, is novelty 1. How well this tells real crystals from impossible ones: docs/trust.md, benchmarks/novelty.py.
+cell larger than all of theirs, is novelty 1. How well this tells real crystals from impossible ones: docs/trust.md.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ class Reference:
         seen, atoms = np.zeros(MAX_ATOMIC_NUMBER + 1, dtype=bool), _atoms(store, rows)
         for z in atoms:
             seen[z] = True
-        _, group = np.unique(np.asarray(formulas, dtype=str), return_inverse=True)
-        grid = _own_distances((codes * step).astype(np.float32), group)
+        own = _own_distances((codes * step).astype(np.float32), formulas)
+        grid = np.quantile(own[np.isfinite(own)], np.linspace(0.0, 1.0, _GRID)).astype(np.float32)
         return cls(
             names, quantiles, projection, centre, step, codes, grid, seen, max(map(len, atoms)),
             list(ids), list(formulas), np.asarray(classes, dtype=np.int8),
@@ -122,12 +122,19 @@ class Reference:
         points = self.embed(store.table(self.names)[rows])
         squares, nearest = _nearest(points, self._points)
         distance = np.sqrt(squares[:, 0]).astype(np.float64)
-        share = np.linspace(0.0, 1.0, len(self.distances))
-        novelty = np.interp(distance, self.distances, share, left=0.0)
+        novelty = self._ranked(distance)
         for i, z in enumerate(_atoms(store, rows)):
             if not self.seen[z].all() or len(z) > self.largest:
                 novelty[i] = 1.0
         return Neighbourhood(novelty, distance, nearest)
+
+    def own_novelty(self) -> NDArray[np.float64]:
+        """(n,) novelty of each training material if its formula were not among them."""
+        return self._ranked(_own_distances(self._points, self.formulas))
+
+    def _ranked(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+        share = np.linspace(0.0, 1.0, len(self.distances))
+        return np.asarray(np.interp(distance, self.distances, share, left=0.0), dtype=np.float64)
 
     def columns(self, store: FeatureStore) -> dict[str, list[Any]]:
         """The columns `COLUMNS` of the table of predictions, for the crystals of a store."""
@@ -223,12 +230,11 @@ def _nearest(
     return squares, rows
 
 
-def _own_distances(points: Array, group: NDArray[np.integer]) -> Array:
-    """Quantiles of the distance of each point to the nearest of other groups."""
+def _own_distances(points: Array, formulas: Sequence[str]) -> NDArray[np.float64]:
+    """(n,) distance of each point to the nearest of another formula; infinite where there is none."""
+    _, group = np.unique(np.asarray(formulas, dtype=str), return_inverse=True)
     squares, _ = _nearest(points, points, group)
-    own = np.sqrt(squares[:, 0])
-    own = own[np.isfinite(own)]
-    return np.asarray(np.quantile(own, np.linspace(0.0, 1.0, _GRID)), dtype=np.float32)
+    return np.sqrt(squares[:, 0]).astype(np.float64)
 
 
 def _atoms(store: FeatureStore, rows: NDArray[np.integer]) -> list[NDArray[np.int64]]:

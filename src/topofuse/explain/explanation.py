@@ -1,0 +1,122 @@
+"""One crystal, one bundle: the answer with everything that can be said about where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from topofuse.crystals import Crystal, SymmetricCrystal, analyse
+from topofuse.crystals.formula import reduced_formula
+from topofuse.crystals.read import read_structure
+from topofuse.ensemble.bundle import Bundle
+from topofuse.explain.brillouin import SketchFacts, ZoneFacts, sketch_facts, symbol_of, zone_facts
+from topofuse.explain.contributions import (
+    Attention,
+    FeaturePart,
+    ModalityPart,
+    attention,
+    modality_parts,
+    strongest_columns,
+    tree_contributions,
+)
+from topofuse.labels import FIVE, decide
+from topofuse.modalities.store import FeatureStore
+from topofuse.trust.domain import domain_of, open_shell
+
+STRONGEST = 12
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What `predict` says: label, probabilities {class: p}, columns (set_90, novelty, ...) by name."""
+
+    label: str
+    probabilities: Mapping[str, float]
+    p_nontrivial: float
+    columns: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a bundle says what it says of a crystal.
+
+    source: the file, or '' ; formula: reduced; spacegroup: international number; symbol: Hermann-Mauguin
+    domain: as in the table of predictions; domain_reason: why it is not `in`, or ''
+    zone: symmetry and filling; sketch: the tight-binding sketch, None where there is none
+    answer: None for an odd number of electrons (a metal), and with it all that follows
+    modalities: strongest first; features: the strongest columns of the trees' two-class model
+    trees_start: log-odds of non-trivial that the trees start from, before any column; None without trees
+    attention: None where the bundle has no network that attends
+    """
+
+    source: str
+    formula: str
+    spacegroup: int
+    symbol: str
+    domain: str
+    domain_reason: str
+    zone: ZoneFacts
+    sketch: SketchFacts | None
+    answer: Answer | None = None
+    modalities: tuple[ModalityPart, ...] = ()
+    features: tuple[FeaturePart, ...] = ()
+    trees_start: float | None = None
+    attention: Attention | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as nested dicts, lists, strings, numbers and None, as JSON has them."""
+        found = asdict(self)
+        found["zone"]["forced"] = list(self.zone.forced)
+        return found
+
+
+def explain(source: str | Path | Crystal | SymmetricCrystal, bundle: Bundle, strongest: int = STRONGEST) -> Explanation:
+    """Explain the bundle's answer for a structure file or a crystal; raises `CrystalError` for an unusable one.
+
+    strongest: number of tabular features to give
+    """
+    name = str(source) if isinstance(source, str | Path) else ""
+    crystal = read_structure(source) if isinstance(source, str | Path) else source
+    crystal = analyse(crystal) if isinstance(crystal, Crystal) else crystal
+    numbers = crystal.primitive.numbers
+    seen = None if bundle.reference is None else bundle.reference.seen
+    domain = domain_of(numbers, seen)
+    known: dict[str, Any] = {
+        "source": name,
+        "formula": reduced_formula(numbers),
+        "spacegroup": crystal.spacegroup,
+        "symbol": symbol_of(crystal),
+        "domain": str(domain),
+    }
+    if domain == "odd_electrons":
+        reason = "an odd number of electrons leaves no gap (Kramers): a metal, outside the classification"
+        return Explanation(**known, domain_reason=reason, zone=zone_facts(crystal), sketch=None)
+    reasons = {"likely_magnetic": open_shell(numbers), "unseen_element": "no training material holds the element"}
+    features = bundle.extractor()(crystal)
+    views = [FeatureStore.from_samples([sample]) for sample in features]
+    found = tree_contributions(bundle, views[0])
+    columns, start = (None, None) if found is None else found
+    return Explanation(
+        **known,
+        domain_reason=reasons.get(str(domain), ""),
+        zone=zone_facts(crystal, features[0].get("kspace")),
+        sketch=sketch_facts(crystal, features[0].get("bands")),
+        answer=_answer(bundle, features),
+        modalities=modality_parts(bundle, views, columns),
+        features=() if columns is None else strongest_columns(bundle, views[0], columns, strongest),
+        trees_start=start,
+        attention=attention(bundle, views[0]),
+    )
+
+
+def _answer(bundle: Bundle, features: Any) -> Answer:
+    found = bundle.assess([features])
+    p = found.probabilities[0]
+    return Answer(
+        label=FIVE[int(decide(found.probabilities)[0])],
+        probabilities={name: float(x) for name, x in zip(FIVE, p, strict=True)},
+        p_nontrivial=float(p[1:].sum()),
+        columns={name: values[0] for name, values in found.columns.items()},
+    )
