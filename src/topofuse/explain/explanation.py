@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from topofuse.crystals import Crystal, SymmetricCrystal, analyse
+from topofuse.crystals import Crystal, CrystalError, SymmetricCrystal, analyse
 from topofuse.crystals.formula import reduced_formula
 from topofuse.crystals.read import read_structure
 from topofuse.ensemble.bundle import Bundle
@@ -69,6 +69,8 @@ class Explanation:
         """The same as nested dicts, lists, strings, numbers and None, as JSON has them."""
         found = asdict(self)
         found["zone"]["forced"] = list(self.zone.forced)
+        for momentum in found["zone"]["momenta"]:
+            momentum["dimensions"] = {str(d): n for d, n in momentum["dimensions"].items()}
         return found
 
 
@@ -78,8 +80,11 @@ def explain(source: str | Path | Crystal | SymmetricCrystal, bundle: Bundle, str
     strongest: number of tabular features to give
     """
     name = str(source) if isinstance(source, str | Path) else ""
-    crystal = read_structure(source) if isinstance(source, str | Path) else source
-    crystal = analyse(crystal) if isinstance(crystal, Crystal) else crystal
+    try:
+        crystal = read_structure(source) if isinstance(source, str | Path) else source
+        crystal = analyse(crystal) if isinstance(crystal, Crystal) else crystal
+    except CrystalError as error:
+        raise CrystalError(f"{name}: {error}" if name else str(error)) from error
     numbers = crystal.primitive.numbers
     seen = None if bundle.reference is None else bundle.reference.seen
     domain = domain_of(numbers, seen)

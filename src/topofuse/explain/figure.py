@@ -1,0 +1,157 @@
+"""An explanation as a figure: class probabilities, modalities, columns, attention where there is any."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from topofuse.explain.explanation import Answer, Explanation
+from topofuse.labels import FIVE
+from topofuse.report.numbers import CLASS_TITLES
+from topofuse.report.svg import BLUE, GREEN, VERMILION, styled
+
+SUFFIXES = (".svg", ".png")
+_INK, _FAINT = "#1a1a1a", "#6b6b6b"
+_ALONE: Any = {  # the report's style takes its ink from the page; a file of its own brings ink and paper
+    "axes.edgecolor": _FAINT,
+    "axes.labelcolor": _INK,
+    "axes.titlecolor": _INK,
+    "text.color": _INK,
+    "xtick.color": _FAINT,
+    "ytick.color": _FAINT,
+    "xtick.labelcolor": _INK,
+    "ytick.labelcolor": _INK,
+    "grid.color": _FAINT,
+    "figure.facecolor": "white",
+    "axes.titlelocation": "left",
+}
+_WRAP = 46  # characters of a column's words per line
+
+
+class FigureError(ValueError):
+    """The figure cannot be written; the message says why."""
+
+
+def save_figure(found: Explanation, path: Path) -> None:
+    """Write the figure as .svg or .png; raises `FigureError` for another name, a missing folder, or a metal."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise FigureError(f"{path}: the name of a figure ends in {' or '.join(SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise FigureError(f"{path}: there is no folder {path.parent}")
+    metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
+    with styled():
+        mpl.rcParams.update(_ALONE)
+        try:
+            draw(found).savefig(path, dpi=160, metadata=metadata)
+        except OSError as error:
+            raise FigureError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def draw(found: Explanation) -> Figure:
+    """The figure; call it inside `report.svg.styled`. Raises `FigureError` for a metal: it has no answer to explain."""
+    if found.answer is None:
+        raise FigureError(f"{found.source or found.formula}: {found.domain_reason}; no figure")
+    matrices = [m for m in (found.attention.between, found.attention.over) if m] if found.attention else []
+    lines = sum(len(_wrapped(part.words)) for part in found.features)
+    heights = [1.7, 0.33 * len(found.modalities) + 0.75, 0.14 * lines + 0.22 * len(found.features) + 0.7]
+    heights = heights if found.features else heights[:2]
+    figure = Figure(figsize=(7.2, sum(heights) + (2.6 if matrices else 0.0) + 0.8), layout="constrained")
+    grid = figure.add_gridspec(
+        len(heights) + bool(matrices), max(len(matrices), 1), height_ratios=[*heights, *([2.6] if matrices else [])]
+    )
+    figure.suptitle(_title(found, found.answer), x=0.01, ha="left", fontsize=10)
+    _probabilities(figure.add_subplot(grid[0, :]), found.answer)
+    _modalities(figure.add_subplot(grid[1, :]), found)
+    if found.features:
+        _features(figure.add_subplot(grid[2, :]), found)
+    if found.attention is not None:
+        for k, matrix in enumerate(matrices):
+            title = "Attention to the others" if matrix is found.attention.between else "Self-attention"
+            _attention(figure.add_subplot(grid[len(heights), k]), found.attention.names, matrix, title)
+    return figure
+
+
+def _title(found: Explanation, answer: Answer) -> str:
+    lines = [f"{found.formula}, {found.symbol} ({found.spacegroup}): {CLASS_TITLES[answer.label]}, "
+             f"p(non-trivial) = {answer.p_nontrivial:.2f}"]  # fmt: skip
+    facts = [f"domain: {found.domain}"]
+    if "novelty" in answer.columns:
+        facts.append(f"novelty {answer.columns['novelty']:.2f}")
+    if found.sketch is not None:
+        facts.append(f"band sketch: {'non-trivial' if found.sketch.nontrivial else 'trivial'}")
+    facts.append(
+        f"gap forbidden by filling at {', '.join(found.zone.forced)}" if found.zone.forced else "filling allows a gap"
+    )
+    return "\n".join([*lines, "; ".join(facts)])
+
+
+def _probabilities(axes: Axes, answer: Answer) -> None:
+    values = [100 * answer.probabilities[name] for name in FIVE]
+    axes.barh(range(len(FIVE)), values, color=GREEN, height=0.66)
+    for i, value in enumerate(values):
+        axes.annotate(f"{value:.1f} %", (value, i), (4, 0), textcoords="offset points", va="center")
+    axes.set_yticks(range(len(FIVE)), [CLASS_TITLES[name] for name in FIVE])
+    axes.set(xlim=(0, 112), title="Class probabilities", xlabel="per cent")
+    _rows_down(axes, len(FIVE))
+
+
+def _modalities(axes: Axes, found: Explanation) -> None:
+    _signed_bars(axes, [part.change for part in found.modalities], "{:+.3f}")
+    axes.set_yticks(range(len(found.modalities)), [part.name for part in found.modalities])
+    axes.set(title="What each modality adds", xlabel="p(non-trivial) with all modalities, minus without this one")
+    _rows_down(axes, len(found.modalities))
+
+
+def _features(axes: Axes, found: Explanation) -> None:
+    _signed_bars(axes, [part.log_odds for part in found.features], "{:+.2f}")
+    names = []
+    for part in found.features:
+        value = "undefined" if part.value is None else f"{part.value:.4g}"
+        names.append("\n".join(_wrapped(f"{part.words} = {value}")))
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set(title="Strongest columns for the boosted trees", xlabel="contribution to the log-odds of non-trivial")
+    _rows_down(axes, len(names))
+
+
+def _signed_bars(axes: Axes, values: Sequence[float], form: str) -> None:
+    """Towards non-trivial to the right in blue, towards trivial to the left in vermilion; the sign stands beside."""
+    axes.barh(range(len(values)), values, color=[BLUE if v > 0 else VERMILION for v in values], height=0.66)
+    axes.axvline(0, color=_INK, linewidth=0.8)
+    reach = max(max(map(abs, values), default=0.0), 1e-9)
+    axes.set_xlim(min(*values, 0.0) - 0.16 * reach, max(*values, 0.0) + 0.16 * reach)
+    for i, value in enumerate(values):
+        side = 1 if value >= 0 else -1
+        axes.annotate(
+            form.format(value), (value, i), (4 * side, 0), textcoords="offset points", va="center",
+            ha="left" if side > 0 else "right", fontsize=8,
+        )  # fmt: skip
+
+
+def _attention(axes: Axes, names: Sequence[str], rows: Sequence[Sequence[float]], title: str) -> None:
+    axes.imshow(rows, cmap="Blues", vmin=0.0, vmax=1.0)
+    for i, row in enumerate(rows):
+        for j, share in enumerate(row):
+            axes.text(
+                j, i, f"{share:.2f}", ha="center", va="center", fontsize=8, color="white" if share > 0.5 else _INK
+            )
+    axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_title(title)
+    axes.tick_params(length=0)
+
+
+def _rows_down(axes: Axes, n: int) -> None:
+    axes.set_ylim(n - 0.45, -0.55)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+    axes.set_axisbelow(True)
+
+
+def _wrapped(words: str) -> list[str]:
+    return textwrap.wrap(words, _WRAP) or [""]

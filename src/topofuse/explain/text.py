@@ -1,0 +1,109 @@
+"""An explanation as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from topofuse.explain.brillouin import SketchFacts, ZoneFacts
+from topofuse.explain.explanation import Answer, Explanation
+from topofuse.labels import FIVE
+
+_BAR = 24  # characters of the longest bar
+
+
+def as_text(found: Explanation) -> str:
+    """Some forty lines, at most about 110 characters wide."""
+    return "\n".join(line.rstrip() for line in _lines(found))
+
+
+def _lines(found: Explanation) -> Iterator[str]:
+    place = f"{found.formula}, space group {found.symbol} ({found.spacegroup})"
+    yield f"{found.source}: {place}" if found.source else place
+    if found.answer is None:
+        yield f"metal: {found.domain_reason}"
+    else:
+        yield from _answer(found.answer)
+        yield "domain: " + found.domain + (f" ({found.domain_reason})" if found.domain_reason else "")
+        yield from ("", "Modalities: p(non-trivial) with all, minus without the one")
+        strongest = max((abs(part.change) for part in found.modalities), default=0.0)
+        for part in found.modalities:
+            trees = "" if part.trees_log_odds is None else f"   trees {part.trees_log_odds:+.2f}"
+            bar = _bar(part.change, strongest)
+            yield f"  {part.name:<8} {part.change:+.3f}  {bar}without it {part.p_without:.3f}{trees}"
+        yield from _features(found)
+        yield from _attention(found)
+    yield from ("", "Brillouin zone and filling (symmetry and electron count, nothing learned)")
+    yield from _zone(found.zone)
+    yield from ("", "Band sketch (tight binding from free-atom tables, nothing learned; its gaps are far too wide)")
+    yield from _sketch(found.sketch)
+
+
+def _answer(answer: Answer) -> Iterator[str]:
+    yield f"{answer.label}: p(non-trivial) = {answer.p_nontrivial:.3f}"
+    yield "  " + "  ".join(f"{name} {answer.probabilities[name]:.3f}" for name in FIVE)
+    columns = answer.columns
+    if "set_90" in columns:
+        yield f"prediction set at 90 %: {columns['set_90'].replace('|', ', ') or 'empty: the models hesitate'}"
+    if "novelty" in columns:
+        yield f"novelty: {columns['novelty']:.3f}; nearest training materials: {columns['nearest']}"
+
+
+def _bar(value: float, largest: float) -> str:
+    length = round(_BAR * abs(value) / largest) if largest > 0 else 0
+    return ("+" if value > 0 else "-") * length + " " * (_BAR + 1 - length)
+
+
+def _features(found: Explanation) -> Iterator[str]:
+    if not found.features:
+        return
+    yield from (
+        "",
+        f"Strongest columns for the boosted trees, in log-odds of non-trivial (start {found.trees_start:+.2f})",
+    )
+    for part in found.features:
+        value = "undefined" if part.value is None else f"{part.value:.4g}"
+        yield f"  {part.log_odds:+.3f}  {part.words} = {value}  [{part.modality}]"
+
+
+def _attention(found: Explanation) -> Iterator[str]:
+    if found.attention is None:
+        return
+    names = found.attention.names
+    for title, rows in (("to the others", found.attention.between), ("over all", found.attention.over)):
+        if rows is None:
+            continue
+        yield from ("", f"Attention {title}, mean over heads, layers and networks")
+        yield " " * 11 + "".join(f"{name:>9}" for name in names)
+        for name, row in zip(names, rows, strict=True):
+            yield f"  {name:<9}" + "".join(f"{share:9.2f}" for share in row)
+
+
+def _zone(zone: ZoneFacts) -> Iterator[str]:
+    kind = "can" if zone.atomic_limit else "cannot"
+    yield (
+        f"  {zone.electrons} valence electrons in the primitive cell; all atomic insulators of the space group have "
+        f"a multiple of {zone.atomic_filling}: {kind} be one"
+    )
+    group = " x ".join(f"Z{order}" for order in zone.indicators)
+    yield f"  symmetry indicators with spin-orbit coupling: {group or 'none'}"
+    for momentum in zone.momenta:
+        levels = ", ".join(f"{n} of dimension {d}" for d, n in momentum.dimensions.items())
+        kind = "time-reversal-invariant" if momentum.time_reversal_invariant else ""
+        fits = "" if momentum.fits else "the electrons cannot fill whole levels: no gap here"
+        yield f"  {momentum.label:<8} levels: {levels:<34} {kind:<24} {fits}"
+    yield f"  whole levels can be filled on {zone.lines_that_fit} of {zone.lines} lines between them"
+
+
+def _sketch(sketch: SketchFacts | None) -> Iterator[str]:
+    if sketch is None:
+        yield "  none: odd number of electrons, more than 60 orbitals, or noble gases"
+        return
+    yield f"  with spin-orbit coupling: {sketch.verdict}"
+    if sketch.verdict_without != sketch.verdict:
+        yield f"  without it: {sketch.verdict_without}"
+    indicators = [f"z4 = {sketch.z4}"] if sketch.z4 is not None else []
+    indicators += [f"rotoinversion = {sketch.rotoinversion}"] if sketch.rotoinversion is not None else []
+    yield (
+        f"  smallest gap at a special momentum {sketch.point_gap:.2f} eV; {sketch.crossing_lines} lines on which bands "
+        f"must cross" + "".join(f"; {one}" for one in indicators)
+    )
