@@ -1,0 +1,222 @@
+"""Explanations: contributions add up, what is not read contributes nothing, symmetry facts are as they should be."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from topofuse.cli import main
+from topofuse.crystals import Crystal, CrystalError, analyse
+from topofuse.ensemble.boosted import fit_boosted
+from topofuse.ensemble.bundle import Bundle, save_bundle
+from topofuse.explain import explain
+from topofuse.explain.brillouin import sketch_facts, zone_facts
+from topofuse.explain.figure import FigureError, save_figure
+from topofuse.explain.text import as_text
+from topofuse.explain.words import in_words
+from topofuse.labels import FIVE
+from topofuse.modalities.registry import MODALITY_NAMES, modality, table_columns
+from topofuse.modalities.store import FeatureStore
+from topofuse.trust.novelty import Reference
+from topofuse.trust.trust import Trust
+
+WEIGHTS = {"kfold": 0.4, "boosted": 0.6}
+
+
+def trees_of(small_world, config, table):
+    rows = np.arange(60)
+    return fit_boosted(table, small_world.labels, rows[:40], rows[40:], config.boosted, seed=0, threads=1)
+
+
+@pytest.fixture(scope="module")
+def trust(small_world) -> Trust:
+    return Trust.fit(small_world.labels, np.random.default_rng(3).dirichlet(np.ones(5), 60), "made up")
+
+
+@pytest.fixture(scope="module")
+def reference(small_world) -> Reference:
+    described = [f"id-{i}" for i in range(60)], small_world.formulas, small_world.labels
+    return Reference.fit(small_world.store, np.arange(60), ("crystal", "kspace", "scalar", "physics"), described)
+
+
+@pytest.fixture(scope="module")
+def bundle(tiny_config, small_world, network, trust, reference) -> Bundle:
+    trees = trees_of(small_world, tiny_config, small_world.store.table(tiny_config.modalities))
+    return Bundle(tiny_config, {"kfold": [network]}, [trees], WEIGHTS, trust, {}, "made up", reference)
+
+
+@pytest.fixture(scope="module")
+def found(bundle, bi2se3):
+    return explain(bi2se3, bundle, strongest=2000)
+
+
+class TestContributions:
+    def test_the_answer_is_that_of_predict(self, found, bundle, bi2se3):
+        p = bundle.predict_proba([analyse(bi2se3)])[0]
+        np.testing.assert_allclose([found.answer.probabilities[name] for name in FIVE], p, atol=1e-6)
+        assert found.answer.p_nontrivial == pytest.approx(p[1:].sum(), abs=1e-6)
+        assert found.answer.columns["domain"] == found.domain == "in"
+
+    def test_columns_add_up_to_the_log_odds_of_the_trees(self, found, bundle, bi2se3):
+        features = bundle.extractor()(analyse(bi2se3))
+        table = FeatureStore.from_samples(features[:1]).table(bundle.config.modalities)
+        raw = bundle.trees[0].binary[0].predict(table, raw_score=True)[0]
+        assert len(found.features) == len(table_columns(bundle.config.modalities))
+        assert found.trees_start + sum(part.log_odds for part in found.features) == pytest.approx(raw, abs=1e-5)
+
+    def test_the_trees_part_of_a_modality_is_the_sum_of_its_columns(self, found):
+        for part in found.modalities:
+            columns = [f.log_odds for f in found.features if f.modality == part.name]
+            assert part.trees_log_odds == pytest.approx(sum(columns), abs=1e-9)
+
+    def test_strongest_come_first(self, found):
+        sizes = [abs(part.log_odds) for part in found.features]
+        assert sizes == sorted(sizes, reverse=True)
+        changes = [abs(part.change) for part in found.modalities]
+        assert changes == sorted(changes, reverse=True)
+        assert {part.name for part in found.modalities} == set(MODALITY_NAMES)
+        for part in found.modalities:
+            assert part.p_without + part.change == pytest.approx(found.answer.p_nontrivial, abs=1e-6)
+
+    def test_what_the_model_does_not_read_changes_nothing(self, bundle, small_world, tiny_config, bi2se3):
+        table = small_world.store.table(tiny_config.modalities).copy()
+        owners = np.array([name.split(":")[0] for name in table_columns(tiny_config.modalities)])
+        table[:, owners != "scalar"] = 0.0
+        deaf = Bundle(
+            tiny_config, {}, [trees_of(small_world, tiny_config, table)], {"boosted": 1.0}, bundle.trust, {}, "", None
+        )
+        parts = {part.name: part for part in explain(bi2se3, deaf).modalities}
+        for name in set(MODALITY_NAMES) - {"scalar"}:
+            assert parts[name].change == parts[name].trees_log_odds == 0.0
+        assert parts["scalar"].change != 0.0
+
+    def test_attention_is_a_distribution_and_none_is_paid_to_oneself_between_modalities(self, found):
+        m = len(MODALITY_NAMES)
+        for rows in (found.attention.between, found.attention.over):
+            assert np.shape(rows) == (m, m)
+            np.testing.assert_allclose(np.sum(rows, axis=1), 1.0, atol=1e-5)
+        np.testing.assert_array_equal(np.diag(found.attention.between), 0.0)
+        assert found.attention.names == tuple(MODALITY_NAMES)
+
+    def test_a_bundle_of_trees_pays_no_attention(self, bundle, bi2se3, tiny_config):
+        alone = Bundle(tiny_config, {}, bundle.trees, {"boosted": 1.0}, bundle.trust, {}, "", bundle.reference)
+        found = explain(bi2se3, alone)
+        assert found.attention is None
+        assert "Attention" not in as_text(found)
+
+    def test_it_does_not_matter_how_the_crystal_is_written_down(self, found, bundle, bi2se3, rewritings):
+        other = explain(rewritings["all at once"](bi2se3), bundle, strongest=2000)
+        assert (other.formula, other.spacegroup, other.symbol) == ("Bi2Se3", 166, "R-3m")
+        for a, b in zip(found.modalities, other.modalities, strict=True):
+            assert (a.name, a.change) == (b.name, pytest.approx(b.change, abs=1e-4))
+
+
+class TestFacts:
+    def test_rock_salt_has_the_momenta_of_its_zone_and_a_filling_that_allows_a_gap(self, nacl):
+        facts = zone_facts(analyse(nacl))
+        assert facts.electrons == 14
+        assert {m.label for m in facts.momenta if m.time_reversal_invariant} == {"GAMMA", "L", "X"}
+        assert facts.momenta[0].dimensions == {2: 4, 4: 2}
+        assert facts.atomic_limit
+        assert facts.forced == ()
+        assert facts.lines_that_fit == facts.lines
+
+    def test_where_levels_cannot_be_filled_there_is_no_atomic_insulator_either(self, small_world):
+        forced = 0
+        for crystal in small_world.crystals:
+            facts = zone_facts(analyse(crystal))
+            if facts.forced:
+                forced += 1
+                assert not facts.atomic_limit
+        assert forced > 0
+
+    def test_the_sketch_of_silicon_is_trivial_and_a_metal_has_none(self, silicon):
+        facts = sketch_facts(analyse(silicon))
+        assert (facts.nontrivial, facts.z4, facts.crossing_lines) == (False, 0, 0)
+        assert facts.point_gap > 2
+        sodium = Crystal(np.eye(3) * 4.2, np.array([11]), np.zeros((1, 3)))
+        assert sketch_facts(analyse(sodium)) is None
+
+    @pytest.mark.parametrize("name", MODALITY_NAMES)
+    def test_every_column_has_words_of_its_own(self, name):
+        words = [in_words(name, column) for column in modality(name).table_names]
+        assert len(set(words)) == len(words)
+        assert not any("_" in word for word in words)
+        assert in_words("a later one", "some_column") == "some column"
+
+    def test_words_say_what_is_meant(self):
+        assert in_words("scalar", "x_Bi") == "share of Bi"
+        assert in_words("scalar", "ie1_mean") == "first ionisation energy, mean"
+        assert in_words("physics", "closed_miss") == "closed-shell ions: charge left over per atom"
+        assert in_words("bands", "z4_soc") == "sketch: indicator z4, with spin-orbit coupling"
+
+
+class TestOutput:
+    def test_text_names_the_answer_its_reasons_and_the_symmetry(self, found):
+        text = as_text(found)
+        assert text.startswith("Bi2Se3, space group R-3m (166)\n")
+        for words in (
+            "p(non-trivial) = ",
+            "novelty: ",
+            "Modalities",
+            "Strongest columns",
+            "Attention",
+            "GAMMA",
+            "sketch",
+        ):
+            assert words in text
+
+    def test_it_is_data_too(self, found):
+        again = json.loads(json.dumps(found.to_dict(), allow_nan=False))
+        assert again == json.loads(json.dumps(again))
+        assert again["zone"]["momenta"][0]["dimensions"] == {"2": 4}
+        assert again["modalities"][0]["name"] == found.modalities[0].name
+
+    def test_a_metal_has_no_answer_but_facts(self, bundle, tmp_path):
+        sodium = Crystal(np.eye(3) * 4.2, np.array([11]), np.zeros((1, 3)))
+        found = explain(sodium, bundle)
+        assert (found.answer, found.domain, found.modalities) == (None, "odd_electrons", ())
+        assert "Kramers" in as_text(found)
+        with pytest.raises(FigureError, match="no figure"):
+            save_figure(found, tmp_path / "na.svg")
+
+    def test_an_open_shell_is_said_with_its_reason(self, bundle, nacl):
+        oxide = Crystal(nacl.lattice * 0.8, np.where(nacl.numbers == 11, 28, 8), nacl.frac_coords)
+        found = explain(oxide, bundle)
+        assert (found.domain, found.domain_reason[:17]) in {
+            ("likely_magnetic", "no charge balance"),
+            ("unseen_element", "no training mater"),
+        }
+        assert found.domain_reason in as_text(found)
+
+    def test_an_unusable_file_is_named(self, bundle, tmp_path):
+        (tmp_path / "broken.cif").write_text("nonsense")
+        with pytest.raises(CrystalError, match=r"broken\.cif: "):
+            explain(tmp_path / "broken.cif", bundle)
+
+    @pytest.mark.parametrize("suffix", [".svg", ".png"])
+    def test_the_figure_is_written(self, found, tmp_path, suffix, bundle, bi2se3):
+        path = tmp_path / f"why{suffix}"
+        save_figure(explain(bi2se3, bundle), path)
+        start = path.read_bytes()[:200]
+        assert start.startswith(b"\x89PNG") if suffix == ".png" else b"<?xml" in start
+        with pytest.raises(FigureError, match=r"\.svg or \.png"):
+            save_figure(found, tmp_path / "why.bmp")
+
+    def test_the_command_prints_text_or_data(self, tmp_path, tiny_config, bundle, bi2se3):
+        from pymatgen.core import Structure
+
+        structure = Structure(bi2se3.lattice, bi2se3.numbers.tolist(), bi2se3.frac_coords)
+        structure.to(filename=str(tmp_path / "POSCAR"), fmt="poscar")
+        save_bundle(tmp_path / "model", tiny_config, {}, bundle.trees, {"boosted": 1.0}, bundle.trust, {})
+        command = ["explain", str(tmp_path / "POSCAR"), "--model", str(tmp_path / "model")]
+        drawn = CliRunner().invoke(main, [*command, "--figure", str(tmp_path / "why.svg")])
+        assert drawn.exit_code == 0, drawn.output
+        assert "Bi2Se3" in drawn.output
+        assert (tmp_path / "why.svg").exists()
+        told = json.loads(CliRunner().invoke(main, [*command, "--json"]).output)
+        assert told["formula"] == "Bi2Se3"
+        assert told["features"][0]["words"]
