@@ -67,9 +67,9 @@ def deploy(state: RunState, choice: Choice, families: Families, directory: Path,
 
 
 def _fit_reference(state: RunState) -> Reference | None:
-    """The pool as bundles carry it, by the fast bundle's tables; None without the crystal graph: it has the atoms."""
+    """The pool as bundles carry it, by the fast bundle's tables; None without the scalars: they have the elements."""
     names, rows, data = fast_config(state.config).modalities, state.rows.pool, state.prepared.data
-    if "crystal" not in names:
+    if "scalar" not in names:
         return None
     gains = np.mean([trees.gain() for trees in state.trees.values()], axis=0)
     gain = dict(zip(table_columns(state.config.modalities), gains, strict=True))

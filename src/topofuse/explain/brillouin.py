@@ -97,8 +97,8 @@ def symbol_of(crystal: SymmetricCrystal) -> str:
 
 
 def zone_facts(crystal: SymmetricCrystal, part: Part | None = None) -> ZoneFacts:
-    """part: the k-space modality of the crystal, where it is at hand."""
-    part = modality("kspace").extract(crystal) if part is None else part
+    """part: the k-space modality of the crystal with its graph, where that is at hand."""
+    part = modality("kspace").extract(crystal) if part is None or "node.features" not in part else part
     shape = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
     found, facts = zone(crystal.spacegroup, shape), group_facts(crystal.spacegroup)
     unfilled = np.asarray(part["node.features"], dtype=float)[:, NODE_FEATURES.index("double_unfilled")] > 0

@@ -20,7 +20,6 @@ from topofuse.ensemble.bundle import Bundle
 from topofuse.explain.words import in_words
 from topofuse.fusion.build import Network
 from topofuse.fusion.network import CrossAttention, FusionNetwork
-from topofuse.modalities.encoders import N_QUANTILES
 from topofuse.modalities.registry import modality, table_columns
 from topofuse.modalities.store import FeatureStore
 from topofuse.training.inference import iter_logits
@@ -149,7 +148,7 @@ def _typical(bundle: Bundle, name: str) -> NDArray[np.float32]:
     if reference is None or name not in reference.names:
         return np.full((1, size), np.nan, dtype=np.float32)
     start = sum(len(modality(other).table_names) for other in reference.names[: reference.names.index(name)])
-    return reference.quantiles[None, start : start + size, N_QUANTILES // 2]
+    return reference.quantiles[None, start : start + size, reference.quantiles.shape[1] // 2]  # the median
 
 
 @torch.inference_mode()

@@ -12,16 +12,16 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
 from topofuse.labels import FIVE
-from topofuse.modalities.encoders import N_QUANTILES, Standardise
+from topofuse.modalities.registry import modality
 from topofuse.modalities.store import FeatureStore
 from topofuse.trust.domain import Domain, domain_of
 
@@ -32,6 +32,7 @@ _WHITENING = 0.5  # axes are divided by their standard deviation to this power
 _WEIGHTING = 0.25  # columns are multiplied by their gain in the trees to this power
 _LEAST_GAIN = 1e-3  # of the mean gain; columns that no tree uses still count a little
 _LEAST_VARIANCE = 1e-4  # of the largest
+_QUANTILES, _CLIP, _SLACK = 129, 3.0, 1e-4
 _TAIL = 16  # quantiles; the range between this one and its mirror image measures how far a value lies outside
 _BLOCK = 256  # crystals whose distances to all the training materials are in memory at a time
 _GRID = 513  # quantiles of the training materials' own distances
@@ -88,9 +89,7 @@ class Reference:
         """
         ids, formulas, classes = described
         table = np.ascontiguousarray(store.table(names)[rows])
-        standardise = Standardise(table.shape[1])
-        standardise.fit(torch.from_numpy(table))
-        quantiles = standardise.quantiles.numpy()
+        quantiles = _quantiles(table)
         standard = _standardised(table, quantiles)
         projection = _principal_axes(standard, gain)
         points = standard @ projection.astype(np.float32)
@@ -175,20 +174,53 @@ class Reference:
 _ARRAYS = ("quantiles", "projection", "centre", "step", "codes", "distances", "seen", "classes")
 
 
+def _quantiles(table: Array) -> Array:
+    """(f, 129) quantiles of the columns of a table (n, f); zeros for a column that is undefined throughout."""
+    share = np.linspace(0.0, 1.0, _QUANTILES)
+    found = np.zeros((table.shape[1], _QUANTILES), dtype=np.float32)
+    for column, values in zip(found, table.T, strict=True):
+        defined = values[np.isfinite(values)]
+        if len(defined):
+            column[:] = np.quantile(defined.astype(np.float64), share)
+    return found
+
+
 def _standardised(table: Array, quantiles: Array) -> Array:
     """Normal scores of the columns' ranks, and beyond the training materials' range a slowly growing distance from it.
 
-    (b, f) → (b, f); 0 where undefined.
+    (b, f) → (b, f); 0 where undefined. As `modalities.encoders.Standardise` does it, without torch, which takes long
+    to load.
     """
-    scale = Standardise(len(quantiles))
-    scale.quantiles.copy_(torch.from_numpy(quantiles))
-    low, high = quantiles[:, 0], quantiles[:, -1]
-    inner = quantiles[:, N_QUANTILES - 1 - _TAIL] - quantiles[:, _TAIL]
+    out = np.zeros(table.shape, dtype=np.float32)
+    for start in range(0, len(table), _BLOCK):
+        out[start : start + _BLOCK] = _standardised_block(table[start : start + _BLOCK].T, quantiles).T
+    return out
+
+
+def _standardised_block(values: Array, quantiles: Array) -> Array:
+    """(f, b) → (f, b)."""
+    low, high = quantiles[:, :1], quantiles[:, -1:]
+    inner = quantiles[:, -1 - _TAIL, None] - quantiles[:, _TAIL, None]
     inner = np.where(inner > 0, inner, np.maximum(high - low, 1e-12))
-    outside = np.log1p(np.maximum(table - high, 0) / inner) - np.log1p(np.maximum(low - table, 0) / inner)
-    outside = np.where(high > low, np.nan_to_num(outside, nan=0.0, posinf=0.0, neginf=0.0), 0.0)
-    scores: Array = scale(torch.from_numpy(table)).numpy()
-    return np.asarray(scores + outside, dtype=np.float32)
+    slack = _SLACK * inner
+    below, above = np.empty((2, *values.shape), dtype=np.int64)
+    for j, column in enumerate(quantiles):  # where materials share a value the ranks jump; rounding must not matter
+        below[j] = column.searchsorted(values[j] - slack[j])
+        above[j] = column.searchsorted(values[j] + slack[j], side="right")
+    lower = np.clip(below - 1, 0, _QUANTILES - 2)
+    ends = [np.take_along_axis(quantiles, lower + i, axis=1) for i in (0, 1)]
+    share = np.clip((values - ends[0]) / np.maximum(ends[1] - ends[0], 1e-12), 0.0, 1.0)
+    scores = _scores()
+    between = scores[2 * lower] * (1 - share) + scores[2 * lower + 2] * share
+    tied = scores[np.clip(above + below - 1, 0, 2 * _QUANTILES - 2)]
+    outside = np.log1p(np.maximum(values - high, 0) / inner) - np.log1p(np.maximum(low - values, 0) / inner)
+    return np.where((high > low) & np.isfinite(values), np.where(above > below, tied, between) + outside, 0.0)
+
+
+@cache
+def _scores() -> NDArray[np.float64]:
+    """Normal scores of the ranks at the quantiles and half-way between."""
+    return np.clip(ndtri(np.linspace(0.0, 1.0, 2 * _QUANTILES - 1)), -_CLIP, _CLIP)
 
 
 def _principal_axes(standard: Array, gain: NDArray[np.floating] | None) -> NDArray[np.float16]:
@@ -238,15 +270,13 @@ def _own_distances(points: Array, formulas: Sequence[str]) -> NDArray[np.float64
 
 
 def _atoms(store: FeatureStore, rows: NDArray[np.integer]) -> list[NDArray[np.int64]]:
-    """Atomic numbers of the atoms of the crystals' primitive cells, from the nodes of the crystal graph."""
-    part, offset = store.arrays["crystal"], store.offsets["crystal"]["node"]
-    n_atoms = store.column("crystal", "n_atoms")
-    found = []
-    for i in rows:
-        nodes = slice(offset[i], offset[i + 1])
-        sizes = np.rint(part["node.weight"][nodes] * n_atoms[i]).astype(np.int64)
-        found.append(np.repeat(part["node.number"][nodes].astype(np.int64), sizes))
-    return found
+    """Atomic numbers of the atoms of the crystals' primitive cells, ascending, from the element shares of `scalar`."""
+    names = modality("scalar").table_names
+    first = names.index("x_H")
+    table = store.arrays["scalar"]["table"][rows]
+    counts = np.rint(table[:, first : first + MAX_ATOMIC_NUMBER] * table[:, [names.index("n_atoms")]]).astype(np.int64)
+    every = np.arange(1, MAX_ATOMIC_NUMBER + 1)
+    return [np.repeat(every, own) for own in counts]
 
 
 def _packed(names: Sequence[str]) -> NDArray[np.uint8]:
