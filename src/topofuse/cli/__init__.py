@@ -8,8 +8,8 @@ import click
 
 import topofuse
 from topofuse.cli.data import data_group
-from topofuse.cli.export import export_command
 from topofuse.cli.explain import explain_command
+from topofuse.cli.export import export_command
 from topofuse.cli.predict import predict_command
 from topofuse.cli.report import report_command
 from topofuse.cli.screen import screen_command
@@ -27,6 +27,20 @@ def main() -> None:
 
     \b
       topofuse predict my_structures/ -o table.csv     classes of your crystals
+      topofuse screen structures.zip -o found/         a large collection, ranked
+      topofuse explain crystal.cif                     why it says so
+      topofuse run                                     the whole strategy on the embedded data
+      topofuse run --preset cpu --data mine.parquet    ... on yours
+      topofuse data check mine.parquet                 is the data usable?
+
+    Errors in what you give are one line on stderr with exit code 2; an interrupted command ends with 130.
+    """
+    # waiting OpenMP threads sleep instead of spinning: beside other work, spinning made everything many times slower
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # spglib's C code reports every tolerance that it retries on stderr; what fails for good comes as an exception
+    os.environ.setdefault("SPGLIB_WARNING", "OFF")
+
+
 for _command in (
     predict_command,
     screen_command,
