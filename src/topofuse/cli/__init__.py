@@ -13,6 +13,7 @@ from topofuse.cli.export import export_command
 from topofuse.cli.predict import predict_command
 from topofuse.cli.report import report_command
 from topofuse.cli.screen import screen_command
+from topofuse.cli.serve import serve_command
 from topofuse.cli.train import ablate_command, generalise_command, run_command
 
 
@@ -31,6 +32,7 @@ def main() -> None:
       topofuse explain crystal.cif                     why it says so
       topofuse run                                     the whole strategy on the embedded data
       topofuse run --preset cpu --data mine.parquet    ... on yours
+      topofuse serve                                   a local page to drop structures on
       topofuse data check mine.parquet                 is the data usable?
 
     Errors in what you give are one line on stderr with exit code 2; an interrupted command ends with 130.
@@ -45,6 +47,7 @@ for _command in (
     predict_command,
     screen_command,
     explain_command,
+    serve_command,
     run_command,
     ablate_command,
     generalise_command,

@@ -1,0 +1,31 @@
+"""`topofuse serve`: the local page."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from topofuse.cli.errors import plain_errors
+
+
+@click.command("serve")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="Port on 127.0.0.1; 0: any that is free.",
+)
+@click.option("--model", default="full", show_default=True, metavar="full|fast|DIR", help="As for `predict`.")
+@click.option("--open/--no-open", "open_browser", default=True, show_default=True, help="Open it in a web browser.")
+def serve_command(port: int, model: str, open_browser: bool) -> None:
+    """Open a local page: drop structure files, see their classes, crystals and Brillouin zones.
+
+    The page is for this machine alone: it listens on 127.0.0.1, asks no other address for anything, and keeps
+    no file. Programs can use it too: its interface is described at /api/openapi.json.
+    """
+    with plain_errors("the page is no longer served"):
+        from topofuse.web.serve import serve
+
+        serve(model, port, open_browser=open_browser, say=partial(click.echo, err=True))

@@ -1,0 +1,146 @@
+"""The HTTP interface: routes, their description (OpenAPI), and the files of the page."""
+
+from __future__ import annotations
+
+import mimetypes
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, File, HTTPException, UploadFile
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, ConfigDict, Field
+
+import topofuse
+from topofuse.web.examples import EXAMPLES, example_text
+from topofuse.web.security import Guard
+from topofuse.web.service import BusyError, Service, UnreadableError, Upload, levels
+
+MAX_FILES = 64  # in one request; the page sends more in several
+
+_DESCRIPTION = "Topological class of a crystal from its structure alone. Every file is one row; nothing is kept."
+
+
+class Level(BaseModel):
+    """One level of the task: its label, and the probability of each of its classes."""
+
+    label: str
+    probabilities: dict[str, float]
+
+
+class PredictedRow(BaseModel):
+    """One file: the columns of `topofuse predict`, and the three levels."""
+
+    model_config = ConfigDict(extra="allow")
+
+    input: str = Field(description="name of the file")
+    status: str = Field(description="ok, metal (an odd number of electrons: gapless) or error")
+    reason: str | None = Field(description="for metal and error")
+    formula: str | None
+    spacegroup: int | None
+    label: str | None = Field(description="trivial, hsp_semimetal, hsl_semimetal, ti or tci")
+    levels: dict[str, Level] | None = Field(description="two, three and five classes; null without a class")
+
+
+class Predictions(BaseModel):
+    """The answer to `POST /api/predict`."""
+
+    model: str
+    columns: list[str] = Field(description="columns of the table, in their order")
+    rows: list[PredictedRow] = Field(description="one per file, in the order sent")
+
+
+class Health(BaseModel):
+    """Whether predictions are answered at once."""
+
+    status: str = Field(description="loading, ready or failed")
+    model: str
+    version: str
+    max_files: int
+    time_limit: float = Field(description="seconds that one structure may take")
+
+
+class ExampleEntry(BaseModel):
+    """A compound to try; its structure is at `/api/examples/{formula}`."""
+
+    formula: str
+    file: str
+    note: str
+
+
+def create_app(service: Service) -> Guard:
+    """The ASGI application on top of a started service."""
+    app = FastAPI(
+        title="topofuse",
+        version=topofuse.__version__,
+        description=_DESCRIPTION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # FastAPI's own pages load scripts from elsewhere
+        redoc_url=None,
+    )
+    _add_api(app, service)
+    _add_page(app)
+    return Guard(app)
+
+
+def _add_api(app: FastAPI, service: Service) -> None:
+    @app.exception_handler(BusyError)
+    def busy(_: object, error: BusyError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 503)
+
+    @app.get("/api/health")
+    def health() -> Health:
+        """Is the model loaded?"""
+        return Health(
+            status=service.state,
+            model=service.name,
+            version=topofuse.__version__,
+            max_files=MAX_FILES,
+            time_limit=service.time_limit,
+        )
+
+    @app.get("/api/examples")
+    def examples() -> list[ExampleEntry]:
+        """Well-known compounds to try."""
+        return [ExampleEntry(formula=e.formula, file=e.file, note=e.note) for e in EXAMPLES]
+
+    @app.get("/api/examples/{formula}", response_class=PlainTextResponse)
+    def example(formula: str) -> str:
+        """The structure of an example, as a POSCAR."""
+        if formula not in [e.formula for e in EXAMPLES]:
+            raise HTTPException(404, "no such example")
+        return example_text(formula)
+
+    @app.post("/api/predict")
+    def predict(files: Annotated[list[UploadFile], File(description="structure files")]) -> Predictions:
+        """Classify structure files. A file that cannot be used is a row with a reason, never an error of the request."""
+        if len(files) > MAX_FILES:
+            raise HTTPException(413, f"at most {MAX_FILES} files in one request, these are {len(files)}")
+        columns, rows = service.predict([_upload(file) for file in files])
+        found = [PredictedRow(**row, levels=levels(row)) for row in rows]
+        return Predictions(model=service.name, columns=list(columns), rows=found)
+
+    @app.post("/api/structure")
+    def structure(file: Annotated[UploadFile, File(description="a structure file")]) -> dict[str, Any]:
+        """Atoms, bonds, cell and Brillouin zone of a structure file, as the page draws them."""
+        try:
+            return service.describe(_upload(file))
+        except UnreadableError as error:
+            raise HTTPException(422, str(error)) from error
+
+
+def _add_page(app: FastAPI) -> None:
+    static = Path(str(files("topofuse.web") / "static"))
+    mimetypes.add_type("text/javascript", ".js")  # some systems say text/plain, which browsers then refuse to run
+
+    @app.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(static / "index.html")
+
+    app.mount("/static", StaticFiles(directory=static), name="static")
+
+
+def _upload(file: UploadFile) -> Upload:
+    return Upload(file.filename or "structure", file.file.read())
+

@@ -1,0 +1,64 @@
+"""Well-known compounds that a person can try at once; geometry from the embedded textbook data."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from topofuse.crystals import Crystal
+from topofuse.crystals.formula import SYMBOLS
+
+
+@dataclass(frozen=True)
+class Example:
+    """formula and prototype name a line of the textbook; note: what the compound is known for."""
+
+    formula: str
+    prototype: str
+    note: str
+
+    @property
+    def file(self) -> str:
+        """Name of the structure file."""
+        return f"{self.formula}.vasp"
+
+
+EXAMPLES: tuple[Example, ...] = (
+    Example("Bi2Se3", "tetradymite", "topological insulator with a single Dirac cone on its surface"),
+    Example("SnTe", "rock_salt", "topological crystalline insulator, protected by mirror planes"),
+    Example("Na3Bi", "na3as", "Dirac semimetal, protected by a three-fold axis"),
+    Example("HgTe", "zinc_blende", "zero-gap semimetal with inverted bands"),
+    Example("TaP", "taas", "Weyl semimetal of the TaAs family; its nodes lie at general momenta, unseen by symmetry"),
+    Example("ZrSiS", "zrsis", "nodal-line compound, gapped by spin-orbit coupling"),
+    Example("Bi", "arsenic_a7", "the element, a higher-order topological crystal"),
+    Example("Si", "diamond", "ordinary semiconductor"),
+    Example("GaAs", "zinc_blende", "ordinary semiconductor"),
+    Example("NaCl", "rock_salt", "ionic insulator"),
+)
+
+
+@cache
+def example_text(name: str) -> str:
+    """POSCAR text of the example of this formula; KeyError if there is none."""
+    from topofuse.materials.textbook import read_textbook
+
+    example = {e.formula: e for e in EXAMPLES}[name]
+    text = files("topofuse.materials").joinpath("textbook.csv").read_text(encoding="utf-8")
+    header, *lines = text.splitlines()
+    line = next(line for line in lines if next(csv.reader([line]))[:2] == [example.formula, example.prototype])
+    material = next(iter(read_textbook([header, line])))
+    return poscar(material.crystal, f"{example.formula}, {example.prototype} type, textbook geometry")
+
+
+def poscar(crystal: Crystal, title: str) -> str:
+    """The crystal as a VASP 5 POSCAR with fractional coordinates."""
+    species = list(dict.fromkeys(crystal.numbers.tolist()))
+    lines = [title, "1.0", *(" ".join(f"{x:.10f}" for x in row) for row in crystal.lattice)]
+    lines.append(" ".join(SYMBOLS[z] for z in species))
+    lines.append(" ".join(str(int((crystal.numbers == z).sum())) for z in species))
+    lines.append("Direct")
+    for z in species:
+        lines += [" ".join(f"{x:.10f}" for x in row) for row in crystal.frac_coords[crystal.numbers == z]]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,110 @@
+"""A structure file → what the page draws of it: atoms, bonds, cell, Brillouin zone. Runs in worker processes."""
+
+from __future__ import annotations
+
+import logging
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import spglib
+from numpy.typing import NDArray
+from pymatgen.optimization.neighbors import find_points_in_spheres
+
+from topofuse.crystals import Crystal, CrystalError, SymmetricCrystal, analyse
+from topofuse.crystals.formula import SYMBOLS, reduced_formula
+from topofuse.crystals.read import read_structure
+from topofuse.crystals.symmetry import primitive_basis
+from topofuse.modalities.elements import element_property
+from topofuse.modalities.physics.closed_shells import anion_formers
+from topofuse.web.zone import brillouin_zone
+
+BOND = 1.15  # a bond is at most this many times the sum of covalent radii, as in modalities/physics/bonds.py
+MAX_BONDS = 20_000  # more are no picture
+_PBC = np.ones(3, dtype=np.int64)
+_log = logging.getLogger(__name__)
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """Formula, space group, elements (symbol, colour, covalent radius in Å), cells and zone, ready for JSON.
+
+    cells: 'conventional' and, where it is another one, 'primitive'; both are spglib's standard settings and have the
+    axes of the zone. Raises `CrystalError` for whatever cannot be read or drawn.
+    """
+    try:
+        crystal = read_structure(path)
+        symmetric = analyse(crystal)
+        kind = spglib.get_spacegroup_type(symmetric.hall_number)
+        species = sorted(set(symmetric.primitive.numbers.tolist()), key=lambda z: element_property("chi")[z])
+        cells = {"conventional": conventional_cell(symmetric), "primitive": symmetric.primitive}
+        if symmetric.centering == "P":
+            del cells["primitive"]
+        return {
+            "formula": reduced_formula(crystal.numbers),
+            "spacegroup": symmetric.spacegroup,
+            "spacegroup_symbol": kind.international_short if kind else "",
+            "pointgroup": symmetric.pointgroup,
+            "elements": [_element(z) for z in species],
+            "cells": {name: _drawn(cell, species) for name, cell in cells.items()},
+            "zone": brillouin_zone(symmetric),
+        }
+    except (CrystalError, ImportError):
+        raise
+    except Exception as error:  # a bug, or arithmetic that one strange crystal defeats
+        _log.info("drawing one crystal failed", exc_info=error)
+        raise CrystalError(f"it cannot be drawn: {str(error)[:200]}") from error
+
+
+def conventional_cell(crystal: SymmetricCrystal) -> Crystal:
+    """The conventional cell filled with atoms: those of the primitive one, and their copies by the centring."""
+    basis = primitive_basis(crystal.centering)
+    steps = np.array(list(product(range(3), repeat=3))) @ basis.T % 1.0
+    shifts = np.unique(np.round(steps, 6) % 1.0, axis=0)
+    atoms = crystal.primitive.frac_coords @ basis.T
+    coords = (atoms[None] + shifts[:, None]).reshape(-1, 3) % 1.0
+    return Crystal(crystal.conventional_lattice, np.tile(crystal.primitive.numbers, len(shifts)), coords)
+
+
+def bonds(crystal: Crystal) -> NDArray[np.int64]:
+    """(b, 5) rows i, j, and the cell of j as three integers; each bond once.
+
+    Atoms are bonded within `BOND` times the sum of their covalent radii (Cordero). Two atoms that are both no
+    anion formers are not, in a compound that has anions: cations lie close without a bond between them.
+    """
+    radius = np.nan_to_num(element_property("r_covalent")[crystal.numbers], nan=1.5)
+    cart = np.ascontiguousarray(crystal.frac_coords @ crystal.lattice)
+    i, j, shift, d = find_points_in_spheres(
+        all_coords=cart, center_coords=cart, r=2 * BOND * float(radius.max()), pbc=_PBC,
+        lattice=np.ascontiguousarray(crystal.lattice), tol=1e-8,
+    )  # fmt: skip
+    anion = anion_formers()[crystal.numbers]
+    keep = (d > 1e-3) & (d <= BOND * (radius[i] + radius[j]))
+    if anion.any():
+        keep &= anion[i] | anion[j]
+    i, j, shift = i[keep], j[keep], np.asarray(shift[keep], dtype=np.int64)
+    a, b, c = shift.T
+    forward = (i < j) | ((i == j) & ((a > 0) | ((a == 0) & ((b > 0) | ((b == 0) & (c > 0))))))
+    found = np.column_stack([i, j, shift])[forward]
+    return found[:0] if len(found) > MAX_BONDS else found
+
+
+def _element(z: int) -> dict[str, Any]:
+    from ase.data.colors import jmol_colors
+
+    red, green, blue = (round(255 * x) for x in jmol_colors[z])
+    radius = float(element_property("r_covalent")[z])
+    return {
+        "symbol": SYMBOLS[z],
+        "colour": f"#{red:02x}{green:02x}{blue:02x}",
+        "radius": radius if np.isfinite(radius) else 1.5,
+    }
+
+
+def _drawn(cell: Crystal, species: list[int]) -> dict[str, Any]:
+    return {
+        "lattice": cell.lattice.tolist(),
+        "species": [species.index(z) for z in cell.numbers.tolist()],
+        "positions": np.round(cell.frac_coords, 6).tolist(),
+        "bonds": bonds(cell).tolist(),
+    }

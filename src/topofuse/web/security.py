@@ -1,0 +1,65 @@
+"""What stands between the page and the rest of the world: whose requests are answered, and what the page may do.
+
+A server on 127.0.0.1 can still be reached by any web page that the person's browser shows. A page of another
+origin may send requests blindly, and one whose name was made to point at 127.0.0.1 (DNS rebinding) may read the
+answers. The first is told by `Origin`, the second by `Host`.
+"""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HOSTS = ("127.0.0.1", "localhost")
+MAX_BODY = 32 * 2**20  # bytes of one request
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+
+
+class Guard:
+    """Refuses foreign and oversized requests before they are read, and adds `HEADERS` to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        refusal = _refusal(scope["method"], Headers(scope=scope))
+        if refusal is not None:
+            status, reason = refusal
+            return await JSONResponse({"detail": reason}, status)(scope, receive, send_with_headers)
+        return await self._app(scope, receive, send_with_headers)
+
+
+def _refusal(method: str, headers: Headers) -> tuple[int, str] | None:
+    """HTTP status and reason, or None where the request is to be answered."""
+    host = headers.get("host", "")
+    if host.rpartition(":")[0] not in HOSTS and host not in HOSTS:
+        return 400, "this page answers to 127.0.0.1 and localhost only"
+    if method in ("GET", "HEAD"):
+        return None
+    if headers.get("origin", f"http://{host}") != f"http://{host}":
+        return 403, "a page of another origin may not use this server"
+    length = headers.get("content-length", "")
+    if not length.isdecimal():
+        return 411, "a request with a body must say how long it is (Content-Length)"
+    if int(length) > MAX_BODY:
+        return 413, f"more than {MAX_BODY // 2**20} MiB in one request: send fewer files at a time"
+    return None

@@ -1,0 +1,97 @@
+"""Runs the page on 127.0.0.1 until it is interrupted."""
+
+from __future__ import annotations
+
+import multiprocessing.util
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from topofuse.screening import workers
+from topofuse.web.app import create_app
+from topofuse.web.service import Service
+
+ADDRESS = "127.0.0.1"
+
+
+class ServeError(RuntimeError):
+    """The page cannot be served; the message says why and what to do."""
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on this machine's own address; port 0 is any free one."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((ADDRESS, port))
+        listening.listen(64)
+    except OSError as error:
+        listening.close()
+        raise ServeError(f"port {port}: {error.strerror}; choose another, or --port 0 for any free one") from error
+    return listening
+
+
+def serve(model: str, port: int, *, open_browser: bool, say: Callable[[str], None]) -> None:
+    """Serve the page; the model is loaded while the first requests are answered.
+
+    Raises what loading raises (`BundleError`), and `ServeError` where the port cannot be had.
+    """
+    multiprocessing.util.get_temp_dir()  # made and, at exit, removed by multiprocessing: it must not lie in ours
+    with listen(port) as listening, _own_folder() as folder:
+        workers.warm_up()
+        service = Service(lambda: _load(model), folder, name=model, workers=workers.default_workers())
+        settings = uvicorn.Config(
+            create_app(service), log_level="warning", access_log=False, lifespan="off", server_header=False
+        )
+        server = uvicorn.Server(settings)
+        failed: list[BaseException] = []
+
+        def when_ready(error: BaseException | None) -> None:
+            if error is not None:
+                failed.append(error)
+                server.should_exit = True
+
+        service.start(when_ready)
+        address = f"http://{ADDRESS}:{listening.getsockname()[1]}/"
+        say(f"{address} (Ctrl-C ends it)")
+        if open_browser:
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        server.run(sockets=[listening])
+        if failed:
+            raise failed[0]
+
+
+@contextmanager
+def _own_folder() -> Iterator[Path]:
+    """A folder for all that this process and its workers write (uploads, spool files), removed at the end."""
+
+    def end(*_: object) -> None:
+        sys.exit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)  # uvicorn raises the signal again when it has stopped
+    places = tempfile.tempdir, os.environ.get("TMPDIR")
+    try:
+        with tempfile.TemporaryDirectory(prefix="topofuse-", ignore_cleanup_errors=True) as folder:
+            os.environ["TMPDIR"] = tempfile.tempdir = folder
+            yield Path(folder)
+    finally:
+        tempfile.tempdir = places[0]
+        os.environ.pop("TMPDIR")
+        if places[1] is not None:
+            os.environ["TMPDIR"] = places[1]
+        signal.signal(signal.SIGTERM, before)
+
+
+def _load(model: str) -> object:
+    from topofuse.ensemble.bundle import open_bundle
+
+    return open_bundle(model)

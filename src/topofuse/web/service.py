@@ -1,0 +1,177 @@
+"""What the page can do, without HTTP: structure files as bytes → rows and scenes, each structure with a time limit."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from topofuse.labels import FIVE, LEVELS, coarsen, level_probabilities
+
+TIME_LIMIT = 30.0  # seconds that one structure may take
+AT_ONCE = 4  # requests that are worked on at a time; each has its own worker processes
+PATIENCE = 10.0  # seconds that a request waits for its turn
+
+
+class BusyError(RuntimeError):
+    """Too many requests are being worked on."""
+
+
+class UnreadableError(ValueError):
+    """A file that cannot be drawn; the message says why, for a person."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it came: the name that a person gave it, and its content."""
+
+    name: str
+    content: bytes
+
+
+class Service:
+    """Predictions and scenes.
+
+    load: gives the model (see `screening.predict.Model`); called once, by `start`, in a thread of its own
+    folder: where uploads lie while they are worked on; each request's are removed at its end
+    workers: most processes for one request
+    """
+
+    def __init__(
+        self, load: Callable[[], Any], folder: Path, *, name: str, workers: int = 1, time_limit: float = TIME_LIMIT
+    ) -> None:
+        self.name = name
+        self.time_limit = time_limit
+        self._load = load
+        self._folder = folder
+        self._workers = workers
+        self._model: Future[Any] = Future()
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
+        self._inference = threading.Lock()  # a network's threads do not gain from company
+
+    def start(self, when_ready: Callable[[BaseException | None], None] = lambda error: None) -> None:
+        """Load the model in the background; `when_ready` is told of the error, or None."""
+
+        def work() -> None:
+            try:
+                model = self._load()
+            except BaseException as error:
+                self._model.set_exception(error)
+                when_ready(error)
+            else:
+                self._model.set_result(model)
+                when_ready(None)
+
+        threading.Thread(target=work, name="load the model", daemon=True).start()
+
+    @property
+    def state(self) -> str:
+        """'loading', 'ready' or 'failed'."""
+        if not self._model.done():
+            return "loading"
+        return "failed" if self._model.exception() else "ready"
+
+    @property
+    def model(self) -> Any:
+        """The model, when it is loaded."""
+        return self._model.result()
+
+    def predict(self, uploads: Sequence[Upload]) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
+        """The columns of the table, and one row per file, in order; see `screening.predict.predict_rows`."""
+        from topofuse.screening.predict import Work, predict_paths
+        from topofuse.screening.table import COLUMNS
+
+        model = self.model  # waits until it is loaded
+        with self._turn(), self._written(uploads) as paths:
+            work = Work(workers=min(self._workers, len(paths)), time_limit=self.time_limit)
+            rows = predict_paths(paths, _OneAtATime(model, self._inference), work)
+        for row, upload in zip(rows, uploads, strict=True):
+            row["input"] = upload.name
+        return COLUMNS, rows
+
+    def describe(self, upload: Upload) -> dict[str, Any]:
+        """What the page draws of a file (`scene.describe`); `UnreadableError` says why it cannot."""
+        from topofuse.crystals import CrystalError
+        from topofuse.screening.workers import Lost, supervised_map
+        from topofuse.web.scene import describe
+
+        with self._turn(), self._written([upload]) as paths:
+            results = supervised_map(describe, paths, workers=1, time_limit=self.time_limit, ahead=1)
+            with contextlib.closing(results):
+                try:
+                    found = next(results)
+                except CrystalError as error:
+                    raise UnreadableError(str(error)) from error
+        if isinstance(found, Lost):
+            raise UnreadableError(found.reason)
+        return found
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._turns.acquire(timeout=PATIENCE):
+            raise BusyError("other structures are still being worked on: try again in a moment")
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    @contextlib.contextmanager
+    def _written(self, uploads: Sequence[Upload]) -> Iterator[list[Path]]:
+        """The uploads as files, each in its own folder: the name tells the format, and names may repeat."""
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            paths = []
+            for number, upload in enumerate(uploads):
+                path = Path(folder, str(number), safe_name(upload.name))
+                path.parent.mkdir()
+                path.write_bytes(upload.content)
+                paths.append(path)
+            yield paths
+
+
+class _OneAtATime:
+    """A model whose predictions wait for one another."""
+
+    def __init__(self, model: Any, lock: threading.Lock) -> None:
+        self._model = model
+        self._lock = lock
+        self.identity: str = model.identity
+
+    def extractor(self) -> Any:
+        return self._model.extractor()
+
+    def predict_features(self, features: Any) -> Any:
+        with self._lock:
+            return self._model.predict_features(features)
+
+
+def safe_name(name: str) -> str:
+    """The last part of a name, of ordinary characters and at most 80 of them; its end, which tells the format, stays.
+
+    >>> safe_name("../../etc/my crystal.CIF")
+    'my_crystal.CIF'
+    """
+    last = name.replace("\\", "/").rpartition("/")[2]
+    kept = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in last)[-80:]
+    return kept if kept.strip("._") else "structure"
+
+
+def levels(row: dict[str, Any]) -> dict[str, Any] | None:
+    """Probabilities and label of a row at the three levels; None where it has no class."""
+    if row["label"] is None:
+        return None
+    p = np.array([[row[f"p_{name}"] for name in FIVE]])
+    code = np.array([FIVE.index(row["label"])])
+    return {
+        level: {
+            "label": names[int(coarsen(code, level)[0])],
+            "probabilities": dict(zip(names, level_probabilities(p, level)[0].tolist(), strict=True)),
+        }
+        for level, names in LEVELS.items()
+    }
