@@ -114,7 +114,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
 
     @app.post("/api/predict")
     def predict(files: Annotated[list[UploadFile], File(description="structure files")]) -> Predictions:
-        """Classify structure files. A file that cannot be used is a row with a reason, never an error of the request."""
+        """Classify structure files; one that cannot be used is a row with a reason, never an error of the request."""
         if len(files) > MAX_FILES:
             raise HTTPException(413, f"at most {MAX_FILES} files in one request, these are {len(files)}")
         columns, rows = service.predict([_upload(file) for file in files])
@@ -143,4 +143,3 @@ def _add_page(app: FastAPI) -> None:
 
 def _upload(file: UploadFile) -> Upload:
     return Upload(file.filename or "structure", file.file.read())
-

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """Formula, space group, elements (symbol, colour, covalent radius in Å), cells and zone, ready for JSON.
+    """Formula, space group, elements (symbol, covalent radius in Å), cells and zone, ready for JSON.
 
     cells: 'conventional' and, where it is another one, 'primitive'; both are spglib's standard settings and have the
     axes of the zone. Raises `CrystalError` for whatever cannot be read or drawn.
@@ -36,7 +36,7 @@ def describe(path: Path) -> dict[str, Any]:
         crystal = read_structure(path)
         symmetric = analyse(crystal)
         kind = spglib.get_spacegroup_type(symmetric.hall_number)
-        species = sorted(set(symmetric.primitive.numbers.tolist()), key=lambda z: element_property("chi")[z])
+        species = np.unique(symmetric.primitive.numbers).tolist()
         cells = {"conventional": conventional_cell(symmetric), "primitive": symmetric.primitive}
         if symmetric.centering == "P":
             del cells["primitive"]
@@ -90,15 +90,8 @@ def bonds(crystal: Crystal) -> NDArray[np.int64]:
 
 
 def _element(z: int) -> dict[str, Any]:
-    from ase.data.colors import jmol_colors
-
-    red, green, blue = (round(255 * x) for x in jmol_colors[z])
     radius = float(element_property("r_covalent")[z])
-    return {
-        "symbol": SYMBOLS[z],
-        "colour": f"#{red:02x}{green:02x}{blue:02x}",
-        "radius": radius if np.isfinite(radius) else 1.5,
-    }
+    return {"symbol": SYMBOLS[z], "radius": radius if np.isfinite(radius) else 1.5}
 
 
 def _drawn(cell: Crystal, species: list[int]) -> dict[str, Any]:

@@ -49,10 +49,7 @@ def serve(model: str, port: int, *, open_browser: bool, say: Callable[[str], Non
     with listen(port) as listening, _own_folder() as folder:
         workers.warm_up()
         service = Service(lambda: _load(model), folder, name=model, workers=workers.default_workers())
-        settings = uvicorn.Config(
-            create_app(service), log_level="warning", access_log=False, lifespan="off", server_header=False
-        )
-        server = uvicorn.Server(settings)
+        server = make_server(service)
         failed: list[BaseException] = []
 
         def when_ready(error: BaseException | None) -> None:
@@ -68,6 +65,14 @@ def serve(model: str, port: int, *, open_browser: bool, say: Callable[[str], Non
         server.run(sockets=[listening])
         if failed:
             raise failed[0]
+
+
+def make_server(service: Service) -> uvicorn.Server:
+    """The HTTP server on top of a service; `run(sockets=[…])` runs it."""
+    settings = uvicorn.Config(
+        create_app(service), log_level="warning", access_log=False, lifespan="off", ws="none", server_header=False
+    )
+    return uvicorn.Server(settings)
 
 
 @contextmanager

@@ -97,9 +97,13 @@ class Service:
         return COLUMNS, rows
 
     def describe(self, upload: Upload) -> dict[str, Any]:
-        """What the page draws of a file (`scene.describe`); `UnreadableError` says why it cannot."""
+        """What the page draws of a file: `scene.describe`, with a colour for each element.
+
+        `UnreadableError` says why it cannot be drawn.
+        """
         from topofuse.crystals import CrystalError
         from topofuse.screening.workers import Lost, supervised_map
+        from topofuse.web.colours import element_colours
         from topofuse.web.scene import describe
 
         with self._turn(), self._written([upload]) as paths:
@@ -111,6 +115,8 @@ class Service:
                     raise UnreadableError(str(error)) from error
         if isinstance(found, Lost):
             raise UnreadableError(found.reason)
+        for element in found["elements"]:
+            element["colour"] = element_colours()[element["symbol"]]
         return found
 
     @contextlib.contextmanager

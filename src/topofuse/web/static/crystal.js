@@ -25,7 +25,7 @@ export function crystalPicture(cell, elements, { times, bonds, edges }) {
   if (edges) group.add(rods(cellEdges(times, at, middle), 0.028, {}));
   const labels = ["a", "b", "c"].map((text, k) => {
     const end = [0, 0, 0];
-    end[k] = times + 0.55 / axes[k].length();
+    end[k] = times + 1 / axes[k].length();
     return { text, position: at(...end).sub(middle), kind: "axis" };
   });
   const corners = [...each.map(([where, r]) => where.length() + r), at(0, 0, 0).sub(middle).length()];

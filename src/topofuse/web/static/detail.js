@@ -18,7 +18,7 @@ const DOMAINS = {
 
 export class Detail {
   constructor() {
-    this.orientation = new Orientation(new Quaternion().setFromEuler(new Euler(-1.25, 0, -0.42)).premultiply(new Quaternion()));
+    this.orientation = new Orientation(new Quaternion().setFromEuler(new Euler(-1.25, 0, -0.42)));
     this.shown = 0;
     for (const id of ["cell", "supercell", "bonds", "edges"]) $(id).addEventListener("change", () => this.drawCrystal());
     for (const id of ["path", "labels"]) $(id).addEventListener("change", () => this.drawZone());
@@ -65,7 +65,7 @@ export class Detail {
     const colour = row.status === "ok" ? CLASSES[row.label].colour : row.status;
     $("verdict").replaceChildren(
       element("p", { class: `class ${colour}`, text: verdict }),
-      row.levels ? element("p", { text: `${percent(row.p_nontrivial)} non-trivial` }) : null ?? "",
+      row.levels ? element("p", { text: `${percent(row.p_nontrivial)} non-trivial` }) : "",
     );
     this.notice(row.reason ? sentence(row.reason) : "");
     $("levels").replaceChildren(...(row.levels ? Object.keys(LEVELS).map((level) => levelBars(level, row.levels[level])) : []));
