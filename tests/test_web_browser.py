@@ -129,6 +129,35 @@ def test_an_upload_is_classified_at_three_levels_and_drawn_twice(page):
     page.screenshot(path=SCREENSHOTS / "page.png", full_page=True)
 
 
+def test_what_the_model_says_of_its_own_reliability_is_shown(page):
+    said = {
+        "set_90": "ti|tci",
+        "set_95": "",
+        "novelty": 0.1234,
+        "domain": "likely_magnetic",
+        "nearest": "mp-34202 Bi2Te3 ti; some id Sb2Te3 hsl_semimetal",
+    }
+
+    def with_more(route):
+        answer = route.fetch().json()
+        answer["columns"] += list(said)
+        answer["rows"] = [row | said for row in answer["rows"]]
+        route.fulfill(json=answer)
+
+    page.route("**/api/predict", with_more)
+    upload(page, ("MgO.vasp", poscar("Mg", "O")))
+    page.wait_for_selector("#trust:visible")
+    shown = dict(part.inner_text().split("\n", 1) for part in page.locator("#trust > div").all())
+    assert shown["90 % prediction set"] == "Topological insulator, Crystalline TI"
+    assert shown["95 % prediction set"].startswith("Empty: the model hesitates")
+    assert shown["Novelty"].startswith("0.12")
+    assert shown["Domain"].startswith("Likely magnetic")
+    assert shown["Nearest training materials"].split("\n") == [
+        "Bi2Te3, Topological insulator mp-34202",
+        "Sb2Te3, Semimetal, line some id",
+    ]
+
+
 def test_the_pictures_follow_their_controls_and_the_arrow_keys(page):
     upload(page, ("NaCl.vasp", example_text("NaCl")))
     page.wait_for_selector("#crystal canvas")

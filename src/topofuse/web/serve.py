@@ -18,6 +18,7 @@ import uvicorn
 
 from topofuse.screening import workers
 from topofuse.web.app import create_app
+from topofuse.web.examples import EXAMPLES, example_text
 from topofuse.web.service import Service
 
 ADDRESS = "127.0.0.1"
@@ -56,6 +57,8 @@ def serve(model: str, port: int, *, open_browser: bool, say: Callable[[str], Non
             if error is not None:
                 failed.append(error)
                 server.should_exit = True
+            else:
+                example_text(EXAMPLES[0].formula)  # imports what examples need before a person asks for one
 
         service.start(when_ready)
         address = f"http://{ADDRESS}:{listening.getsockname()[1]}/"

@@ -54,7 +54,6 @@ class Service:
         self._workers = workers
         self._model: Future[Any] = Future()
         self._turns = threading.BoundedSemaphore(AT_ONCE)
-        self._inference = threading.Lock()  # a network's threads do not gain from company
 
     def start(self, when_ready: Callable[[BaseException | None], None] = lambda error: None) -> None:
         """Load the model in the background; `when_ready` is told of the error, or None."""
@@ -91,7 +90,7 @@ class Service:
         model = self.model  # waits until it is loaded
         with self._turn(), self._written(uploads) as paths:
             work = Work(workers=min(self._workers, len(paths)), time_limit=self.time_limit)
-            rows = predict_paths(paths, _OneAtATime(model, self._inference), work)
+            rows = predict_paths(paths, model, work)
         for row, upload in zip(rows, uploads, strict=True):
             row["input"] = upload.name
         return COLUMNS, rows
@@ -139,22 +138,6 @@ class Service:
                 path.write_bytes(upload.content)
                 paths.append(path)
             yield paths
-
-
-class _OneAtATime:
-    """A model whose predictions wait for one another."""
-
-    def __init__(self, model: Any, lock: threading.Lock) -> None:
-        self._model = model
-        self._lock = lock
-        self.identity: str = model.identity
-
-    def extractor(self) -> Any:
-        return self._model.extractor()
-
-    def predict_features(self, features: Any) -> Any:
-        with self._lock:
-            return self._model.predict_features(features)
 
 
 def safe_name(name: str) -> str:

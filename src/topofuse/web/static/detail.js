@@ -10,10 +10,10 @@ import { zonePicture } from "./zone.js";
 
 const $ = (id) => document.getElementById(id);
 const DOMAINS = {
-  in: "within what the model was trained for",
-  likely_magnetic: "likely magnetic: outside what the model was trained for",
-  odd_electrons: "odd number of electrons: outside the classification",
-  unseen_element: "holds an element that no training material has",
+  in: "As the labels are: no magnetism expected",
+  likely_magnetic: "Likely magnetic: the labels are of materials without a moment",
+  odd_electrons: "Odd number of electrons: outside the classification",
+  unseen_element: "Holds an element that no training material has",
 };
 
 export class Detail {
@@ -160,25 +160,26 @@ function levelBars(level, { label, probabilities }) {
 // What the row says of its own reliability; columns that a model does not give are left out.
 function trust(row) {
   const found = [];
-  const add = (term, ...content) => found.push(element("div", {}, element("dt", { text: term }), element("dd", {}, ...content)));
+  const add = (term, ...content) => found.push(element("div", {}, element("dt", { text: term }), ...content.map((c) => element("dd", {}, c))));
   for (const share of [90, 95]) {
     const set = row[`set_${share}`];
-    if (set != null) add(`${share} % prediction set`, setText(set));
+    if (set != null) add(`${share} % prediction set`, setText(set, share));
   }
-  if (row.novelty != null) add("Novelty", `${row.novelty.toFixed(2)} (0: like the training materials, 1: unlike any)`);
-  if (row.domain != null) add("Domain", DOMAINS[row.domain] ?? row.domain);
-  if (row.nearest) add("Nearest known materials", nearest(row.nearest));
+  if (row.novelty != null) add("Novelty", row.novelty.toFixed(2), element("small", { text: "0: as near as a training material; above 0.95: unlike nearly all" }));
+  if (row.domain) add("Domain", DOMAINS[row.domain] ?? row.domain);
+  if (row.nearest) add("Nearest training materials", element("ul", {}, ...row.nearest.split("; ").map(nearest)));
   return found;
 }
 
-function setText(set) {
-  const names = (Array.isArray(set) ? set : String(set).split(/[\s,;|]+/)).filter(Boolean);
-  return names.length ? names.map(className).join(", ") : "empty: unlike all classes";
+function setText(set, share) {
+  if (set) return set.split("|").map(className).join(", ");
+  return `Empty: the model hesitates more than it does for ${share} of 100 materials`;
 }
 
-function nearest(value) {
-  const each = Array.isArray(value) ? value : String(value).split(/;\s*/);
-  return element("ul", {}, ...each.map((text) => element("li", { text: String(text) })));
+// 'mp-541837 Bi2Te3 ti'
+function nearest(text) {
+  const [, id, compound, label] = text.match(/^(.*) (\S+) (\S+)$/) ?? [null, "", text, null];
+  return element("li", {}, formula(compound), label ? `, ${className(label)} ` : "", element("small", { text: id }));
 }
 
 function swatch({ symbol, colour }) {

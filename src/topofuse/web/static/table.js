@@ -93,11 +93,11 @@ function cell(key, value, row) {
   return String(value);
 }
 
-// As `topofuse predict` writes it: the same columns, probabilities with six decimals, nothing for what is missing.
+// As `topofuse predict` writes it: the same columns, probabilities and novelty with six decimals, nothing for what is missing.
 export function csvText(columns, rows) {
   const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const cellText = (key, value) =>
-    value == null ? "" : key.startsWith("p_") ? value.toFixed(6) : Array.isArray(value) ? value.join(" ") : String(value);
+    value == null ? "" : key.startsWith("p_") || key === "novelty" ? value.toFixed(6) : String(value);
   const lines = rows.map((row) => columns.map((key) => quoted(cellText(key, row[key]))).join(","));
   return [columns.join(","), ...lines].join("\n") + "\n";
 }
