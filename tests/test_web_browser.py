@@ -238,9 +238,11 @@ def test_a_structure_can_be_pasted_or_taken_from_the_examples(page):
     page.get_by_role("button", name="Classify").click()
     page.wait_for_selector("#crystal canvas")
     assert page.inner_text("#formula") == "Si"
+    assert page.is_hidden("#note")
     page.wait_for_selector(f"#examples li >> nth={len(EXAMPLES) - 1}")
     page.get_by_role("button", name="TaP").click()
     page.locator("#formula", has_text="TaP").wait_for()
+    assert page.inner_text("#note").startswith("Known as a Weyl semimetal")
 
 
 def test_dropped_files_are_taken(page):

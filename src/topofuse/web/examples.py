@@ -13,7 +13,7 @@ from topofuse.crystals.formula import SYMBOLS
 
 @dataclass(frozen=True)
 class Example:
-    """formula and prototype name a line of the textbook; note: what the compound is known for."""
+    """formula and prototype name a line of the textbook; note: what the compound is known as."""
 
     formula: str
     prototype: str
@@ -26,16 +26,16 @@ class Example:
 
 
 EXAMPLES: tuple[Example, ...] = (
-    Example("Bi2Se3", "tetradymite", "topological insulator with a single Dirac cone on its surface"),
-    Example("SnTe", "rock_salt", "topological crystalline insulator, protected by mirror planes"),
-    Example("Na3Bi", "na3as", "Dirac semimetal, protected by a three-fold axis"),
-    Example("HgTe", "zinc_blende", "zero-gap semimetal with inverted bands"),
-    Example("TaP", "taas", "Weyl semimetal of the TaAs family; its nodes lie at general momenta, unseen by symmetry"),
-    Example("ZrSiS", "zrsis", "nodal-line compound, gapped by spin-orbit coupling"),
-    Example("Bi", "arsenic_a7", "the element, a higher-order topological crystal"),
-    Example("Si", "diamond", "ordinary semiconductor"),
-    Example("GaAs", "zinc_blende", "ordinary semiconductor"),
-    Example("NaCl", "rock_salt", "ionic insulator"),
+    Example("Bi2Se3", "tetradymite", "a topological insulator with a single Dirac cone on its surface"),
+    Example("SnTe", "rock_salt", "a topological crystalline insulator, protected by mirror planes"),
+    Example("Na3Bi", "na3as", "a Dirac semimetal, protected by a three-fold axis"),
+    Example("HgTe", "zinc_blende", "a zero-gap semimetal with inverted bands"),
+    Example("TaP", "taas", "a Weyl semimetal of the TaAs family: its nodes lie at general momenta, unseen by symmetry"),
+    Example("ZrSiS", "zrsis", "a nodal-line compound, gapped by spin-orbit coupling"),
+    Example("Bi", "arsenic_a7", "a higher-order topological insulator"),
+    Example("Si", "diamond", "an ordinary semiconductor"),
+    Example("GaAs", "zinc_blende", "an ordinary semiconductor"),
+    Example("NaCl", "rock_salt", "an ionic insulator"),
 )
 
 

@@ -39,6 +39,8 @@ export class Detail {
     const turn = ++this.shown;
     this.scene = null;
     this.facts(entry.row);
+    $("note").textContent = entry.note ? `Known as ${entry.note}.` : "";
+    $("note").hidden = !entry.note;
     for (const id of ["pictures", "why", "momenta"]) $(id).hidden = true;
     $("result").hidden = false;
     if (entry.row.status === "error") return;

@@ -11,7 +11,7 @@ const BATCH_BYTES = 24 * 2 ** 20;
 
 const detail = new Detail();
 const table = new MaterialsTable($("table"), (row) => choose(row, true));
-let entries = []; // {file, row} in the order given
+let entries = []; // {file, note, row} in the order given
 let columns = [];
 let asked = 0; // a newer question makes the answers to an older one void
 
@@ -30,7 +30,8 @@ function choose(row, byPerson) {
   }
 }
 
-async function classify(files) {
+// note: what is known of an example
+async function classify(files, note) {
   const question = ++asked;
   entries = [];
   detail.clear();
@@ -40,7 +41,7 @@ async function classify(files) {
     say(files.length === 1 ? `Reading ${files[0].name} …` : `Classified ${entries.length} of ${files.length} structures …`);
     const rows = await answers(batch);
     if (question !== asked) return;
-    entries.push(...batch.map((file, k) => ({ file, row: rows[k] })));
+    entries.push(...batch.map((file, k) => ({ file, note, row: rows[k] })));
   }
   summarise();
 }
@@ -117,7 +118,7 @@ async function offerExamples() {
   for (const example of await api.examples()) {
     const ask = async () => {
       try {
-        classify([await api.exampleFile(example)]);
+        classify([await api.exampleFile(example)], example.note);
       } catch (error) {
         say(error.message, true);
       }
