@@ -57,8 +57,6 @@ def serve(model: str, port: int, *, open_browser: bool, say: Callable[[str], Non
             if error is not None:
                 failed.append(error)
                 server.should_exit = True
-            else:
-                example_text(EXAMPLES[0].formula)  # imports what examples need before a person asks for one
 
         service.start(when_ready)
         address = f"http://{ADDRESS}:{listening.getsockname()[1]}/"
@@ -100,6 +98,10 @@ def _own_folder() -> Iterator[Path]:
 
 
 def _load(model: str) -> object:
+    """The model; imports too what the first request would have to."""
+    import topofuse.screening.predict  # noqa: F401
     from topofuse.ensemble.bundle import open_bundle
 
-    return open_bundle(model)
+    loaded = open_bundle(model)
+    example_text(EXAMPLES[0].formula)
+    return loaded

@@ -84,10 +84,10 @@ class Service:
 
     def predict(self, uploads: Sequence[Upload]) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
         """The columns of the table, and one row per file, in order; see `screening.predict.predict_rows`."""
+        model = self.model  # waits until it is loaded; two threads that import at a time are slower than one
         from topofuse.screening.predict import Work, predict_paths
         from topofuse.screening.table import COLUMNS
 
-        model = self.model  # waits until it is loaded
         with self._turn(), self._written(uploads) as paths:
             work = Work(workers=min(self._workers, len(paths)), time_limit=self.time_limit)
             rows = predict_paths(paths, model, work)
