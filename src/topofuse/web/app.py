@@ -121,13 +121,19 @@ def _add_api(app: FastAPI, service: Service) -> None:
         found = [PredictedRow(**row, levels=levels(row)) for row in rows]
         return Predictions(model=service.name, columns=list(columns), rows=found)
 
+    @app.exception_handler(UnreadableError)
+    def unreadable(_: object, error: UnreadableError) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 422)
+
     @app.post("/api/structure")
     def structure(file: Annotated[UploadFile, File(description="a structure file")]) -> dict[str, Any]:
         """Atoms, bonds, cell and Brillouin zone of a structure file, as the page draws them."""
-        try:
-            return service.describe(_upload(file))
-        except UnreadableError as error:
-            raise HTTPException(422, str(error)) from error
+        return service.describe(_upload(file))
+
+    @app.post("/api/explain")
+    def explain(file: Annotated[UploadFile, File(description="a structure file")]) -> dict[str, Any] | None:
+        """Why the model says what it says of a structure file: the data of `topofuse explain --json`."""
+        return service.explain(_upload(file))
 
 
 def _add_page(app: FastAPI) -> None:

@@ -100,22 +100,49 @@ class Service:
 
         `UnreadableError` says why it cannot be drawn.
         """
-        from topofuse.crystals import CrystalError
-        from topofuse.screening.workers import Lost, supervised_map
         from topofuse.web.colours import element_colours
         from topofuse.web.scene import describe
 
         with self._turn(), self._written([upload]) as paths:
-            results = supervised_map(describe, paths, workers=1, time_limit=self.time_limit, ahead=1)
-            with contextlib.closing(results):
-                try:
-                    found = next(results)
-                except CrystalError as error:
-                    raise UnreadableError(str(error)) from error
-        if isinstance(found, Lost):
-            raise UnreadableError(found.reason)
+            found = self._supervised(describe, paths[0])
         for element in found["elements"]:
             element["colour"] = element_colours()[element["symbol"]]
+        return found
+
+    def explain(self, upload: Upload) -> dict[str, Any] | None:
+        """Why the model says what it says of a file: `topofuse.explain` as data; None for a model that is no bundle.
+
+        `UnreadableError` says why the file cannot be used.
+        """
+        model = self.model
+        from topofuse.ensemble.bundle import Bundle
+        from topofuse.explain import explain
+        from topofuse.files import null_undefined
+        from topofuse.screening.examine import Examine
+
+        if not isinstance(model, Bundle):
+            return None
+        with self._turn(), self._written([upload]) as paths:
+            # first where it may hang or crash; what went well there is done again here, beside the model
+            row, _ = self._supervised(Examine(model.extractor()), paths[0])
+            if row["status"] == "error":
+                raise UnreadableError(row["reason"])
+            found: dict[str, Any] = null_undefined(explain(paths[0], model).to_dict())
+        return found | {"source": upload.name}
+
+    def _supervised(self, function: Callable[[Path], Any], path: Path) -> Any:
+        """Its result from a worker process with the time limit."""
+        from topofuse.crystals import CrystalError
+        from topofuse.screening.workers import Lost, supervised_map
+
+        results = supervised_map(function, [path], workers=1, time_limit=self.time_limit, ahead=1)
+        with contextlib.closing(results):
+            try:
+                found = next(results)
+            except CrystalError as error:
+                raise UnreadableError(str(error)) from error
+        if isinstance(found, Lost):
+            raise UnreadableError(found.reason)
         return found
 
     @contextlib.contextmanager

@@ -46,13 +46,14 @@ export class Detail {
     if (entry.row.status === "error") return;
     const [scene, why] = await Promise.allSettled([
       (entry.scene ??= api.structure(entry.file)),
-      entry.row.status === "ok" ? (entry.why ??= explanation(entry.file)) : null,
+      entry.row.status === "ok" ? (entry.why ??= api.explain(entry.file)) : null,
     ]);
     if (turn !== this.shown) return; // another material was chosen meanwhile
     if (scene.status === "fulfilled") this.pictures(scene.value);
     else this.notice(scene.reason.message);
-    if (why.status === "fulfilled" && why.value) $("why-content").replaceChildren(why.value);
-    $("why").hidden = !(why.status === "fulfilled" && why.value);
+    const reasons = why.status === "fulfilled" ? explanation(why.value) : element("p", { text: why.reason.message });
+    $("why").hidden = !reasons;
+    $("why-content").replaceChildren(reasons ?? "");
   }
 
   notice(text) {
