@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import re
@@ -23,6 +24,9 @@ from broken_inputs import make_corpus
 from stand_ins import ByFirstAtom, misbehave, poscar
 from topofuse.cli import main
 from topofuse.crystals import Crystal, analyse
+from topofuse.ensemble.bundle import open_bundle
+from topofuse.explain import explain
+from topofuse.files import null_undefined
 from topofuse.labels import FIVE, LEVELS
 from topofuse.screening.predict import predict_paths
 from topofuse.screening.table import COLUMNS
@@ -157,6 +161,32 @@ class TestScene:
             assert np.bincount(found[:, :2].ravel(), minlength=len(crystal)).tolist() == [each] * len(crystal)
             ends = crystal.frac_coords[found[:, 1]] + found[:, 2:] - crystal.frac_coords[found[:, 0]]
             assert np.ptp(np.linalg.norm(ends @ crystal.lattice, axis=1)) < 1e-6
+
+
+class TestExplain:
+    def test_it_is_what_topofuse_explain_says_of_the_file(self, tmp_path):
+        (tmp_path / "CaS.vasp").write_text(poscar("Ca", "S"))
+        bundle = open_bundle("fast")
+        with serving(bundle) as address, httpx.Client(base_url=address, timeout=60) as own:
+            found = post(own, ("CaS.vasp", poscar("Ca", "S")), path="/api/explain", field="file").json()
+            refused = post(own, ("x.cif", "nothing"), path="/api/explain", field="file")
+            row = post(own, ("CaS.vasp", poscar("Ca", "S"))).json()["rows"][0]
+        expected = null_undefined(explain(tmp_path / "CaS.vasp", bundle).to_dict()) | {"source": "CaS.vasp"}
+        assert found == json.loads(json.dumps(expected))
+        assert found["answer"]["p_nontrivial"] == pytest.approx(row["p_nontrivial"])
+        assert refused.status_code == 422
+        assert len(refused.json()["detail"]) > 8
+
+    def test_a_crystal_that_hangs_does_so_in_a_worker(self, monkeypatch):
+        model = open_bundle("fast")
+        monkeypatch.setattr(type(model), "extractor", lambda self: misbehave)
+        with serving(model, time_limit=1.0) as address, httpx.Client(base_url=address, timeout=60) as own:
+            refused = post(own, ("He.vasp", poscar("He")), path="/api/explain", field="file")
+        assert (refused.status_code, refused.json()["detail"]) == (422, "took longer than the time limit of 1 s")
+
+    def test_a_model_that_is_no_bundle_has_no_explanation(self, client):
+        answer = post(client, ("CaS.vasp", poscar("Ca", "S")), path="/api/explain", field="file")
+        assert (answer.status_code, answer.json()) == (200, None)
 
 
 class TestZone:

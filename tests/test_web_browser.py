@@ -123,6 +123,7 @@ def test_an_upload_is_classified_at_three_levels_and_drawn_twice(page):
     chosen = [c.inner_text().split("\n") for c in page.locator("#levels .chosen").all()]
     assert [c[0] for c in chosen] == ["Non-trivial", "Topological insulator", "Crystalline TI"]
     assert [c[-1] for c in chosen] == ["95.0 %", "85.0 %", "80.0 %"]
+    assert page.is_hidden("#why")  # the stand-in has no reasons
     assert 0.02 < drawn(picture(page, "#crystal", "crystal")) < 0.9
     assert 0.05 < drawn(picture(page, "#zone", "zone")) < 0.9
     assert page.locator("#zone .overlay span", has_text="Γ").count() == 1
@@ -144,6 +145,18 @@ def test_what_the_model_says_of_its_own_reliability_is_shown(page):
         answer["rows"] = [row | said for row in answer["rows"]]
         route.fulfill(json=answer)
 
+    why = {
+        "answer": {"p_nontrivial": 0.95},
+        "modalities": [
+            {"name": "bands", "change": 0.2, "p_without": 0.75},
+            {"name": "kspace", "change": -0.01, "p_without": 0.96},
+        ],
+        "features": [{"words": "share of Bi", "value": 0.4, "log_odds": -0.32}],
+        "zone": {"electrons": 28, "atomic_filling": 4, "atomic_limit": False, "indicators": [2, 4]},
+        "sketch": None,
+        "domain_reason": "",
+    }
+    page.route("**/api/explain", lambda route: route.fulfill(json=why))
     page.route("**/api/predict", with_more)
     upload(page, ("MgO.vasp", poscar("Mg", "O")))
     page.wait_for_selector("#trust:visible")
@@ -156,6 +169,15 @@ def test_what_the_model_says_of_its_own_reliability_is_shown(page):
         "Bi2Te3, Topological insulator mp-34202",
         "Sb2Te3, Semimetal, line some id",
     ]
+    page.wait_for_selector("#why:visible")
+    lines = [" ".join(line.inner_text().split()) for line in page.locator("#why li").all()]
+    assert lines == [
+        "Sketch of the bands 75.0 % without it +20.0",
+        "Brillouin zone 96.0 % without it −1.0",
+        "Share of Bi: 0.4 −0.32",
+    ]
+    assert "multiple of 4, so it cannot be one" in page.inner_text("#why dl")
+    assert "Z2 × Z4" in page.inner_text("#why dl")
 
 
 def test_the_pictures_follow_their_controls_and_the_arrow_keys(page):

@@ -90,6 +90,7 @@ function cell(key, value, row) {
   if (key === "label") return className(value);
   if (key === "p_nontrivial") return percent(value);
   if (key === "novelty") return value.toFixed(2);
+  if (key === "domain") return value.replaceAll("_", " ");
   return String(value);
 }
 
