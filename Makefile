@@ -9,13 +9,14 @@ OUT := runs/quick-textbook
 # threads that wait must not spin: on cores shared with other jobs an epoch took 5 to 88 s instead of 2
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help install run test lint clean
+.PHONY: help install run test lint docs clean
 
 help:
 	@echo "make run    environment, install, the whole strategy on the embedded data; says where the report lies"
 	@echo "make test   environment, install, ruff, mypy, pytest"
 	@echo "make lint   environment, install, ruff, mypy"
-	@echo "make clean  removes the environment, caches of tools, and $(OUT)"
+	@echo "make docs   environment, install, the documents as a site; says where it lies"
+	@echo "make clean  removes the environment, caches of tools, the site, and $(OUT)"
 
 install: $(STAMP)
 
@@ -39,8 +40,12 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(STAMP)
+	$(BIN)/sphinx-build -q -W --keep-going docs build/docs
+	@echo "site: $(CURDIR)/build/docs/index.html"
+
 test: lint
 	$(BIN)/python -m pytest
 
 clean:
-	rm -rf $(VENV) $(OUT) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(OUT) build/docs .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -16,6 +16,8 @@ project = "topofuse"
 author = "the topofuse developers"
 release = version = topofuse.__version__
 language = "en"
+highlight_language = "text"
+smartquotes = False
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_click"]
 exclude_patterns = ["examples", "images", "_static"]
@@ -24,9 +26,8 @@ myst_enable_extensions = ["attrs_block", "attrs_inline"]
 myst_heading_anchors = 3  # links to headings as GitHub makes them
 myst_links_external_new_tab = False
 
-autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True, "member-order": "bysource"}
 toc_object_entries_show_parents = "hide"
 python_maximum_signature_line_length = 88
 
@@ -67,5 +68,6 @@ def setup(app: Any) -> None:
     """Let the project's docstrings and help texts through as they are written."""
     app.connect("source-read", read)
     app.connect("autodoc-process-docstring", docstrings.process_docstring)
+    app.connect("autodoc-process-signature", docstrings.process_signature)
     app.connect("sphinx-click-process-description", docstrings.process_help)
     app.connect("sphinx-click-process-options", docstrings.process_options)

@@ -65,9 +65,24 @@ def _inline(text: str) -> str:
     return joined
 
 
-def process_docstring(_app: Any, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
-    """Handler of Sphinx's event `autodoc-process-docstring`; changes `lines` in place."""
-    lines[:] = as_rst(lines)
+def process_docstring(_app: Any, what: str, name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
+    """Handler of Sphinx's event `autodoc-process-docstring`; changes `lines` in place. A module gets a title."""
+    title: list[str] = []
+    if what == "module":
+        title = [f".. rubric:: {name}", "", _inline(lines[0]), ""]
+        del lines[0]
+    lines[:] = [*title, *as_rst(lines)]
+
+
+def process_signature(
+    _app: Any, _what: str, _name: str, _obj: Any, _options: Any, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """Handler of `autodoc-process-signature`: arrays by the type of their entries, the shape is in the docstring."""
+    return _arrays(signature), _arrays(returns)
+
+
+def _arrays(text: str | None) -> str | None:
+    return text and re.sub(r"ndarray\[tuple\[Any, \.\.\.\], dtype\[([^\]]*)\]\]", r"ndarray[\1]", text)
 
 
 def process_help(_app: Any, context: Any, lines: list[str]) -> None:

@@ -36,7 +36,7 @@ import click
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKS = ("long", "needs", "tiny", "fails", "file")
-WIDTH = 118  # columns of written output, two short of the pages'
+WIDTH = 121  # columns of output in README.md; pages of the site scroll
 TOLERANCE = 0.02  # between a shown number with a decimal point and the printed one: another machine's rounding
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>[a-z]+)(?:: (?P<of>\S+))? -->\n)?^```(?P<language>console|python)\n(?P<text>.*?)^```$"
@@ -276,19 +276,24 @@ def _same(shown: str, printed: str) -> bool:
     )
 
 
-def rewritten(block: Block, done: list[tuple[str, str, str]]) -> str:
-    """The text of a console block with what its commands printed now; a line of … keeps what it stands for."""
+def rewritten(block: Block, done: list[tuple[str, str, str]]) -> tuple[str, str]:
+    """A block's text in the page, and what it is to be now; a line of … keeps what it stands for."""
+    if block.language == "python":
+        fence = f"{block.text}```\n\n```text\n"
+        return fence + (block.shown or ""), fence + done[0][2]
     lines, printed = [], iter(done)
+    width = WIDTH if block.page.name == "README.md" else None
     for command in block.commands():
         lines.append(f"$ {command.line}")
         if not command.line.startswith("cd "):
-            lines += _as_shown(next(printed)[2], command.shown)
-    return "\n".join(lines) + "\n"
+            lines += _as_shown(next(printed)[2], command.shown, width)
+    return block.text, "\n".join(lines) + "\n"
 
 
-def _as_shown(printed: str, shown: tuple[str, ...]) -> list[str]:
+def _as_shown(printed: str, shown: tuple[str, ...], width: int | None) -> list[str]:
     lines = [line.rstrip() for line in printed.splitlines()]
-    lines = [line if len(line) <= WIDTH else line[: WIDTH - 2].rstrip() + " …" for line in lines]
+    if width is not None:
+        lines = [line if len(line) <= width else line[: width - 1].rstrip() + "…" for line in lines]
     if "…" in shown:
         at, after = shown.index("…"), len(shown) - shown.index("…") - 1
         lines = [*lines[:at], "…", *lines[len(lines) - after :]]
@@ -311,8 +316,8 @@ def main() -> None:
                 found = [d for _, shown, printed in done if shown for d in differences(shown, printed)]
                 differ += len(found)
                 print("\n".join([block.name, *found]) if found else f"{block.name}: as shown")
-                if found and arguments.write and block.language == "console":
-                    text = text.replace(block.text, rewritten(block, done))
+                if found and arguments.write:
+                    text = text.replace(*rewritten(block, done))
         if arguments.write:
             page.write_text(text, encoding="utf-8")
     if differ and not arguments.write:

@@ -1,23 +1,32 @@
-"""Fill README.md's figures from a finished run: the tables of strategies, the picture, and the example's output.
+"""Fill the figures of README.md and docs/how-good.md from a finished run: python tools/readme_results.py runs/cpu
 
-Run after the main job: python tools/readme_results.py runs/cpu
-Writes between `<!-- NAME:begin -->` and `<!-- NAME:end -->` for NAME in `results` and `predict`, and
-docs/images/strategies.svg. The example's rows are made with the bundle that the package carries, or with the run's own
-where it carries none.
+Writes between `<!-- NAME:begin -->` and `<!-- NAME:end -->`: `results` in README.md; in docs/how-good.md `strategies`
+and, from the chosen strategy's out-of-fold predictions, `confidence`, `classes`, `systems`, `sizes`, `elements` and
+`mistakes`; and pictures in docs/images. What commands print is written by tools/doc_examples.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from topofuse.report.breakdown import Share
+    from topofuse.report.source import Rows, Run
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-PICTURE = ROOT / "docs/images/strategies.svg"
-EXAMPLES = "docs/examples"
+HOW_GOOD = ROOT / "docs/how-good.md"
+IMAGES = ROOT / "docs/images"
+LEVELS = {"two": "2 classes", "three": "3 classes", "five": "5 classes"}
+CONFIDENT = (0.5, 0.8, 0.9, 1.0)  # shares of the materials, surest first
+COMMON = 100  # materials; elements in fewer are not listed
+WORST = 12  # elements, and confident mistakes, that are listed
 COLUMNS: tuple[tuple[str, str, str], ...] = (
     ("two", "accuracy", "2 classes: accuracy"),
     ("two", "auroc", "AUROC"),
@@ -69,72 +78,165 @@ def strategy_table(results: dict[str, Any], split: str) -> list[str]:
     return lines
 
 
-def results_block(results: dict[str, Any]) -> str:
-    """Both tables and the sentence that says what they are."""
-    timings, preset = results["timings"], results["preset"]
-    data = results["dataset"]
+def _made_by(results: dict[str, Any]) -> str:
+    """The command of the run, and what it took."""
+    timings, data = results["timings"], results["dataset"]
     where = "" if data["name"] == "textbook" else f" --data {data['name']}.parquet"
-    lines = [
-        f"`topofuse run --preset {preset}{where}`: {timings['total_s'] / 60:.0f} min, "
+    return (
+        f"`topofuse run --preset {results['preset']}{where}`: {timings['total_s'] / 60:.0f} min, "
         f"{timings['peak_memory_gib']:.1f} GiB in the main process, {results['machine']['cores']} cores, "
-        f"seed {results['seed']}, "
-        f"{results['created'][:10]}. Per cent, AUROC as a number; brackets are 95 % bootstrap intervals over formulas. "
+        f"seed {results['seed']}, {results['created'][:10]}."
+    )
+
+
+def strategies_block(results: dict[str, Any]) -> str:
+    """Both tables of all strategies and the sentence that says what they are."""
+    lines = [
+        f"{_made_by(results)} Per cent, AUROC as a number; brackets are 95 % bootstrap intervals over formulas. "
         "★ was chosen on out-of-fold rows; nothing was chosen on test.",
         "",
         *strategy_table(results, "oof"),
         "",
         *strategy_table(results, "test"),
     ]
-    if data.get("note"):
-        lines += ["", data["note"]]
+    if results["dataset"].get("note"):
+        lines += ["", results["dataset"]["note"]]
     return "\n".join(lines)
 
 
-def picture(results: dict[str, Any]) -> str:
-    """Accuracy of every strategy as an SVG that stands alone: the report's figure with its colours spelled out."""
-    from topofuse.report.figures import strategies_figure
+def short_block(results: dict[str, Any]) -> str:
+    """README's table: the chosen strategy and the two carried models."""
+    data = results["dataset"]
+    named = {strategy["name"]: strategy for strategy in results["strategies"]}
+    columns = [(level, "accuracy", title) for level, title in LEVELS.items()] + [("two", "auroc", "AUROC, 2 classes")]
+    lines = [
+        "| Accuracy, % | materials | " + " | ".join(title for *_, title in columns) + " |",
+        "| --- |" + " --- |" * (len(columns) + 1),
+    ]
+    rows = [(results["chosen"], "chosen strategy", split) for split in SPLITS]
+    rows += [("bundle", "`full`", "test"), *(("fast", "`fast`", split) for split in SPLITS)]
+    for name, title, split in rows:
+        n = data["n_pool" if split == "oof" else "n_test"]
+        cells = [cell(named[name][split], level, metric) for level, metric, _ in columns]
+        lines.append(f"| {title}, {SPLITS[split].lower()} | {n:,} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
-    drawn = strategies_figure([*results["strategies"], results["networks_only"]], results["chosen"]).svg
-    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', drawn)
-    if box is None:
-        raise ValueError("the report's figure has no viewBox that starts at 0 0")
-    width, height = box.groups()
-    drawn = drawn.replace("currentColor", "#222222").replace("var(--faint)", "#888888")
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{width}" '
-        f'height="{height}" viewBox="0 0 {width} {height}" font-family="sans-serif">'
-        '<rect width="100%" height="100%" fill="#ffffff"/>'
-    )
-    return re.sub(r"<svg [^>]*>", lambda _: head, drawn, count=1) + "\n"
+
+def _percent(share: Share) -> str:
+    """'94.8 [94.4, 95.2]'; a dash for no materials."""
+    if not share.n:
+        return "–"
+    low, high = share.interval
+    return f"{100 * share.value:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def predict_block(run: Path) -> str:
-    """What `topofuse predict docs/examples` prints on a terminal."""
-    from topofuse.ensemble.bundle import load_bundle, open_bundle
-    from topofuse.screening.predict import predict_paths
-    from topofuse.screening.table import aligned_text
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
-    if (ROOT / "src/topofuse/pretrained/full/bundle.json").exists():
-        bundle, option = open_bundle(), ""
-    else:
-        own = (run / "bundle").resolve()
-        bundle, option = load_bundle(own), f" --model {own.relative_to(ROOT)}"
-    rows = predict_paths([Path(EXAMPLES)], bundle)
-    return f"```console\n$ topofuse predict {EXAMPLES}{option}\n{aligned_text(rows)}\n```"
+
+def confidence_block(rows: Rows) -> str:
+    """Accuracy of the surest shares of the materials, two classes."""
+    from topofuse.labels import level_probabilities
+    from topofuse.report.breakdown import Share, right
+
+    sure = level_probabilities(rows.p5, "two").max(axis=1)
+    order, ok = np.argsort(-sure, kind="stable"), right(rows)
+    body = []
+    for share in CONFIDENT:
+        first = order[: round(share * len(order))]
+        decided = Share("", int(ok[first].sum()), len(first))
+        body.append([f"{100 * share:.0f} %", f"{sure[first[-1]]:.3f}", _percent(decided)])
+    return _table(("The surest", "probability at least", "accuracy, 2 classes"), body)
+
+
+def classes_block(rows: Rows) -> str:
+    """Share of each class's materials that is decided rightly at the three levels."""
+    from topofuse.report.breakdown import by_class
+
+    found = {level: by_class(rows, level) for level in LEVELS}
+    body = [
+        [f"`{name}`", f"{share.n:,}", *(_percent(found[level][name]) for level in LEVELS)]
+        for name, share in found["two"].items()
+    ]
+    return _table(("Label", "materials", *LEVELS.values()), body)
+
+
+def shares_block(what: str, shares: Sequence[Share]) -> str:
+    """Two-class accuracy by groups of materials."""
+    return _table((what, "materials", "accuracy, 2 classes"), [[s.name, f"{s.n:,}", _percent(s)] for s in shares])
+
+
+def elements_block(rows: Rows) -> str:
+    """The elements on which the model is worst, of those in `COMMON` materials or more."""
+    from topofuse.report.breakdown import by_element
+
+    common = [share for share in by_element(rows).values() if share.n >= COMMON]
+    return shares_block("Element", sorted(common, key=lambda s: (s.value, s.name))[:WORST])
+
+
+def mistakes_block(rows: Rows) -> str:
+    """The wrong two-class decisions that were surest."""
+    from topofuse.report.breakdown import confident_mistakes
+
+    body = [
+        [m.material_id, m.formula, str(m.spacegroup), f"`{m.label}`", f"`{m.decision}`", f"{m.confidence:.3f}"]
+        for m in confident_mistakes([rows], WORST)
+    ]
+    return _table(("Material", "formula", "space group", "label", "decided", "probability"), body)
+
+
+def how_good_blocks(run: Run) -> dict[str, str]:
+    """The blocks of docs/how-good.md; those of the chosen strategy are of its out-of-fold rows."""
+    from topofuse.report.breakdown import by_cell_size, by_crystal_system
+
+    rows = run.rows(run.results["chosen"], "oof")
+    if rows is None:
+        raise ValueError(f"the chosen strategy {run.results['chosen']!r} has no out-of-fold rows")
+    return {
+        "strategies": strategies_block(run.results),
+        "confidence": confidence_block(rows),
+        "classes": classes_block(rows),
+        "systems": shares_block("Crystal system", by_crystal_system(rows)),
+        "sizes": shares_block("Atoms in the primitive cell", by_cell_size(rows)),
+        "elements": elements_block(rows),
+        "mistakes": mistakes_block(rows),
+    }
+
+
+def pictures(run: Run) -> dict[str, str]:
+    """Name → SVG file: figures of the report, standing alone."""
+    from standing_svg import standing_svg
+    from topofuse.evaluation.metrics import confusion
+    from topofuse.report import figures, grids
+    from topofuse.report.breakdown import by_element
+
+    results = run.results
+    listed = [*results["strategies"], results["networks_only"]]
+    drawn = {"strategies": figures.strategies_figure(listed, results["chosen"])}
+    rows = run.rows(results["chosen"], "oof")
+    if rows is not None:
+        drawn["confusion"] = grids.confusion_figure(confusion(rows.labels, rows.p5, "five"), "five", "oof")
+        drawn["elements"] = grids.periodic_figure(by_element(rows))
+        drawn["reliability"] = figures.reliability_figure([rows])
+    return {name: standing_svg(picture.svg, picture.alt) for name, picture in drawn.items()}
 
 
 def main() -> None:
-    """Read the run and write README.md and the picture."""
+    """Read the run, write both pages and the pictures."""
+    from topofuse.report.source import read_run
+
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", type=Path, help="folder of a finished run inside the checkout, with results.json")
-    arguments = parser.parse_args()
-    results = json.loads((arguments.run / "results.json").read_text())
-    text = replace_block(README.read_text(), "results", results_block(results))
-    text = replace_block(text, "predict", predict_block(arguments.run))
-    PICTURE.parent.mkdir(parents=True, exist_ok=True)
-    PICTURE.write_text(picture(results))
-    README.write_text(text)
-    print(f"wrote {README} and {PICTURE}")
+    parser.add_argument("run", type=Path, help="folder of a finished run")
+    run = read_run(parser.parse_args().run)
+    README.write_text(replace_block(README.read_text(), "results", short_block(run.results)))
+    text = HOW_GOOD.read_text()
+    for name, block in how_good_blocks(run).items():
+        text = replace_block(text, name, block)
+    HOW_GOOD.write_text(text)
+    for name, drawing in pictures(run).items():
+        (IMAGES / f"{name}.svg").write_text(drawing)
+    print(f"wrote {README}, {HOW_GOOD} and pictures; now run tools/doc_examples.py --write and tools/docs_figures.py")
 
 
 if __name__ == "__main__":
