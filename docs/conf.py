@@ -37,6 +37,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
+html_show_copyright = False
 html_theme_options = {  # the colours of the figures: M. Okabe and K. Ito's blue, and one that shows on black
     "light_css_variables": {"color-brand-primary": "#0060a0", "color-brand-content": "#0060a0"},
     "dark_css_variables": {"color-brand-primary": "#7cc4ee", "color-brand-content": "#7cc4ee"},

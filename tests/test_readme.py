@@ -35,7 +35,7 @@ def _text(page: Path) -> str:
 def _spans(text: str) -> list[str]:
     """Code: inline spans, lines of indented and fenced blocks without a prompt."""
     fenced = re.findall(r"```(?:console|sh)?\n(.*?)```", text, re.DOTALL)
-    lines = [line for block in fenced for line in block.splitlines()]
+    lines = [line for block in fenced for line in re.sub(r"\\\n\s*", "", block).splitlines()]
     lines += [line for line in text.splitlines() if line.startswith("    ")]
     lines += re.findall(r"(?<!`)`([^`\n]+)`(?!`)", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
     return [line.strip().removeprefix("$ ").split("  ")[0].replace("\\|", "|") for line in lines]

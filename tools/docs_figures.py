@@ -82,7 +82,7 @@ def draw_layer(ax: Axes) -> None:
 def draw_crystal_graph(ax: Axes) -> None:
     """A node per orbit of atoms; an edge says how many equal bonds of which length a site has to another."""
     crystal = example()
-    place = {0: (0.0, 0.0), 1: (-1.6, 1.9), 2: (1.6, 1.9)}
+    place = {0: (0.0, 0.0), 1: (-2.1, 2.5), 2: (2.1, 2.5)}
     for target, source, length, count in zip(*merged_edges(crystal), strict=True):
         if target > source or (target == source == 2 and count == 6) or (target == source == 1):
             continue  # the other direction; second shells, for clarity
@@ -99,8 +99,8 @@ def draw_crystal_graph(ax: Axes) -> None:
         ax.scatter([x], [y], s=620, color=SITES[site], edgecolors=INK, linewidths=0.6, zorder=2)
         ax.text(x + (0.62 if site != 1 else -0.62), y, f"{NAMES[site]}\n× {crystal.orbit_sizes[site]}", fontsize=8.5,
                 ha="left" if site != 1 else "right", va="center")  # fmt: skip
-    ax.set_xlim(-3.9, 3.9)
-    ax.set_ylim(-1.7, 3.6)
+    ax.set_xlim(-4.6, 4.6)
+    ax.set_ylim(-1.7, 4.2)
     _empty(ax)
 
 

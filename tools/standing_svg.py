@@ -34,8 +34,8 @@ def standing_svg(inline: str, title: str) -> str:
     width, height = box.groups()
     light, dark = (" ".join(f"--{name}: {pair[i]};" for name, pair in COLOURS.items()) for i in (0, 1))
     head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{width}" '
-        f'height="{height}" viewBox="0 0 {width} {height}" font-family="sans-serif" role="img">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{width}pt" '
+        f'height="{height}pt" viewBox="0 0 {width} {height}" font-family="sans-serif" role="img">\n'
         f"<title>{escape(title)}</title>\n"
         f"<style>svg {{ {light} color: var(--ink); }}\n"
         f"@media (prefers-color-scheme: dark) {{ svg {{ {dark} }} }}</style>\n"
