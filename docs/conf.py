@@ -27,7 +27,7 @@ myst_heading_anchors = 3  # links to headings as GitHub makes them
 myst_links_external_new_tab = False
 
 autodoc_typehints_format = "short"
-autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_default_options = {"members": True, "member-order": "bysource", "exclude-members": "model_config"}
 toc_object_entries_show_parents = "hide"
 python_maximum_signature_line_length = 88
 
