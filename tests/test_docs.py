@@ -177,6 +177,15 @@ def _words(svg: str) -> list[str]:
     return [(e.text or "").strip() for e in root.iter() if e.tag.endswith(("text", "title", "tspan"))]
 
 
+def test_the_sketch_of_the_example_does_what_the_page_says():
+    from topofuse.modalities.bands import MODALITY
+
+    row = MODALITY.extract(docs_figures.example())["table"][0]
+    found = dict(zip(MODALITY.table_names, row, strict=True))
+    assert 0 < found["gamma_gap_soc"] < found["gamma_gap"]  # close at Γ by spin-orbit coupling
+    assert found["verdict_soc"] == 0  # and not inverted
+
+
 def test_the_figures_are_what_the_package_draws_now():
     for name in docs_figures.FIGURES:
         stored = (ROOT / f"docs/images/{name}.svg").read_text(encoding="utf-8")
