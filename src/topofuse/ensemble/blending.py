@@ -10,6 +10,7 @@ from scipy.optimize import minimize
 
 Probabilities = NDArray[np.float64]
 _FLOOR = 1e-6
+_SMALLEST = 1e-4  # weights below this are zero: a family for that little would have to be computed all the same
 
 
 class OutOfFold:
@@ -58,7 +59,7 @@ def log_loss(labels: NDArray[np.integer], probabilities: Probabilities) -> float
 def fit_weights(families: Mapping[str, Probabilities], labels: NDArray[np.integer]) -> dict[str, float]:
     """Non-negative weights summing to one that minimise the log-likelihood loss of the blend.
 
-    The loss is convex in the weights, so the start does not matter.
+    The loss is convex in the weights, so the start does not matter. What rounding leaves of a weight becomes zero.
     """
     names = list(families)
     chosen = np.stack([families[name][np.arange(len(labels)), labels] for name in names], axis=1)
@@ -72,7 +73,7 @@ def fit_weights(families: Mapping[str, Probabilities], labels: NDArray[np.intege
     found = minimize(loss, start, jac=True, method="SLSQP", bounds=[(0.0, 1.0)] * len(names), constraints=[constraint])
     if not found.success:
         raise RuntimeError(f"the blend's weights could not be fitted: {found.message}")
-    weights = np.clip(found.x, 0.0, None)
+    weights = np.where(found.x < _SMALLEST, 0.0, found.x)
     return {name: float(w) for name, w in zip(names, weights / weights.sum(), strict=True)}
 
 
