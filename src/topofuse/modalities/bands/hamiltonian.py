@@ -51,11 +51,6 @@ class Basis:
         """Number of orbitals, without spin."""
         return int(self.starts[-1])
 
-    @property
-    def electrons(self) -> int:
-        """Electrons of the neutral cell."""
-        return sum(atom.electrons for atom in self.atoms)
-
 
 def basis_of(atoms: tuple[FreeAtom, ...]) -> Basis:
     """The orbitals of a cell with these free atoms."""

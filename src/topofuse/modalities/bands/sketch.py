@@ -99,10 +99,10 @@ def sketch_of(crystal: SymmetricCrystal) -> Sketch | None:
     atoms = tuple(atom for atom in known if atom is not None)
     if len(atoms) < len(known):
         return None
-    basis = basis_of(atoms)
-    filled, odd = divmod(basis.electrons, 2)
-    if odd or not 0 < filled < basis.size <= MAX_ORBITALS:
+    filled, odd = divmod(sum(atom.electrons for atom in atoms), 2)
+    if odd or not 0 < filled < sum(atom.n_orbitals for atom in atoms) <= MAX_ORBITALS:
         return None
+    basis = basis_of(atoms)
     operators = Operators(crystal, basis)
     inversion = np.flatnonzero(operators.characters == -3)
     model = TightBinding(crystal.primitive, basis, operators.atoms[inversion[0]] if len(inversion) else None)
