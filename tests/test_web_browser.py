@@ -59,6 +59,7 @@ def phone(chromium, address):
 def opened_page(chromium, address, **options):
     """A fresh page; at the end it must have asked no other host and reported no error."""
     context = chromium.new_context(**options)
+    context.set_default_timeout(120_000)  # of milliseconds: software rendering beside other work takes its time
     opened = context.new_page()
     asked, wrong = [], []
     opened.on("request", lambda r: asked.append(r.url))
