@@ -249,3 +249,18 @@ class TestExtraction:
         found = extract_all(crystals, cache_dir=tmp_path, workers=0, names=names)
         assert same(found.views[0], fresh.views[0])
         assert found.kept == fresh.kept == list(range(16))
+
+
+def test_thrifty_features_are_the_same_but_for_crystals_that_take_long(textbook):
+    bands = modality("bands")
+    crystals = [analyse(textbook[name].crystal) for name in ("Si-diamond", "FeS2-pyrite")]
+    cheap = [extract_sample(crystal, ("scalar", "bands"), thrifty=True) for crystal in crystals]
+    whole = [extract_sample(crystal, ("scalar", "bands")) for crystal in crystals]
+    assert bands.costly is not None
+    assert [bands.costly.crystal(crystal) for crystal in crystals] == [False, True]
+    masked = FeatureStore.from_samples(whole).thrifty()
+    np.testing.assert_array_equal(FeatureStore.from_samples(cheap).table(), masked.table())
+    assert np.isnan(masked.arrays["bands"]["table"][1]).all()
+    np.testing.assert_array_equal(
+        masked.arrays["scalar"]["table"], np.concatenate([s["scalar"]["table"] for s in whole])
+    )

@@ -95,8 +95,9 @@ class Config(_Frozen):
     network: NetworkConfig
     training: TrainingConfig
     fast_modalities: tuple[str, ...] = Field(
-        ("crystal", "kspace", "scalar", "physics"), description="modalities of the fast bundle"
+        MODALITY_NAMES, description="modalities of the fast bundle, which is thrifty"
     )
+    thrifty: bool = Field(False, description="do without a modality where it takes long for a crystal")
     members: tuple[dict[str, dict[str, Any]], ...] = Field(
         min_length=1, description="per ensemble member: {'network': {...}, 'training': {...}} overrides"
     )

@@ -1,6 +1,6 @@
 """From a finished comparison to the bundles that `predict` uses: every member trained again on the whole pool.
 
-`bundle/` holds the chosen blend. `bundle-fast/` holds boosted trees on the modalities that take little time.
+`bundle/` holds the chosen blend. `bundle-fast/` holds boosted trees on what takes little time to compute.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from topofuse.ensemble.strategies import STRATEGIES, Choice, Families, out_of_fo
 from topofuse.evaluation.novelty import by_domain, by_novelty
 from topofuse.evaluation.trust import TrustRows, measure_trust
 from topofuse.fusion.build import Network
-from topofuse.modalities.registry import table_columns
+from topofuse.modalities.registry import modality, table_columns
 from topofuse.progress import RunLog
 from topofuse.provenance import provenance
 from topofuse.trust.novelty import Reference
@@ -67,8 +67,9 @@ def deploy(state: RunState, choice: Choice, families: Families, directory: Path,
 
 
 def _fit_reference(state: RunState) -> Reference | None:
-    """The pool as bundles carry it, by the fast bundle's tables; None without the scalars: they have the elements."""
-    names, rows, data = fast_config(state.config).modalities, state.rows.pool, state.prepared.data
+    """The pool as bundles carry it, by tables that all of them have; None without the scalars."""
+    names = tuple(name for name in state.config.modalities if modality(name).costly is None)
+    rows, data = state.rows.pool, state.prepared.data
     if "scalar" not in names:
         return None
     gains = np.mean([trees.gain() for trees in state.trees.values()], axis=0)
@@ -143,7 +144,7 @@ def _fit(
 ) -> BoostedTrees:
     return fit_or_load(
         directory,
-        state.views[0].table(config.modalities),
+        _table(state, config),
         state.rows.labels,
         *rows,
         config.boosted,
@@ -151,6 +152,11 @@ def _fit(
         threads=1,
         rounds=rounds,
     )
+
+
+def _table(state: RunState, config: Config) -> NDArray[np.float32]:
+    store = state.views[0]
+    return (store.thrifty() if config.thrifty else store).table(config.modalities)
 
 
 def _main_bundle(
@@ -197,7 +203,7 @@ def _fast_bundle(
 ) -> tuple[Bundle, Probabilities]:
     """The fast bundle, and out-of-fold predictions of trees of its kind."""
     config, rows = fast_config(state.config), state.rows
-    table = state.views[0].table(config.modalities)
+    table = _table(state, config)
     folds = fit_trees(state, config, directory / "trees-fast", log, "trees of the fast bundle")
     out = OutOfFold(len(rows.labels))
     for fold, trees in folds.items():
@@ -210,7 +216,7 @@ def _fast_bundle(
 
 
 def fast_config(config: Config) -> Config:
-    """Settings of the fast bundle: the quick modalities, two seeds at most, one view."""
+    """Settings of the fast bundle: thrifty, two seeds at most, one view."""
     names = tuple(name for name in config.modalities if name in config.fast_modalities) or config.modalities
     boosted: BoostedConfig = config.boosted.model_copy(update={"seeds": min(config.boosted.seeds, 2)})
-    return config.model_copy(update={"modalities": names, "boosted": boosted, "tta_views": 1})
+    return config.model_copy(update={"modalities": names, "boosted": boosted, "tta_views": 1, "thrifty": True})

@@ -2,7 +2,7 @@
 
     bundle.json           configuration, weights, versions, hashes, checksum of every other file and its own
     networks/NAME.safetensors
-    trees/FOLD/NAME.txt
+    trees/FOLD/NAME.txt.gz
     trust.safetensors     with the block `trust` of bundle.json: calibration, prediction sets
     reference.safetensors with the block `reference`: the training materials, for novelty and neighbours
 
@@ -11,6 +11,7 @@ Loading unpickles nothing, refuses a file in which any byte changed, and refuses
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -86,6 +87,7 @@ class Bundle:
             seed=self.config.seed,
             names=self.config.modalities,
             tables_only=all(network.tables_only for network in networks),  # less to send, less to join
+            thrifty=self.config.thrifty,
         )
 
     def predict_features(self, features: Sequence[list[Sample]]) -> NDArray[np.float64]:
@@ -107,6 +109,7 @@ class Bundle:
 
     def raw_stores(self, views: Sequence[FeatureStore], rows: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
         """(n, 5) the blend's own probabilities, before calibration; arguments as of `predict_stores`."""
+        views = [view.thrifty() for view in views] if self.config.thrifty else views
         rows = np.arange(len(views[0])) if rows is None else rows
         families: dict[str, NDArray[np.float64]] = {}
         if any(self.networks.values()):
@@ -155,9 +158,9 @@ def save_bundle(
     forests: list[dict[str, str]] = []
     for index, forest in enumerate(trees):
         texts = forest.texts()
-        files = {name: f"trees/{index}/{name}.txt" for name in texts}
+        files = {name: f"trees/{index}/{name}.txt.gz" for name in texts}
         for name, text in texts.items():
-            put(files[name], compact_text(text).encode())
+            put(files[name], gzip.compress(compact_text(text).encode(), mtime=0))
         forests.append(files)
     put(_TRUST, save_arrays(trust.tensors()))
     if reference is not None:
@@ -204,7 +207,9 @@ def _assemble(directory: Path, manifest: dict[str, Any]) -> Bundle:
         network.load_state_dict({key: value.float() for key, value in tensors.items()})
         networks.setdefault(entry["family"], []).append(network.eval())
     trees = [
-        BoostedTrees.from_texts({name: _read(directory, file, manifest).decode() for name, file in files.items()})
+        BoostedTrees.from_texts(
+            {name: gzip.decompress(_read(directory, file, manifest)).decode() for name, file in files.items()}
+        )
         for files in manifest["trees"]
     ]
     trust = Trust.restore(manifest["trust"], load_arrays(_read(directory, _TRUST, manifest)))

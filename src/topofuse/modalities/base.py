@@ -12,9 +12,9 @@ A modality turns one crystal into a `Part`: a dict of numpy arrays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,18 @@ class Extractor(Protocol):
 
 
 @dataclass(frozen=True)
+class Costly:
+    """The crystals on which a modality that has nothing but a table takes long; thrifty models do without it there.
+
+    crystal: whether a crystal is one of them, found in next to no time
+    rows: the same from tables (n, columns) that are there: (n,) booleans
+    """
+
+    crystal: Callable[[SymmetricCrystal], bool]
+    rows: Callable[[NDArray[Any]], NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
 class Modality:
     """One view of a crystal.
 
@@ -41,6 +53,7 @@ class Modality:
     table_names: names of the columns of `table`
     index_arrays: arrays that hold indices → the group they point into
     categories: columns of the table that are codes 0, 1, … of something without an order → number of codes
+    costly: crystals whose row thrifty models leave undefined; None where every crystal is cheap
     """
 
     name: str
@@ -49,3 +62,4 @@ class Modality:
     table_names: tuple[str, ...]
     index_arrays: Mapping[str, str] = field(default_factory=dict)
     categories: Mapping[str, int] = field(default_factory=dict)
+    costly: Costly | None = None

@@ -13,10 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from topofuse.crystals import Crystal, CrystalError, SymmetricCrystal, analyse, thermal_view
 from topofuse.files import read_json, write_json
+from topofuse.modalities.base import Modality, Part
 from topofuse.modalities.registry import MODALITY_NAMES, code_hash, modality
 from topofuse.modalities.store import CacheError, FeatureStore, Sample
 from topofuse.processes import worker_pool
@@ -45,11 +47,23 @@ class Extraction:
 
 
 def extract_sample(
-    crystal: SymmetricCrystal, names: Sequence[str] = MODALITY_NAMES, tables_only: bool = False
+    crystal: SymmetricCrystal,
+    names: Sequence[str] = MODALITY_NAMES,
+    tables_only: bool = False,
+    thrifty: bool = False,
 ) -> Sample:
-    """All modalities of one crystal; with `tables_only` no other arrays than the tables."""
-    sample = {name: modality(name).extract(crystal) for name in names}
+    """All modalities of one crystal.
+
+    tables_only: no other arrays than the tables; thrifty: undefined where a modality would take long (`Costly`)
+    """
+    sample = {name: _part(modality(name), crystal, thrifty) for name in names}
     return {name: {"table": part["table"]} for name, part in sample.items()} if tables_only else sample
+
+
+def _part(made: Modality, crystal: SymmetricCrystal, thrifty: bool) -> Part:
+    if thrifty and made.costly is not None and made.costly.crystal(crystal):
+        return {"table": np.full((1, len(made.table_names)), np.nan, dtype=np.float32)}
+    return made.extract(crystal)
 
 
 def extract_views(
@@ -58,9 +72,11 @@ def extract_views(
     seed: int,
     names: Sequence[str] = MODALITY_NAMES,
     tables_only: bool = False,
+    thrifty: bool = False,
 ) -> list[Sample]:
     """The modalities of views 0 to n_views - 1 of one crystal (`crystals.views`)."""
-    return [extract_sample(thermal_view(crystal, view, seed), names, tables_only) for view in range(n_views)]
+    views = (thermal_view(crystal, view, seed) for view in range(n_views))
+    return [extract_sample(view, names, tables_only, thrifty) for view in views]
 
 
 def extract_all(

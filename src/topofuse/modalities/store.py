@@ -98,6 +98,15 @@ class FeatureStore:
         """(n, f) the tables of the named modalities side by side."""
         return np.concatenate([self.arrays[name]["table"] for name in names or self.names], axis=1)
 
+    def thrifty(self) -> FeatureStore:
+        """The store without what thrifty models do without: rows of crystals that are `Costly`."""
+        arrays = dict(self.arrays)
+        for name, part in self.arrays.items():
+            costly = modality(name).costly
+            if costly is not None:
+                arrays[name] = {**part, "table": np.where(costly.rows(part["table"])[:, None], np.nan, part["table"])}
+        return FeatureStore(arrays, self.offsets)
+
     def column(self, name: str, column: str) -> NDArray[np.generic]:
         """(n,) the column called `column` of the table of modality `name`; ValueError where there is none."""
         return self.arrays[name]["table"][:, modality(name).table_names.index(column)]

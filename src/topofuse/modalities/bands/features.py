@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
+from topofuse.modalities.bands.atoms import free_atom
 from topofuse.modalities.bands.indicators import Indicators, indicators, parity_exchange
 from topofuse.modalities.bands.sketch import DEGENERATE, Sketch, sketch_of
-from topofuse.modalities.base import Modality, Part
+from topofuse.modalities.base import Costly, Modality, Part
 
 # Columns that are evaluated without spin (bare name) and with spin-orbit coupling (name_soc).
 _TWICE = (
@@ -61,6 +64,7 @@ TRIVIAL, DEGENERATE_POINT, CROSSING_LINE, STRONG_OR_WEAK, HIGHER_ORDER = range(5
 _TIE = 1e-5  # eV; of two points whose gaps differ by less, the first counts
 _CROSSES = 0.02  # eV on each side of the Fermi level
 _DECIMALS = 6
+_CHEAP_ORBITALS = 40  # up to here a sketch takes 9 ms; a fifth of topomat's crystals, where it brings most
 _CHARGED = 1e-6  # electrons; atoms that exceed the neutral number by this are anions
 
 
@@ -190,4 +194,13 @@ def _weights(sketch: Sketch, gap_soc: NDArray[np.float64], orbits: NDArray[np.in
     return found
 
 
-BANDS = Modality("bands", 2, extract, TABLE_NAMES)
+def _is_costly(crystal: SymmetricCrystal) -> bool:
+    atoms = (free_atom(int(z)) for z in crystal.primitive.numbers)
+    return sum(atom.n_orbitals for atom in atoms if atom is not None) > _CHEAP_ORBITALS
+
+
+def _costly_rows(table: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray(table[:, TABLE_NAMES.index("orbitals")] > _CHEAP_ORBITALS)  # no sketch: undefined, not costly
+
+
+BANDS = Modality("bands", 2, extract, TABLE_NAMES, costly=Costly(_is_costly, _costly_rows))
