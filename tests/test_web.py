@@ -24,7 +24,7 @@ from broken_inputs import make_corpus
 from stand_ins import ByFirstAtom, misbehave, poscar
 from topofuse.cli import main
 from topofuse.crystals import Crystal, analyse
-from topofuse.ensemble.bundle import open_bundle
+from topofuse.ensemble.bundle import BundleError, open_bundle
 from topofuse.explain import explain
 from topofuse.files import null_undefined
 from topofuse.labels import FIVE, LEVELS
@@ -121,6 +121,16 @@ class TestPredict:
             threading.Timer(0.2, gate.set).start()
             assert post(own, ("MgO.vasp", poscar("Mg", "O"))).json()["rows"][0]["status"] == "ok"
             assert own.get("/api/health").json()["status"] == "ready"
+
+    def test_a_model_that_cannot_be_loaded_is_said_so_in_words(self):
+        def load():
+            raise BundleError("the bundle is damaged")
+
+        with serving(load=load) as address, httpx.Client(base_url=address, timeout=30) as own:
+            refused = post(own, ("MgO.vasp", poscar("Mg", "O")))
+            assert own.get("/api/health").json()["status"] == "failed"
+        assert refused.status_code == 503
+        assert refused.json()["detail"] == "the model cannot be loaded: the bundle is damaged"
 
     def test_too_many_files_and_no_files_are_refused_in_words(self, client):
         refused = post(client, *[("x.cif", "")] * 65)

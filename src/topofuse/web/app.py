@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 import topofuse
 from topofuse.web.examples import EXAMPLES, example_text
 from topofuse.web.security import Guard
-from topofuse.web.service import BusyError, Service, UnreadableError, Upload, levels
+from topofuse.web.service import Service, UnavailableError, UnreadableError, Upload, levels
 
 MAX_FILES = 64  # in one request; the page sends more in several
 
@@ -85,8 +85,8 @@ def create_app(service: Service) -> Guard:
 
 
 def _add_api(app: FastAPI, service: Service) -> None:
-    @app.exception_handler(BusyError)
-    def busy(_: object, error: BusyError) -> JSONResponse:
+    @app.exception_handler(UnavailableError)
+    def unavailable(_: object, error: UnavailableError) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 503)
 
     @app.get("/api/health")

@@ -20,8 +20,8 @@ AT_ONCE = 4  # requests that are worked on at a time; each has its own worker pr
 PATIENCE = 10.0  # seconds that a request waits for its turn
 
 
-class BusyError(RuntimeError):
-    """Too many requests are being worked on."""
+class UnavailableError(RuntimeError):
+    """No structure can be worked on now; the message says why, for a person."""
 
 
 class UnreadableError(ValueError):
@@ -79,8 +79,11 @@ class Service:
 
     @property
     def model(self) -> Any:
-        """The model, when it is loaded."""
-        return self._model.result()
+        """The model, when it is loaded; `UnavailableError` where it cannot be."""
+        try:
+            return self._model.result()
+        except Exception as error:
+            raise UnavailableError(f"the model cannot be loaded: {error}") from error
 
     def predict(self, uploads: Sequence[Upload]) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
         """The columns of the table, and one row per file, in order; see `screening.predict.predict_rows`."""
@@ -148,7 +151,7 @@ class Service:
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
         if not self._turns.acquire(timeout=PATIENCE):
-            raise BusyError("other structures are still being worked on: try again in a moment")
+            raise UnavailableError("other structures are still being worked on: try again in a moment")
         try:
             yield
         finally:
