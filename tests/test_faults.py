@@ -13,6 +13,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -99,7 +100,7 @@ class TestWriting:
         for moment in range(1, 14):
             cache = tmp_path / str(moment)
             found = extraction.extract_all(crystals, cache_dir=cache, workers=0, names=names)
-            assert (found.views[0].table() == fresh).all()
+            np.testing.assert_array_equal(found.views[0].table(), fresh)
 
 
 class TestRun:

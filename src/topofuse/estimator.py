@@ -6,13 +6,13 @@ minutes; or, with `TopoClassifier.pretrained`, a model that the package carries.
 
 from __future__ import annotations
 
+import os
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, assert_all_finite, check_consistent_length, check_random_state, column_or_1d
@@ -105,12 +105,12 @@ class TopoClassifier(ClassifierMixin, BaseEstimator):
         self.modalities_ = names
         self.classes_, inverse = np.unique(labels, return_inverse=True)
         codes = self._codes()[inverse]
-        table = _table(crystals, names, effective_n_jobs(self.n_jobs))
+        table = _table(crystals, names, _processes(self.n_jobs))
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(2**31 - 1)
         train, validation = _early_stopping_rows(crystals, codes, self.validation_share, int(seed))
-        threads = effective_n_jobs(self.n_jobs)
+        threads = _processes(self.n_jobs)
         self.trees_: BoostedTrees = fit_boosted(
             table, codes, train, validation, config, seed=int(seed), threads=threads
         )
@@ -185,12 +185,21 @@ class TopoClassifier(ClassifierMixin, BaseEstimator):
         """(n, 5) by code."""
         bundle: Bundle | None = vars(self).get("bundle_")
         if bundle is None:
-            return self.trees_.predict(_table(crystals, self.modalities_, effective_n_jobs(self.n_jobs)))
+            return self.trees_.predict(_table(crystals, self.modalities_, _processes(self.n_jobs)))
         parts = []
         for start in range(0, len(crystals), CHUNK):
             chunk = crystals[start : start + CHUNK]
             parts.append(bundle.predict_features([_features(bundle, start + i, c) for i, c in enumerate(chunk)]))
         return np.concatenate(parts)
+
+
+def _processes(n_jobs: int | None) -> int:
+    """Processes for scikit-learn's n_jobs: None is one, -1 one per core, -2 one fewer."""
+    if n_jobs is None:
+        return 1
+    if n_jobs == 0:
+        raise ValueError("n_jobs is None, a positive number, or -1 for one per core")
+    return n_jobs if n_jobs > 0 else max((os.cpu_count() or 1) + 1 + n_jobs, 1)
 
 
 def _crystals(structures: Iterable[StructureLike]) -> list[Crystal]:

@@ -236,6 +236,6 @@ def _broken_off(path: Path, last: str, error: Exception) -> Entry:
 
 
 def _words(error: Exception) -> str:
-    if isinstance(error, zlib.error):
+    if isinstance(error, zlib.error) or "zlib error" in str(error):  # tarfile has it inside an error of its own
         return "its compressed data are altered"
     return str(error)[:120] or "it ends too early"
