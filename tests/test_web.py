@@ -6,6 +6,8 @@ import json
 import math
 import os
 import re
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +16,7 @@ import threading
 import time
 from importlib.resources import files
 from itertools import product
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -54,6 +57,15 @@ def client(address):
 
 def post(client, *named, path="/api/predict", field="files", **options):
     return client.post(path, files=[(field, (name, content)) for name, content in named], **options)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_command_that_the_documents_show_is_answered(address):
+    root = Path(__file__).parents[1]
+    shown = re.search(r"^curl .*$", (root / "docs/page.md").read_text(encoding="utf-8"), re.MULTILINE)[0]
+    command = shlex.split(shown.replace("http://127.0.0.1:8765", address))
+    answer = json.loads(subprocess.run(command, cwd=root, capture_output=True, check=True).stdout)
+    assert [(row["input"], row["status"]) for row in answer["rows"]] == [("Bi2Se3.vasp", "ok"), ("Al.vasp", "metal")]
 
 
 class TestPredict:

@@ -208,7 +208,7 @@ def pictures(run: Run) -> dict[str, str]:
     """Name → SVG file: figures of the report, standing alone."""
     from standing_svg import standing_svg
     from topofuse.evaluation.metrics import confusion
-    from topofuse.report import figures, grids
+    from topofuse.report import curves, figures, grids
     from topofuse.report.breakdown import by_element
 
     results = run.results
@@ -218,7 +218,7 @@ def pictures(run: Run) -> dict[str, str]:
     if rows is not None:
         drawn["confusion"] = grids.confusion_figure(confusion(rows.labels, rows.p5, "five"), "five", "oof")
         drawn["elements"] = grids.periodic_figure(by_element(rows))
-        drawn["reliability"] = figures.reliability_figure([rows])
+        drawn["reliability"] = curves.own_reliability_figure([rows])
     return {name: standing_svg(picture.svg, picture.alt) for name, picture in drawn.items()}
 
 

@@ -236,6 +236,7 @@ def _broken_off(path: Path, last: str, error: Exception) -> Entry:
 
 
 def _words(error: Exception) -> str:
-    if isinstance(error, zlib.error) or "zlib error" in str(error):  # tarfile has it inside an error of its own
+    # tarfile has zlib's inside an error of its own, gzip tells checksums in hexadecimal
+    if isinstance(error, zlib.error) or any(words in str(error) for words in ("zlib error", "CRC check")):
         return "its compressed data are altered"
     return str(error)[:120] or "it ends too early"
