@@ -25,6 +25,7 @@ from topofuse.materials.dataset import Dataset, load
 from topofuse.materials.splits import group_keys
 from topofuse.modalities.elements import element_property
 from topofuse.modalities.extraction import extract_all
+from topofuse.modalities.registry import MODALITY_NAMES, table_columns
 from topofuse.modalities.store import FeatureStore
 from topofuse.trust.novelty import Reference
 
@@ -76,7 +77,9 @@ def gain_of(run: Path | None, fold: str) -> np.ndarray | None:
     if run is None:
         return None
     models = [lgb.Booster(model_file=str(path)) for path in sorted((run / "trees-fast" / fold).glob("*.txt"))]
-    return np.mean([g / g.sum() for g in (m.feature_importance("gain") for m in models)], axis=0)
+    gain = np.mean([g / g.sum() for g in (m.feature_importance("gain") for m in models)], axis=0)
+    own = dict(zip(table_columns(MODALITY_NAMES), gain, strict=True))
+    return np.array([own[column] for column in table_columns(NAMES)])
 
 
 class World:

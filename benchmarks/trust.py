@@ -56,7 +56,8 @@ def sets(rows: dict[str, Any], split: str, confidence: str) -> tuple[list[str], 
 def lines(trust: dict[str, Any]) -> tuple[list[str], bool]:
     """The figures, and whether all that is asked was reached."""
     out, kept = [], True
-    for name, bundle in trust.items():
+    for name in ("main", "fast"):
+        bundle = trust[name]
         temperatures = ", ".join(f"{of} {value:.3f}" for of, value in bundle["temperatures"].items())
         out += [f"{name} bundle, fitted on {bundle['fitted_on']}; temperatures {temperatures}"]
         for split, title in SPLITS.items():

@@ -7,7 +7,8 @@ split to the next, the ensemble may be expected to lose as well. The test rows a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def run(
     measured = {share: found for share, found in curves.items() if found}
     log = RunLog(directory, progress)
     everything = [fit for group in (*fits.values(), *measured.values()) for fit in group]
-    predictions = _predicted(prepared, log.track(everything, FAMILY), directory / "trees")
+    predictions = _predicted(prepared, everything, directory / "trees", log)
     write_json(
         directory / "generalisation.json",
         {
@@ -142,12 +143,13 @@ def learning_rows(rows: Rows, fold: int, share: float, seed: int) -> NDArray[np.
     return outside[grouped_holdout(rows.formulas[outside].tolist(), rows.labels[outside], share, seed)]
 
 
-def _predicted(prepared: Prepared, fits: Iterable[Fit], directory: Path) -> dict[str, Probabilities]:
+def _predicted(prepared: Prepared, fits: Sequence[Fit], directory: Path, log: RunLog) -> dict[str, Probabilities]:
     """Out-of-fold probabilities of the pool by the first part of the fits' names; fitted, or read back."""
     config, rows = prepared.config, prepared.rows
     table = prepared.views[0].table(config.modalities)
     predictions: dict[str, OutOfFold] = {}
-    for fit in fits:
+
+    def predicted(fit: Fit) -> Probabilities:
         trees = fit_or_load(
             directory / fit.name,
             table,
@@ -156,10 +158,14 @@ def _predicted(prepared: Prepared, fits: Iterable[Fit], directory: Path) -> dict
             fit.validation,
             config.boosted,
             seed=fit.seed,
-            threads=config.threads,
+            threads=1,  # as many fits side by side are quicker than as many threads
         )
-        group = predictions.setdefault(fit.name.split("/")[0], OutOfFold(len(rows.labels)))
-        group.fill(fit.inside, trees.predict(table[fit.inside]))
+        return trees.predict(table[fit.inside])
+
+    with ThreadPoolExecutor(config.threads) as pool:
+        for fit, found in zip(fits, log.track(pool.map(predicted, fits), FAMILY, len(fits)), strict=True):
+            group = predictions.setdefault(fit.name.split("/")[0], OutOfFold(len(rows.labels)))
+            group.fill(fit.inside, found)
     return {name: oof.complete(rows.pool) for name, oof in predictions.items()}
 
 
