@@ -76,8 +76,8 @@ with this card.
 """
 WHAT = {
     "full": "The best model: what `topofuse predict` uses without any option.",
-    "fast": "The quick model (`topofuse predict --model fast`): boosted trees without the tight-binding bands, which "
-    "take most of the time of `full`.",
+    "fast": "The quick model (`topofuse predict --model fast`): boosted trees alone, and the tight-binding bands "
+    "only of cells of up to 40 orbitals: those of larger cells take most of the time of `full`.",
 }
 
 
