@@ -40,7 +40,7 @@ def main() -> int:
         folder = Path(scratch)
         start, cpu = medians([measure.topofuse("--help")] * arguments.repeats)
         kept &= start < START_LIMIT
-        print(f"topofuse --help: {start:.2f} s, {cpu:.2f} s of CPU (limit {START_LIMIT} s)")
+        print(f"start-up (--help): {start:.2f} s, {cpu:.2f} s of CPU (limit {START_LIMIT} s)")
         data = load(arguments.data)
         rows = measure.draw(data, "pool", arguments.n * arguments.repeats)
         size = len(rows) // arguments.repeats

@@ -103,6 +103,15 @@ class TestWriting:
             np.testing.assert_array_equal(found.views[0].table(), fresh)
 
 
+def rounded(value):
+    """Nested lists and dicts with every float to twelve digits."""
+    if isinstance(value, dict):
+        return {key: rounded(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [rounded(part) for part in value]
+    return float(f"{value:.12g}") if isinstance(value, float) else value
+
+
 class TestRun:
     def test_killed_at_random_and_resumed_it_gives_the_figures_of_an_uninterrupted_run(
         self,
@@ -123,7 +132,8 @@ class TestRun:
         process = self.start(workplace, out, resume=True)
         _, stderr = process.communicate()
         assert process.returncode == 0, stderr
-        assert numbers(out) == numbers(whole)
+        # another process adds up in another order: the last digit may differ
+        assert rounded(numbers(out)) == rounded(numbers(whole))
 
     @staticmethod
     def start(workplace: Path, out: Path, resume: bool) -> subprocess.Popen:  # noqa: F811
