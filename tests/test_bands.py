@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from topofuse.crystals import Crystal, analyse
-from topofuse.modalities.bands import MODALITY, sketch
+from topofuse.crystals import Crystal, SymmetricCrystal, analyse
+from topofuse.modalities.bands import MODALITY, features, sketch
 from topofuse.modalities.bands.atoms import BOHR, MOMENTA, MOMENTUM_STEP, free_atom
 from topofuse.modalities.bands.features import DEGENERATE_POINT
 from topofuse.modalities.bands.hamiltonian import TightBinding, basis_of
@@ -292,3 +293,19 @@ class TestUndefined:
         for number in range(1, 104):
             found = row(fcc(number, 5.0))
             assert np.isnan(found["orbitals"]) or np.isfinite(found["indirect_gap"])
+
+
+def test_linear_algebra_has_one_thread_inside_a_sketch_and_its_own_number_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[int] = []
+
+    def spy(crystal: SymmetricCrystal) -> None:
+        seen.extend(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+
+    monkeypatch.setattr(features, "sketch_of", spy)
+    with threadpool_limits(2, user_api="blas"):
+        features.extract(analyse(fcc(29, 3.61)))
+        after = {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+    assert seen and set(seen) == {1}
+    assert after == {2}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from topofuse.crystals import SymmetricCrystal
 from topofuse.modalities.bands.atoms import free_atom
@@ -83,9 +85,16 @@ def extract(crystal: SymmetricCrystal) -> Part:
     gamma_*, narrow_*: weight of s, p, d orbitals and of anions (a) in the highest occupied (top) and lowest empty
         (bottom) band at Γ, and at the point with the smallest gap with spin-orbit coupling
     """
-    sketch = sketch_of(crystal)
-    row = np.full(len(TABLE_NAMES), np.nan) if sketch is None else _row(sketch, crystal.orbits)
+    with _linear_algebra().limit(limits=1):
+        sketch = sketch_of(crystal)
+        row = np.full(len(TABLE_NAMES), np.nan) if sketch is None else _row(sketch, crystal.orbits)
     return {"table": row[None].astype(np.float32)}
+
+
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    """The libraries whose threads only wait for each other on matrices as small as these: up to ten times slower."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 def _row(sketch: Sketch, orbits: NDArray[np.int64]) -> NDArray[np.float64]:
