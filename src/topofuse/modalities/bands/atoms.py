@@ -12,6 +12,8 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
+from topofuse.modalities.bands.levels import level_shifts
+
 HARTREE = 27.211386  # eV
 BOHR = 0.529177  # Å
 MAX_ELL = 3
@@ -27,7 +29,7 @@ class FreeAtom:
     electrons: of the neutral atom in these shells
     ell: (s,) angular momenta
     starts: (s + 1,) first orbital of each shell, and n
-    energy: (s,) levels of the free atom, eV
+    energy, shift: (s,) levels of the free atom, and what is added to them in a crystal (`level_shifts`), eV
     spin_orbit: (s,) constants ζ of H = ζ L·S, eV
     radial: (s, 2, q) Bessel transforms √(2/π) ∫ j_l(kr) f(r) r² dr at `MOMENTA`, atomic units, of the confined
         radial function f = R, and of f = (T + 2V) R with kinetic energy and potential of the free atom
@@ -37,6 +39,7 @@ class FreeAtom:
     ell: NDArray[np.int64]
     starts: NDArray[np.int64]
     energy: NDArray[np.float64]
+    shift: NDArray[np.float64]
     spin_orbit: NDArray[np.float64]
     radial: NDArray[np.float64]
 
@@ -65,6 +68,7 @@ def free_atom(number: int) -> FreeAtom | None:
         ell=ell,
         starts=np.concatenate([[0], np.cumsum(2 * ell + 1)]),
         energy=table["energy"][of_element].astype(np.float64) * HARTREE,
+        shift=level_shifts(number, ell),
         spin_orbit=table["spin_orbit"][of_element].astype(np.float64) * HARTREE,
         radial=table["radial"][of_element].astype(np.float64),
     )

@@ -212,4 +212,4 @@ def _costly_rows(table: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(table[:, TABLE_NAMES.index("orbitals")] > _CHEAP_ORBITALS)  # no sketch: undefined, not costly
 
 
-BANDS = Modality("bands", 2, extract, TABLE_NAMES, costly=Costly(_is_costly, _costly_rows))
+BANDS = Modality("bands", 3, extract, TABLE_NAMES, costly=Costly(_is_costly, _costly_rows))

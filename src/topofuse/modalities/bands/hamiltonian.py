@@ -1,13 +1,14 @@
-"""Tight binding with three parameters: overlap and Hamiltonian of a cell at any momentum, and its bands.
+"""Tight binding without fitted integrals: overlap and Hamiltonian of a cell at any momentum, and its bands.
 
 The orbitals are those of the free atoms (`atoms.py`), their integrals the two-centre ones (`integrals.py`), the
-levels on the diagonal those of the free atoms, shifted by a constant for each angular momentum: no charge flows,
-nothing is iterated to self-consistency. Orbitals are ordered by atom, shell, m. Bloch sums carry the phase
+levels on the diagonal those of the free atoms, shifted by constants (`levels.py`): no charge flows, nothing is
+iterated to self-consistency. Orbitals are ordered by atom, shell, m. Bloch sums carry the phase
 exp(2πi k·(x_j + R - x_i)), positions included.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,11 +23,9 @@ from topofuse.modalities.bands.integrals import MAX_RANGE, cutoff, pair_table, r
 
 _COINCIDENT = 1e-3  # Å; an atom is not its own neighbour
 _SMALLEST_OVERLAP = 0.02  # eigenvalues of an indefinite overlap matrix are raised to this
-# The minimal basis makes gaps too large: crystals that have none in density-functional theory had one. These three
-# numbers mend it on the whole. Of some twenty choices tried on 1,600 crystals of topomat's pool with up to 45
-# orbitals, they let the sketch's columns tell the labels best: docs/levers.md.
-LEVEL_SHIFT = (-1.5, 0.0, -2.0, 0.0)  # eV, of s, p, d, f levels
+# As for the shifts of the levels (`levels.py`), chosen on crystals of topomat's pool: docs/levers.md
 COUPLING = 0.75  # part of each off-diagonal element, beyond overlap times mean level, that is kept
+SHIFTED_COUPLING = 0.5  # part of the levels' shifts, times overlap, that off-diagonal elements share
 _MEMORY = 2_000_000  # matrix elements that are built at a time
 
 
@@ -36,7 +35,7 @@ class Basis:
 
     atoms: free atom of each of the a atoms; starts: (a + 1,) first orbital of each atom, and n
     atom, ell: (n,) atom and angular momentum of each orbital
-    level, spin_orbit: (n,) free-atom level, shifted by `LEVEL_SHIFT`, and spin-orbit constant, eV
+    level, shift, spin_orbit: (n,) level, the part of it by which the free atom's is shifted, spin-orbit constant, eV
     """
 
     atoms: tuple[FreeAtom, ...]
@@ -44,6 +43,7 @@ class Basis:
     atom: NDArray[np.int64]
     ell: NDArray[np.int64]
     level: NDArray[np.float64]
+    shift: NDArray[np.float64]
     spin_orbit: NDArray[np.float64]
 
     @property
@@ -56,14 +56,19 @@ def basis_of(atoms: tuple[FreeAtom, ...]) -> Basis:
     """The orbitals of a cell with these free atoms."""
     sizes = [atom.n_orbitals for atom in atoms]
     width = [2 * atom.ell + 1 for atom in atoms]
-    shift = np.array(LEVEL_SHIFT)
+
+    def of_orbitals(of_shells: Iterable[NDArray]) -> NDArray:
+        return np.concatenate([np.repeat(values, w) for values, w in zip(of_shells, width, strict=True)])
+
+    shift = of_orbitals(atom.shift for atom in atoms)
     return Basis(
         atoms,
         np.concatenate([[0], np.cumsum(sizes)]),
         np.repeat(np.arange(len(atoms)), sizes),
-        np.concatenate([np.repeat(atom.ell, w) for atom, w in zip(atoms, width, strict=True)]),
-        np.concatenate([np.repeat(atom.energy + shift[atom.ell], w) for atom, w in zip(atoms, width, strict=True)]),
-        np.concatenate([np.repeat(atom.spin_orbit, w) for atom, w in zip(atoms, width, strict=True)]),
+        of_orbitals(atom.ell for atom in atoms),
+        of_orbitals(atom.energy for atom in atoms) + shift,
+        shift,
+        of_orbitals(atom.spin_orbit for atom in atoms),
     )
 
 
@@ -100,7 +105,8 @@ class TightBinding:
 
     def __init__(self, cell: Crystal, basis: Basis, partner: NDArray[np.int64] | None = None) -> None:
         self.basis = basis
-        self._mean_level = (basis.level[:, None] + basis.level) / 2
+        level = (1 - COUPLING) * basis.level + COUPLING * SHIFTED_COUPLING * basis.shift
+        self._mean = (level[:, None] + level) / 2
         self._vectors, self._blocks = _bonds(cell, basis)
         self._gauge = None if partner is None else _RealGauge(basis, partner)
 
@@ -119,7 +125,7 @@ class TightBinding:
             part.imag = (sine[:, block.bonds] @ block.elements).reshape(part.shape)
         both += both.conj().transpose(0, 1, 3, 2)
         both[1] *= COUPLING
-        both[1] += (1 - COUPLING) * self._mean_level * both[0]
+        both[1] += self._mean * both[0]
         diagonal = np.arange(n)
         both[0, :, diagonal, diagonal] += 1
         both[1, :, diagonal, diagonal] += basis.level[:, None]
