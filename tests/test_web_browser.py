@@ -263,9 +263,9 @@ def test_a_structure_can_be_pasted_or_taken_from_the_examples(page):
     assert page.inner_text("#formula") == "Si"
     assert page.is_hidden("#note")
     page.wait_for_selector(f"#examples li >> nth={len(EXAMPLES) - 1}")
-    page.get_by_role("button", name="TaP").click()
-    page.locator("#formula", has_text="TaP").wait_for()
-    assert page.inner_text("#note").startswith("Known as a Weyl semimetal")
+    page.get_by_role("button", name="TaAs").click()
+    page.locator("#formula", has_text="TaAs").wait_for()
+    assert page.inner_text("#note").startswith("Known as the first Weyl semimetal")
 
 
 def test_dropped_files_are_taken(page):

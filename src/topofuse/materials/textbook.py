@@ -19,7 +19,7 @@ Geometry is written down from the experimental literature as collected in R. W. 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -99,7 +99,7 @@ def _material(row: dict[str, str]) -> TextbookMaterial:
         raise ValueError(f"class {row['class']!r} is none of {', '.join(FIVE)}")
     if not row["source"].strip():
         raise ValueError("a class needs a source")
-    crystal = _crystal(prototype, row)
+    crystal = crystal_of(prototype, row)
     formula = reduced_formula(crystal.numbers)
     if formula != row["formula"]:
         raise ValueError(f"the sites expand to {formula}, not to {row['formula']}")
@@ -113,7 +113,8 @@ def _material(row: dict[str, str]) -> TextbookMaterial:
     )
 
 
-def _crystal(prototype: Prototype, row: dict[str, str]) -> Crystal:
+def crystal_of(prototype: Prototype, row: Mapping[str, str]) -> Crystal:
+    """The conventional cell that the fields elements, a, b, c, params of a row stand for; `ValueError` if for none."""
     symbols = row["elements"].split()
     if len(symbols) != len(prototype.sites):
         raise ValueError(
@@ -136,7 +137,7 @@ def _element(symbol: str) -> int:
     return number
 
 
-def _lengths(prototype: Prototype, row: dict[str, str]) -> tuple[float, float, float]:
+def _lengths(prototype: Prototype, row: Mapping[str, str]) -> tuple[float, float, float]:
     given = "".join(name for name in "abc" if row[name].strip())
     if given != prototype.lengths:
         wanted = ", ".join(prototype.lengths)
