@@ -15,7 +15,6 @@ from topofuse.report.breakdown import (
     by_crystal_system,
     by_element,
     confident_mistakes,
-    reliability,
     with_any_of,
 )
 from topofuse.report.source import Rows
@@ -71,12 +70,3 @@ def test_mistakes_come_surest_first_and_only_between_trivial_and_not():
     assert [(m.material_id, m.confidence) for m in found] == [("mp-1", 0.95), ("mp-0", 0.9), ("mp-2", 0.7)]
     assert (found[0].label, found[0].decision) == ("trivial", "hsp_semimetal")
     assert len(confident_mistakes([rows([3, 0, 0, 2], p5)], n=1)) == 1
-
-
-def test_calibration_error_by_hand():
-    half = [[0.5, 0.5, 0, 0, 0]] * 40
-    curve = reliability(rows([0] * 10 + [1] * 30, half), n_bins=1)
-    assert curve.error == pytest.approx(0.25)
-    exact = reliability(rows([0] * 20 + [1] * 20, [[1.0, 0, 0, 0, 0]] * 20 + [[0, 1.0, 0, 0, 0]] * 20))
-    assert exact.error == 0
-    assert exact.counts.tolist() == [20, 20]

@@ -100,33 +100,6 @@ def _by_class(rows: Rows, values: NDArray[np.integer], starts: dict[str, int]) -
 
 
 @dataclass(frozen=True)
-class Reliability:
-    """Equal-mass bins of p(non-trivial): mean prediction and observed share, (bins,) each, with counts."""
-
-    predicted: NDArray[np.float64]
-    observed: NDArray[np.float64]
-    counts: NDArray[np.int64]
-
-    @property
-    def error(self) -> float:
-        """Expected calibration error: mean |observed − predicted|, weighted by the materials in a bin."""
-        return float(np.average(np.abs(self.observed - self.predicted), weights=self.counts))
-
-
-def reliability(rows: Rows, n_bins: int = 15) -> Reliability:
-    """Reliability of p(non-trivial) in at most `n_bins` bins of equal mass, 20 materials at least in each."""
-    p = level_probabilities(rows.p5, "two")[:, 1]
-    order = np.argsort(p, kind="stable")
-    bins = np.array_split(order, max(1, min(n_bins, len(p) // 20)))
-    truth = coarsen(rows.labels, "two")
-    return Reliability(
-        predicted=np.array([p[b].mean() for b in bins]),
-        observed=np.array([truth[b].mean() for b in bins]),
-        counts=np.array([len(b) for b in bins]),
-    )
-
-
-@dataclass(frozen=True)
 class Mistake:
     """One wrong two-class decision and how sure it was (probability of the class decided for)."""
 

@@ -11,14 +11,15 @@ from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
+from topofuse.evaluation.reliability import BINS, calibration_error, reliability_curve
 from topofuse.labels import coarsen, level_probabilities
-from topofuse.report.breakdown import reliability
 from topofuse.report.document import Picture
 from topofuse.report.figures import SPLIT_STYLE
 from topofuse.report.numbers import count, decimal, percent
 from topofuse.report.source import SPLITS, Rows
 from topofuse.report.svg import FAINT, hover_point, inline_svg, new_figure, styled
 
+_PER_BIN = 20  # materials at least in a bin of the reliability diagram
 CURVE_POINTS = 150  # of a drawn ROC or precision-recall curve: more are not seen, and only make the page heavy
 # p(non-trivial) at which a curve tells where it is; 0.5 is where the decision falls
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -121,12 +122,10 @@ def own_reliability_figure(parts: Sequence[Rows]) -> Picture:
     """Reliability of a strategy's own probabilities, from its predictions."""
     curves, errors = {}, {}
     for rows in parts:
-        of = reliability(rows)
-        curves[rows.split] = [
-            {"n": int(n), "p": float(p), "share": float(share)}
-            for n, p, share in zip(of.counts, of.predicted, of.observed, strict=True)
-        ]
-        errors[rows.split] = of.error
+        event, p = coarsen(rows.labels, "two") > 0, level_probabilities(rows.p5, "two")[:, 1]
+        bins = max(1, min(BINS, len(p) // _PER_BIN))
+        curves[rows.split] = reliability_curve(event, p, bins)
+        errors[rows.split] = calibration_error(event, p, bins)
     caption = "Reliability of p(non-trivial), in bins of equal mass; on the diagonal, a probability means what it says."
     return reliability_figure(curves, errors, "reliability", caption)
 
