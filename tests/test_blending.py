@@ -129,8 +129,8 @@ class TestChoice:
         choice = choose(families, labels, folds)
         losses = {name: score["log_loss"] for name, score in choice.scores.items()}
         assert losses[choice.name] == min(losses.values())
-        assert accuracy["boosted"] == pytest.approx(1.0, abs=0.02)
-        assert set(accuracy) == {"kfold", "ensemble", "boosted", "super_mean", "super_weighted"}
+        assert choice.scores["boosted"]["two"] == pytest.approx(1.0, abs=0.02)
+        assert set(losses) == {"kfold", "ensemble", "boosted", "super_mean", "super_weighted"}
         assert "No test row" in choice.reason()
 
     def test_the_full_data_model_has_no_place_in_the_choice(self, labels, folds):
