@@ -17,6 +17,7 @@ from topofuse.report.breakdown import (
     confident_mistakes,
     with_any_of,
 )
+from topofuse.report.curves import own_reliability_figure
 from topofuse.report.source import Rows
 
 
@@ -70,3 +71,13 @@ def test_mistakes_come_surest_first_and_only_between_trivial_and_not():
     assert [(m.material_id, m.confidence) for m in found] == [("mp-1", 0.95), ("mp-0", 0.9), ("mp-2", 0.7)]
     assert (found[0].label, found[0].decision) == ("trivial", "hsp_semimetal")
     assert len(confident_mistakes([rows([3, 0, 0, 2], p5)], n=1)) == 1
+
+
+def test_calibration_error_by_hand_in_bins_of_twenty_at_least():
+    half = own_reliability_figure([rows([0] * 10 + [1] * 30, [[0.5, 0.5, 0, 0, 0]] * 40)])
+    assert "25.0 % on out-of-fold rows" in half.alt
+    exact = own_reliability_figure(
+        [rows([0] * 20 + [1] * 20, [[1.0, 0, 0, 0, 0]] * 20 + [[0, 1.0, 0, 0, 0]] * 20)],
+    )
+    assert "0.0 % on out-of-fold rows" in exact.alt
+    assert [(b["n"], b["p"], b["share"]) for b in exact.data] == [(20, 0, 0), (20, 1, 1)]

@@ -24,10 +24,7 @@ STRATEGIES: dict[str, tuple[str, str]] = {
     "super_mean": ("Super ensemble, mean", "plain average of the four above"),
     "super_weighted": ("Super ensemble, weighted", "blend of the four; weights fitted on out-of-fold rows"),
     DEPLOYED: ("The model bundle", "the chosen blend, every member trained again on the whole pool: `predict` uses it"),
-    FAST: (
-        "The fast bundle",
-        "boosted trees on what takes little time to compute; on test, of the pool",
-    ),
+    FAST: ("The fast bundle", "boosted trees on what takes little time to compute; on test, of the pool"),
 }
 
 

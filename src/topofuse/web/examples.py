@@ -57,17 +57,17 @@ EXAMPLES: tuple[Example, ...] = (
 def example_text(name: str) -> str:
     """POSCAR text of the example of this formula; KeyError if there is none."""
     from topofuse.materials.prototypes import PROTOTYPES
-    from topofuse.materials.textbook import crystal_of, read_textbook
+    from topofuse.materials.textbook import crystal_of
 
     example = {e.formula: e for e in EXAMPLES}[name]
-    if example.row is not None:
-        crystal = crystal_of(PROTOTYPES[example.prototype], example.row)
-        return poscar(crystal, f"{example.formula}, {example.prototype} type")
-    text = files("topofuse.materials").joinpath("textbook.csv").read_text(encoding="utf-8")
-    header, *lines = text.splitlines()
-    line = next(line for line in lines if next(csv.reader([line]))[:2] == [example.formula, example.prototype])
-    material = next(iter(read_textbook([header, line])))
-    return poscar(material.crystal, f"{example.formula}, {example.prototype} type, textbook geometry")
+    row, source = example.row, ""
+    if row is None:
+        text = files("topofuse.materials").joinpath("textbook.csv").read_text(encoding="utf-8")
+        wanted = example.formula, example.prototype
+        row = next(r for r in csv.DictReader(text.splitlines()) if (r["formula"], r["prototype"]) == wanted)
+        source = ", textbook geometry"
+    crystal = crystal_of(PROTOTYPES[example.prototype], row)
+    return poscar(crystal, f"{example.formula}, {example.prototype} type{source}")
 
 
 def poscar(crystal: Crystal, title: str) -> str:
