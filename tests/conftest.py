@@ -23,6 +23,8 @@ from topofuse.trust.trust import Trust
 
 torch.set_num_threads(1)  # the networks of the tests are tiny; more threads would only wait for each other
 
+pytest_plugins = ["support.workplace"]  # fixtures that tests of several rooms use
+
 PER_CLASS = 12
 N_VIEWS = 3
 

@@ -11,7 +11,7 @@ from ase import Atoms
 from pymatgen.core import Lattice, Structure
 
 import topofuse
-from stand_ins import ByFirstAtom, poscar
+from support.stand_ins import ByFirstAtom, poscar
 from topofuse import Crystal, predictions
 from topofuse.ensemble.bundle import BundleError
 from topofuse.labels import FIVE

@@ -10,10 +10,11 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from topofuse.errors import TopofuseError
 from topofuse.modalities.registry import MODALITY_NAMES
 
 
-class ConfigError(ValueError):
+class ConfigError(TopofuseError, ValueError):
     """A configuration that cannot be used; the message says which key, and what is allowed."""
 
 

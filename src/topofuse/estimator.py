@@ -24,19 +24,20 @@ from topofuse.crystals import Crystal, CrystalError, analyse
 from topofuse.crystals.formula import reduced_formula
 from topofuse.ensemble.boosted import BoostedTrees, fit_boosted
 from topofuse.ensemble.bundle import Bundle, open_bundle
+from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE, decide
 from topofuse.materials.splits import MIN_FORMULAS, grouped_holdout
 from topofuse.modalities.elements import valence_electrons
 from topofuse.modalities.extraction import extract_sample
 from topofuse.modalities.registry import MODALITY_NAMES
-from topofuse.processes import worker_pool
 from topofuse.screening.structures import StructureLike, as_crystal, is_one
+from topofuse.system.processes import worker_pool
 
 CHUNK = 256  # crystals whose features a pretrained model holds at a time
 REMEMBERED = 20_000  # table rows, 3 kB each
 
 
-class LabelError(ValueError):
+class LabelError(TopofuseError, ValueError):
     """Labels that cannot be learned; the message says why."""
 
 

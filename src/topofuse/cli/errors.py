@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import click
 
+from topofuse.errors import TopofuseError
+
 USAGE_ERROR = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -16,7 +18,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 def plain_errors(interrupted: str) -> Iterator[None]:
     """Turn the errors that are meant for a person into one line and exit code 2; Ctrl-C says `interrupted`.
 
-    Every exception class that topofuse itself defines carries such a message; so do missing files.
+    A `TopofuseError` carries such a message; so do missing files.
     Anything else is a bug and keeps its traceback.
     """
     try:
@@ -27,7 +29,7 @@ def plain_errors(interrupted: str) -> Iterator[None]:
     except click.ClickException:
         raise
     except Exception as error:
-        if type(error).__module__.split(".")[0] == "topofuse":
+        if isinstance(error, TopofuseError):
             message = str(error)
         elif isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
             message = f"{error.strerror}: {error.filename}" if error.strerror else str(error)

@@ -39,7 +39,7 @@ def explain_command(file: Path, model: str, figure: Path | None, as_json: bool) 
         from topofuse.ensemble.bundle import open_bundle
         from topofuse.explain import explain
         from topofuse.explain.text import as_text
-        from topofuse.files import null_undefined
+        from topofuse.system.files import null_undefined
 
         found = explain(file, open_bundle(model))
         click.echo(json.dumps(null_undefined(found.to_dict()), indent=1) if as_json else as_text(found))

@@ -89,7 +89,7 @@ def predict_command(
     progress = sys.stderr.isatty() if progress is None else progress
     lost = "the same command continues where it was" if output else "no table was printed; start again"
     with plain_errors(lost):
-        from topofuse.screening import workers as processes
+        from topofuse.system import workers as processes
 
         processes.warm_up()  # they load what they need while this process loads the model
         from topofuse.ensemble import bundle

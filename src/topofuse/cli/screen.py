@@ -79,7 +79,7 @@ def screen_command(
         raise click.UsageError("--address is for --engine ray")
     progress = sys.stderr.isatty() if progress is None else progress
     with plain_errors("the same command continues where it was"):
-        from topofuse.screening import workers as processes
+        from topofuse.system import workers as processes
 
         if engine == "local":
             processes.warm_up()  # they load what they need while this process loads the model

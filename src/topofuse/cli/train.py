@@ -43,7 +43,7 @@ def run_command(preset: str, data: Path | None, out: Path | None, resume: bool, 
     """
     out = out or Path("runs") / Path(preset).stem
     with plain_errors(f"continue with `{_again('run', preset, data, out)} --seed {seed} --resume`"):
-        from topofuse import pipeline
+        from topofuse.runs import run as pipeline
 
         pipeline.run(preset=preset, data=data, out=out, resume=resume, seed=seed)
 
@@ -68,7 +68,7 @@ def ablate_command(
     options = [*(["--folds", str(folds)] if folds else []), *(word for part in only for word in ("--only", part))]
     again = " ".join([_again("ablate", preset, data, out), *options])
     with plain_errors(f"continue with `{again} --resume`"):
-        from topofuse import ablation
+        from topofuse.runs import ablate as ablation
 
         ablation.run(preset=preset, data=data, folds=folds, only=only, out=out, resume=resume)
 
@@ -103,7 +103,7 @@ def generalise_command(preset: str, data: Path | None, kinds: tuple[str, ...], o
     out = out or Path("runs") / f"generalise-{Path(preset).stem}"
     again = _again("generalise", preset, data, out) + "".join(f" --kinds {kind}" for kind in kinds)
     with plain_errors(f"continue with `{again} --resume`"):
-        from topofuse import generalisation
+        from topofuse.runs import generalise as generalisation
 
         generalisation.run(preset=preset, data=data, kinds=kinds or KINDS, out=out, resume=resume)
 

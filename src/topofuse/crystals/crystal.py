@@ -10,6 +10,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from topofuse.errors import TopofuseError
+
 MAX_ATOMIC_NUMBER = 103
 MIN_DISTANCE = 0.5  # Å; the shortest real bond, H-H, has 0.74 Å
 MAX_ATOMS = 2000
@@ -20,7 +22,7 @@ MIN_VOLUME_PER_ATOM = 1.5  # Å³; diamond, the densest known at ambient pressur
 _FEW_ATOMS = 150  # up to here looking at all pairs takes less time than building a tree of all images
 
 
-class CrystalError(ValueError):
+class CrystalError(TopofuseError, ValueError):
     """The structure cannot be used; the message says why, for a person."""
 
 

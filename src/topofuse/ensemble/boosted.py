@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from topofuse.config import BoostedConfig
 from topofuse.ensemble.blending import average
-from topofuse.files import read_json, write_json, write_whole
 from topofuse.labels import KINDS, compose
+from topofuse.system.files import read_json, write_json, write_whole
 from topofuse.training.checkpoint import CheckpointError
 
 

@@ -30,10 +30,11 @@ from topofuse.config import Config, NetworkConfig, parse_config
 from topofuse.crystals import SymmetricCrystal
 from topofuse.ensemble.blending import average, blend
 from topofuse.ensemble.boosted import BoostedTrees, compact_text
-from topofuse.files import write_whole
+from topofuse.errors import TopofuseError
 from topofuse.modalities.extraction import extract_views
 from topofuse.modalities.registry import feature_hash
 from topofuse.modalities.store import FeatureStore, Sample
+from topofuse.system.files import write_whole
 from topofuse.trust.novelty import Reference
 from topofuse.trust.trust import Assessment, Trust
 
@@ -47,7 +48,7 @@ _TRUST, _REFERENCE = "trust.safetensors", "reference.safetensors"
 CARRIED = ("full", "fast")  # folders in src/topofuse/pretrained
 
 
-class BundleError(RuntimeError):
+class BundleError(TopofuseError, RuntimeError):
     """A bundle that cannot be used; the message says why and what to do."""
 
 

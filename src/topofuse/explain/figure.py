@@ -11,6 +11,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from topofuse.errors import TopofuseError
 from topofuse.explain.explanation import Answer, Explanation
 from topofuse.labels import FIVE
 from topofuse.report.numbers import CLASS_TITLES
@@ -34,7 +35,7 @@ _ALONE: Any = {  # the report's style takes its ink from the page; a file of its
 _WRAP = 46  # characters of a column's words per line
 
 
-class FigureError(ValueError):
+class FigureError(TopofuseError, ValueError):
     """The figure cannot be written; the message says why."""
 
 

@@ -24,8 +24,8 @@ import numpy as np
 
 from topofuse import __version__
 from topofuse.export.source import ExportError, Predicted
-from topofuse.files import write_whole
 from topofuse.labels import LEVELS, coarsen, decide
+from topofuse.system.files import write_whole
 
 MODEL = "topofuse"
 PROPERTIES = {"two": "topological_nontrivial", "three": "topological_type", "five": "topological_class"}

@@ -20,7 +20,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, r
 
 from topofuse import __version__
 from topofuse.export.source import ExportError, Predicted
-from topofuse.files import write_whole
+from topofuse.system.files import write_whole
 
 BENCHMARK = "topofuse"
 TASK = "topofuse_nontrivial"

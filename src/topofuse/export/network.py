@@ -24,13 +24,13 @@ from torch import Tensor, nn
 
 from topofuse.ensemble.bundle import Bundle, open_bundle
 from topofuse.export.source import ExportError
-from topofuse.files import write_whole
 from topofuse.fusion.build import Network
 from topofuse.labels import FIVE
 from topofuse.modalities.extraction import extract_all
 from topofuse.modalities.registry import feature_hash, modality
 from topofuse.modalities.store import Batch, FeatureStore
-from topofuse.provenance import versions
+from topofuse.runs.provenance import versions
+from topofuse.system.files import write_whole
 from topofuse.training.inference import predict
 
 OPSET = 18  # the least in which ScatterElements can add

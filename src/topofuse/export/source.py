@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from topofuse.files import read_json
+from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE
+from topofuse.system.files import read_json
 
 KEYS = ("material_id", "split", "fold", "label")
 
 
-class ExportError(ValueError):
+class ExportError(TopofuseError, ValueError):
     """What was asked for cannot be exported; the message says why, and the way out."""
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import Crystal
+from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE, UNKNOWN
 
 N_FOLDS = 5
@@ -22,7 +23,7 @@ Split = Literal["pool", "test", "unlabelled"]
 SPLITS: tuple[Split, ...] = ("pool", "test", "unlabelled")
 
 
-class DatasetError(ValueError):
+class DatasetError(TopofuseError, ValueError):
     """A data set that cannot be used; the message names the row or column and the way out."""
 
 

@@ -27,13 +27,14 @@ import numpy as np
 
 from topofuse.crystals import Crystal, CrystalError
 from topofuse.crystals.formula import atomic_number, reduced_formula
+from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE
 from topofuse.materials.prototypes import PROTOTYPES, Prototype
 
 COLUMNS = ("formula", "prototype", "elements", "a", "b", "c", "params", "class", "source")
 
 
-class TextbookError(ValueError):
+class TextbookError(TopofuseError, ValueError):
     """A line of a textbook table cannot be used; the message names the line and says why."""
 
 

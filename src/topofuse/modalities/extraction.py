@@ -17,11 +17,11 @@ import numpy as np
 from tqdm import tqdm
 
 from topofuse.crystals import Crystal, CrystalError, SymmetricCrystal, analyse, thermal_view
-from topofuse.files import read_json, write_json
 from topofuse.modalities.base import Modality, Part
 from topofuse.modalities.registry import MODALITY_NAMES, code_hash, modality
 from topofuse.modalities.store import CacheError, FeatureStore, Sample
-from topofuse.processes import worker_pool
+from topofuse.system.files import read_json, write_json
+from topofuse.system.processes import worker_pool
 
 CHUNK = 256
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from topofuse.files import write_whole
+from topofuse.errors import TopofuseError
 from topofuse.modalities.base import Part
 from topofuse.modalities.registry import modality
+from topofuse.system.files import write_whole
 
 if TYPE_CHECKING:  # a second of start-up; features and boosted trees do without
     from torch import Tensor
@@ -28,7 +29,7 @@ Sample = dict[str, Part]  # modality name → its arrays
 Batch = dict[str, dict[str, "Tensor"]]  # modality name → arrays; `<group>.graph` maps rows to crystals
 
 
-class CacheError(RuntimeError):
+class CacheError(TopofuseError, RuntimeError):
     """A cache file is damaged or was written by something else."""
 
 

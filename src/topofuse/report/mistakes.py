@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from topofuse.files import write_json
 from topofuse.report.breakdown import Mistake, confident_mistakes
 from topofuse.report.document import Block, Cell, Code, Folded, Section, Text, table
 from topofuse.report.numbers import CLASS_TITLES, count, percent
 from topofuse.report.source import SPLITS, STRUCTURES, ReportError, Run, read_run
+from topofuse.system.files import write_json
 
 if TYPE_CHECKING:
     from topofuse.crystals import Crystal

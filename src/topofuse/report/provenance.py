@@ -172,7 +172,7 @@ def protocol(run: Run) -> Section:
 
 
 def _origin(content: Mapping[str, Any]) -> list[list[str]]:
-    """What `topofuse.provenance` says of any artifact, but for the versions."""
+    """What `topofuse.runs.provenance` says of any artifact, but for the versions."""
     return [
         ["Preset", str(content["preset"])],
         ["Seed", str(content["seed"])],

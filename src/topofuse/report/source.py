@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE
 
 RESULT_KEYS = (
@@ -40,7 +41,7 @@ GENERALISATION_KEYS = ("title", "subtitle", "family", "protocol", "kinds", "curv
 SPLITS: dict[str, tuple[str, str]] = {"oof": ("pool", "out-of-fold"), "test": ("test", "test")}
 
 
-class ReportError(ValueError):
+class ReportError(TopofuseError, ValueError):
     """A run folder that no report can be written from; the message says what is missing and where."""
 
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from topofuse.files import write_json, write_whole
 from topofuse.report import generalisation, mistakes, provenance, quality
 from topofuse.report.document import Document, Section
 from topofuse.report.html import to_html
 from topofuse.report.markdown import to_markdown
 from topofuse.report.source import read_ablation, read_generalisation, read_run
 from topofuse.report.twin import to_json
+from topofuse.system.files import write_json, write_whole
 
 
 def write_report(run_dir: Path) -> Path:

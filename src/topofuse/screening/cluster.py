@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from topofuse.errors import TopofuseError
 from topofuse.modalities.registry import code_hash
 from topofuse.screening.entries import Entry, with_content
 from topofuse.screening.predict import Model, Work, predict_chunks
@@ -25,7 +26,7 @@ ATTEMPTS = 4  # at a shard, before it is believed that it kills every worker
 _models: dict[str, Model] = {}  # on a worker: the model, read once
 
 
-class ClusterError(RuntimeError):
+class ClusterError(TopofuseError, RuntimeError):
     """The cluster cannot do the work; the message says why."""
 
 

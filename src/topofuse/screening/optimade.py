@@ -18,9 +18,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import topofuse
-from topofuse.files import read_json, write_json
 from topofuse.screening.entries import Entry, RecordEntry
 from topofuse.screening.sources import Source, SourceError, record_name
+from topofuse.system.files import read_json, write_json
 
 _FIELDS = (
     "lattice_vectors",

@@ -22,7 +22,7 @@ from topofuse.screening.shards import Numbered, Shards
 from topofuse.screening.sources import hash_inputs
 from topofuse.screening.structures import StructureLike, entries
 from topofuse.screening.table import Row, TableWriter
-from topofuse.screening.workers import Lost, needs_too_much, supervised_map
+from topofuse.system.workers import Lost, needs_too_much, supervised_map
 from topofuse.trust.trust import Assessment
 
 CHUNK = 256

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from topofuse.crystals.formula import SYMBOLS
-from topofuse.files import write_whole
+from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE
 from topofuse.report.document import Card, Cards, Document, Items, Section, Text, table
 from topofuse.report.html import to_html
 from topofuse.report.markdown import to_markdown
 from topofuse.report.numbers import CLASS_TITLES, count, decimal, percent
 from topofuse.screening.table import COLUMNS, PROBABILITIES, Row, csv_cells
+from topofuse.system.files import write_whole
 
 FILES = ("ranking.csv", "ranking.html", "ranking.md")
 # what the page shows, where the rows have it, with its title
@@ -42,7 +43,7 @@ _SHOWN = {
 }
 
 
-class FilterError(ValueError):
+class FilterError(TopofuseError, ValueError):
     """A filter that can pass nothing; the message says why."""
 
 

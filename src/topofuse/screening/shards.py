@@ -15,10 +15,10 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from topofuse.files import read_json, write_json, write_whole
 from topofuse.modalities.registry import code_hash
 from topofuse.screening.entries import Entry, in_chunks, printable
 from topofuse.screening.table import COLUMNS, OutputError, Row
+from topofuse.system.files import read_json, write_json, write_whole
 
 _LAYOUT = 2
 _IN_WORDS = {"inputs": "the list of inputs", "model": "the model", "code": "the code of the features"}

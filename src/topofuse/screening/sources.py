@@ -20,6 +20,7 @@ from typing import IO, Any
 from topofuse.crystals import CrystalError
 from topofuse.crystals.read import MAX_FILE_BYTES, TOO_LARGE, find_structures, is_structure_name
 from topofuse.crystals.read_json import decode_json
+from topofuse.errors import TopofuseError
 from topofuse.screening.entries import ContentEntry, Entry, FileEntry, RecordEntry, RefusedEntry
 
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
@@ -41,7 +42,7 @@ _DAMAGE = (
 _ID_KEYS = ("material_id", "id", "name")
 
 
-class SourceError(ValueError):
+class SourceError(TopofuseError, ValueError):
     """A source that cannot be read at all; the message says why."""
 
 

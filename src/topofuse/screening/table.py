@@ -12,8 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from topofuse.files import settle
+from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE
+from topofuse.system.files import settle
 
 Row = dict[str, Any]
 
@@ -32,7 +33,7 @@ SUFFIXES = (".csv", ".parquet", ".jsonl")
 _GROUP = 4096  # rows per parquet row group
 
 
-class OutputError(ValueError):
+class OutputError(TopofuseError, ValueError):
     """The table cannot be written there; the message says why."""
 
 

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
-from topofuse.files import write_whole
+from topofuse.errors import TopofuseError
+from topofuse.system.files import write_whole
 
 if TYPE_CHECKING:  # boosted trees need only the error
     from torch import Tensor
     from torch.optim import Optimizer
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(TopofuseError, RuntimeError):
     """A checkpoint is damaged or belongs to something else."""
 
 

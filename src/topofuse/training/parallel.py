@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from topofuse.modalities.registry import feature_hash
 from topofuse.modalities.store import FeatureStore
-from topofuse.processes import peak_memory_gib, worker_pool
+from topofuse.system.processes import peak_memory_gib, worker_pool
 from topofuse.training.trainer import EpochHook, Job, TrainedNetwork, Trainer, default_device
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import uvicorn
 
-from topofuse.screening import workers
+from topofuse.errors import TopofuseError
+from topofuse.system import workers
 from topofuse.web.app import create_app
 from topofuse.web.examples import EXAMPLES, example_text
 from topofuse.web.service import Service
@@ -24,7 +25,7 @@ from topofuse.web.service import Service
 ADDRESS = "127.0.0.1"
 
 
-class ServeError(RuntimeError):
+class ServeError(TopofuseError, RuntimeError):
     """The page cannot be served; the message says why and what to do."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE, LEVELS, coarsen, level_probabilities
 
 TIME_LIMIT = 30.0  # seconds that one structure may take
@@ -20,11 +21,11 @@ AT_ONCE = 4  # requests that are worked on at a time; each has its own worker pr
 PATIENCE = 10.0  # seconds that a request waits for its turn
 
 
-class UnavailableError(RuntimeError):
+class UnavailableError(TopofuseError, RuntimeError):
     """No structure can be worked on now; the message says why, for a person."""
 
 
-class UnreadableError(ValueError):
+class UnreadableError(TopofuseError, ValueError):
     """A file that cannot be drawn; the message says why, for a person."""
 
 
@@ -120,8 +121,8 @@ class Service:
         model = self.model
         from topofuse.ensemble.bundle import Bundle
         from topofuse.explain import explain
-        from topofuse.files import null_undefined
         from topofuse.screening.examine import Examine
+        from topofuse.system.files import null_undefined
 
         if not isinstance(model, Bundle):
             return None
@@ -136,7 +137,7 @@ class Service:
     def _supervised(self, function: Callable[[Path], Any], path: Path) -> Any:
         """Its result from a worker process with the time limit."""
         from topofuse.crystals import CrystalError
-        from topofuse.screening.workers import Lost, supervised_map
+        from topofuse.system.workers import Lost, supervised_map
 
         results = supervised_map(function, [path], workers=1, time_limit=self.time_limit, ahead=1)
         with contextlib.closing(results):

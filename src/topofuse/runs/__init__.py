@@ -1,0 +1,1 @@
+"""A run of the whole strategy, from crystals to report; ablation and generalisation take the same steps."""

@@ -1,0 +1,280 @@
+"""What each part of the strategy brings: leave it out, one at a time, and compare on rows nobody trained on.
+
+For each evaluated fold, everything is trained on the other folds. The reference is one network with all
+parts, predicting with test-time augmentation; a part's gain is the reference minus the same network without
+it. K-fold, ensembling and the trees are gains of averaging over the single network (or the networks). A modality is
+left out of the network, and of the trees, each against the same with all modalities.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topofuse.config import Config, ConfigError, NetworkConfig, TrainingConfig
+from topofuse.ensemble.blending import OutOfFold, average
+from topofuse.ensemble.boosted import fit_or_load
+from topofuse.evaluation.bootstrap import bootstrap_intervals, paired_difference
+from topofuse.runs.jobs import Rows, network_job
+from topofuse.runs.prepare import Prepared, open_run, prepare
+from topofuse.runs.progress import RunLog
+from topofuse.runs.provenance import provenance
+from topofuse.system.files import null_undefined, write_json
+from topofuse.training.inference import predict_views
+from topofuse.training.parallel import train_jobs
+from topofuse.training.trainer import Job, TrainedNetwork
+
+Probabilities = NDArray[np.float64]
+Settings = tuple[NetworkConfig, TrainingConfig]
+
+
+@dataclass(frozen=True)
+class PartRow:
+    """One row of the ablation: accuracy of `with_part` minus that of `without_part`."""
+
+    name: str
+    title: str
+    expected_points: float | None
+    with_part: str
+    without_part: str
+    note: str = ""
+
+
+def part_rows(config: Config) -> list[PartRow]:
+    """The rows of the ablation; the expected gains are the strategy note's."""
+    rows = [
+        PartRow(
+            "capacity", "Capacity", 2.0, "reference", "capacity", "without: half the width, one layer of each kind"
+        ),
+        PartRow("cross_attention", "Cross-attention", 1.0, "reference", "cross_attention"),
+        PartRow("cyclic", "Cyclic learning rate", 0.5, "reference", "cyclic", "without: constant maximum rate"),
+        PartRow("mixup", "Mixup", 0.7, "reference", "mixup"),
+        PartRow("tta", "Test-time augmentation", 0.5, "reference", "one_view", "without: the unperturbed view alone"),
+        PartRow("label_smoothing", "Label smoothing", None, "reference", "label_smoothing"),
+        PartRow("kfold", "K-fold", 0.8, "kfold", "reference", "networks of the inner folds averaged, over one network"),
+        PartRow("ensemble", "Ensemble", 1.0, "ensemble", "reference", "diverse members averaged, over one network"),
+        PartRow(
+            "boosted", "Boosted trees in the blend", None, "super", "networks", "equal weights, over networks alone"
+        ),
+    ]
+    if _committee(config) is not None:
+        rows.append(
+            PartRow("committee", "Committee network", None, "committee", "reference", "over the fusion network")
+        )
+    if len(config.modalities) > 1:
+        rows += [
+            PartRow(f"no_{name}", f"Modality: {name}", None, "reference", f"no_{name}") for name in config.modalities
+        ]
+        rows += [
+            PartRow(f"trees_no_{name}", f"Modality in the trees: {name}", None, "trees", f"trees_no_{name}")
+            for name in config.modalities
+        ]
+    return rows
+
+
+def run(
+    preset: str = "quick",
+    data: str | Path | None = None,
+    folds: int | None = None,
+    only: Sequence[str] = (),
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Measure every part, or `only` those named, on the first `folds` folds (all if None); the path of `report.html`.
+
+    Raises ConfigError (also for a part that does not exist), DatasetError.
+    """
+    from topofuse.report import write_ablation_report
+
+    config, dataset, directory = open_run(preset, data, out, resume, None, "ablate")
+    parts = _chosen_parts(config, only)
+    needed = _with_ingredients({name for part in parts for name in (part.with_part, part.without_part)})
+    prepared = prepare(config, dataset, progress)
+    evaluated = prepared.rows.folds[:folds]
+    jobs = [job for fold in evaluated for job in _jobs(config, prepared.rows, fold, needed)]
+    log = RunLog(directory, progress)
+    log.begin({job.name: job.training.epochs for job in jobs})
+    networks = train_jobs(
+        jobs,
+        prepared.views[0],
+        prepared.rows.labels,
+        directory / "networks",
+        workers=config.threads,
+        on_epoch=log.epoch,
+        on_done=log.job_done,
+    )
+    log.end()
+    predictions: dict[str, OutOfFold] = {}
+    for fold in evaluated:
+        inside = prepared.rows.inside(fold)
+        for name, p in _predictions(prepared, networks, fold, directory, needed).items():
+            predictions.setdefault(name, OutOfFold(len(prepared.rows.labels))).fill(inside, p)
+    write_json(directory / "ablation.json", _measured(prepared, predictions, evaluated, parts))
+    return write_ablation_report(directory)
+
+
+def _chosen_parts(config: Config, only: Sequence[str]) -> list[PartRow]:
+    rows = part_rows(config)
+    unknown = set(only) - {row.name for row in rows}
+    if unknown:
+        raise ConfigError(f"no part {sorted(unknown)[0]!r}; there are {', '.join(row.name for row in rows)}")
+    return [row for row in rows if not only or row.name in only]
+
+
+def _with_ingredients(needed: set[str]) -> set[str]:
+    """The predictors that are compared, and those that they are averages of."""
+    if needed & {"networks", "super"}:
+        return needed | {"networks", "super", "kfold", "ensemble", "trees"}
+    return needed
+
+
+def _left_out(names: tuple[str, ...], prefix: str = "") -> dict[str, tuple[str, ...]]:
+    """`PREFIXno_NAME` → the other modalities, for each of several modalities."""
+    return {f"{prefix}no_{left}": tuple(n for n in names if n != left) for left in names if len(names) > 1}
+
+
+def _committee(config: Config) -> Settings | None:
+    """Settings of the first ensemble member that is a committee; None where there is none."""
+    members = (config.member(index) for index in range(len(config.members)))
+    return next((member for member in members if member[0].kind == "committee"), None)
+
+
+def variants(config: Config) -> dict[str, tuple[Settings, tuple[str, ...]]]:
+    """Settings and modalities of the reference and of every network that lacks one part."""
+    network, training, names = config.network, config.training, config.modalities
+    heads = math.gcd(network.heads, network.width // 2)
+    small = {"width": network.width // 2, "channels": max(network.channels // 2, 8), "heads": heads}
+    shallow = {"graph_layers": 1, "table_layers": 1, "attention_layers": 1, "stages": 1}
+    without: dict[str, Settings] = {
+        "reference": (network, training),
+        "capacity": (network.model_copy(update=small | shallow), training),
+        "cross_attention": (network.model_copy(update={"cross_attention": False}), training),
+        "cyclic": (network, training.model_copy(update={"schedule": "constant"})),
+        "mixup": (network, training.model_copy(update={"mixup_alpha": 0.0})),
+        "label_smoothing": (network, training.model_copy(update={"label_smoothing": 0.0})),
+    }
+    committee = _committee(config)
+    if committee is not None:
+        without["committee"] = committee
+    out = {name: (settings, names) for name, settings in without.items()}
+    return out | {name: ((network, training), rest) for name, rest in _left_out(names).items()}
+
+
+def _jobs(config: Config, rows: Rows, fold: int, needed: Set[str]) -> list[Job]:
+    """The networks that are trained without `fold`, as far as needed; the same seed for reference and variants."""
+    seed = 100_000 * config.seed + 10 * fold
+    outside = rows.outside(fold)
+    jobs = [
+        network_job(f"{name}/{fold}", rows, outside, settings, modalities, seed)
+        for name, (settings, modalities) in variants(config).items()
+        if name in needed
+    ]
+    settings = (config.network, config.training)
+    for inner in rows.folds:
+        if inner != fold and "kfold" in needed:
+            available = np.intersect1d(outside, rows.outside(inner))
+            jobs.append(network_job(f"inner{inner}/{fold}", rows, available, settings, config.modalities, seed + inner))
+    for index in range(len(config.members) if "ensemble" in needed else 0):
+        member = network_job(
+            f"member{index}/{fold}", rows, outside, config.member(index), config.modalities, seed + 1000 * (index + 1)
+        )
+        jobs.append(member)
+    return jobs
+
+
+def _predictions(
+    prepared: Prepared, networks: dict[str, TrainedNetwork], fold: int, directory: Path, needed: Set[str]
+) -> dict[str, Probabilities]:
+    """Probabilities of every needed predictor on the rows of `fold`."""
+    config, rows, views = prepared.config, prepared.rows, prepared.views
+    inside = rows.inside(fold)
+
+    def of(prefix: str) -> Probabilities:
+        chosen = [n for name, n in networks.items() if name.endswith(f"/{fold}") and name.startswith(prefix)]
+        return average([predict_views(n.network, views, inside) for n in chosen])
+
+    out = {name: of(f"{name}/") for name in variants(config) if name in needed}
+    if "one_view" in needed:
+        out["one_view"] = predict_views(networks[f"reference/{fold}"].network, views[:1], inside)
+    if "kfold" in needed:
+        out["kfold"] = of("inner")
+    if "ensemble" in needed:
+        out["ensemble"] = of("member")
+    for name, modalities in {"trees": config.modalities, **_left_out(config.modalities, "trees_")}.items():
+        if name in needed:
+            out[name] = _trees(prepared, fold, modalities, directory / name / str(fold))
+    if "super" in needed:
+        out["networks"] = average([out["kfold"], out["ensemble"]])
+        out["super"] = average([out["networks"], out["trees"]])
+    return out
+
+
+def _trees(prepared: Prepared, fold: int, modalities: tuple[str, ...], directory: Path) -> Probabilities:
+    """Probabilities of the rows of `fold` by trees on the tables of `modalities`, fitted on the other folds."""
+    config, rows = prepared.config, prepared.rows
+    table = prepared.views[0].table(modalities)
+    job = network_job("trees", rows, rows.outside(fold), (config.network, config.training), modalities, fold)
+    trees = fit_or_load(
+        directory,
+        table,
+        rows.labels,
+        job.train,
+        job.validation,
+        config.boosted,
+        seed=fold,
+        threads=config.threads,
+    )
+    return trees.predict(table[rows.inside(fold)])
+
+
+def _measured(
+    prepared: Prepared, predictions: dict[str, OutOfFold], folds: list[int], parts: Sequence[PartRow]
+) -> dict[str, Any]:
+    """ablation.json: paired differences in points, with bootstrap intervals over formulas."""
+    config, rows = prepared.config, prepared.rows
+    members = np.flatnonzero(np.isin(rows.fold, folds))
+    labels, groups = rows.labels[members], rows.formulas[members]
+    p = {name: oof.complete(members) for name, oof in predictions.items()}
+
+    def gain(row: PartRow, level: str, metric: str) -> dict[str, float | None]:
+        found = paired_difference(
+            labels, p[row.with_part], p[row.without_part], groups, level, metric, config.bootstrap, config.seed
+        )
+        points: dict[str, float | None] = null_undefined({key: 100.0 * value for key, value in found.items()})
+        return points
+
+    # where only parts of the trees are measured, these are what the parts are left out of
+    whole = p["reference"] if "reference" in p else p[parts[0].with_part]
+    scored = bootstrap_intervals(labels, whole, groups, config.bootstrap, config.seed)
+    return {
+        **provenance(config, prepared.data),
+        "title": f"What each part of the strategy brings, on {prepared.data.name}",
+        "subtitle": f"Ablation with the preset {config.preset}",
+        "protocol": (
+            f"Each part is left out alone. Evaluated on {len(members)} materials of {len(folds)} of the pool's "
+            f"{len(rows.folds)} folds, by networks trained on the other folds; the test split is not touched. "
+            "Gains are paired differences in points with bootstrap 95 % intervals over formulas; the intervals do not "
+            "include the chance of one training against another of the same settings, unless several folds are run. "
+            "The tree row compares the mean of networks and trees with the networks alone."
+        ),
+        "reference": null_undefined(scored),
+        "rows": [
+            {
+                "name": row.name,
+                "title": row.title,
+                "expected_points": row.expected_points,
+                "gain": gain(row, "two", "accuracy"),
+                "five_gain": gain(row, "five", "accuracy"),
+                "auroc_gain": gain(row, "two", "auroc"),
+                "note": row.note,
+            }
+            for row in parts
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Files that appear whole, processes, supervised workers: what any room may use."""

@@ -1,0 +1,335 @@
+"""Structure files: what is read, and what is refused with which reason."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from support.broken_inputs import CIF as ROCK_SALT
+from support.broken_inputs import POSCAR as BISMUTH_SELENIDE
+from topofuse.crystals import CrystalError, analyse
+from topofuse.crystals.formula import SYMBOLS, atomic_number, reduced_formula
+from topofuse.crystals.read import MAX_FILE_BYTES, find_structures, read_structure
+
+PLAIN_P1 = ROCK_SALT.replace("_space_group_name_H-M_alt 'F m -3 m'\n", "").replace(
+    "_chemical_formula_sum 'Na4 Cl4'\n", ""
+)
+
+
+def refusal(path) -> str:
+    with pytest.raises(CrystalError) as caught:
+        read_structure(path)
+    return str(caught.value)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def _write(content: str | bytes, name: str = "x.cif"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return _write
+
+
+class TestWhatIsRead:
+    def test_a_cif_with_a_named_space_group_gives_the_full_cell(self, write):
+        crystal = read_structure(write(ROCK_SALT))
+        assert sorted(crystal.numbers.tolist()) == [11] * 4 + [17] * 4
+        assert crystal.volume == pytest.approx(5.64**3)
+        assert analyse(crystal).spacegroup == 225
+
+    def test_listed_operations_and_the_named_group_give_the_same_crystal(self, write):
+        from pymatgen.core import Lattice, Structure
+        from pymatgen.io.cif import CifWriter
+
+        wurtzite = Structure.from_spacegroup(
+            "P6_3mc", Lattice.hexagonal(3.82, 6.26), ["Zn", "S"], [[1 / 3, 2 / 3, 0], [1 / 3, 2 / 3, 0.375]]
+        )
+        listed = read_structure(write(str(CifWriter(wurtzite, symprec=0.01))))
+        plain = read_structure(write(str(CifWriter(wurtzite)), "plain.cif"))
+        assert len(listed) == len(plain) == 4
+        assert analyse(listed).spacegroup == analyse(plain).spacegroup == 186
+
+    def test_rounded_special_positions_are_one_atom(self, write):
+        text = """data_Mg
+_cell_length_a 3.21
+_cell_length_b 3.21
+_cell_length_c 5.21
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 120
+_symmetry_Int_Tables_number 194
+loop_
+_atom_site_label
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Mg1 0.3333 0.6667 0.25
+"""
+        assert len(read_structure(write(text))) == 2
+
+    @pytest.mark.parametrize("symbol", ["D", "D1+", "T", "H"])
+    def test_deuterium_is_hydrogen(self, write, symbol):
+        text = ROCK_SALT.replace("Na1 Na1+", "Li1 Li1+").replace("Cl1 Cl1-", f"D1 {symbol}")
+        text = text.replace("'Na4 Cl4'", "'Li D'")
+        assert set(read_structure(write(text)).numbers.tolist()) == {1, 3}
+
+    def test_a_poscar_in_any_of_its_spellings_is_the_same_crystal(self, write):
+        direct = read_structure(write(BISMUTH_SELENIDE, "POSCAR"))
+        cartesian_rows = "\n".join(" ".join(map(str, row)) for row in direct.frac_coords @ direct.lattice)
+        head = BISMUTH_SELENIDE.split("Direct")[0]
+        spelled = [
+            head + "Cartesian\n" + cartesian_rows,
+            BISMUTH_SELENIDE.replace("\n1.0\n", f"\n-{direct.volume}\n"),
+            BISMUTH_SELENIDE.replace("Direct", "Selective dynamics\nDirect").replace("0.5\n", "0.5 T T F\n"),
+            BISMUTH_SELENIDE.replace("Bi Se", "Bi_d Se/0a1b"),
+        ]
+        for number, text in enumerate(spelled):
+            other = read_structure(write(text, f"CONTCAR_{number}.vasp"))
+            np.testing.assert_allclose(other.lattice, direct.lattice)
+            difference = other.frac_coords - direct.frac_coords
+            np.testing.assert_allclose(difference - np.round(difference), 0, atol=1e-12)
+
+    @pytest.mark.parametrize("name", ["a.xyz", "a.xsf", "a.gen", "geometry.in", "a.cell", "noname", "a.gz"])
+    def test_formats_of_ase(self, tmp_path, name):
+        import ase.build
+        import ase.io
+
+        formats = {"geometry.in": "aims", "a.cell": "castep-cell", "noname": "extxyz", "a.gz": "extxyz"}
+        zinc_blende = ase.build.bulk("GaAs", "zincblende", a=5.65)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # ase's writer of CASTEP files warns about keywords
+            ase.io.write(
+                tmp_path / name, zinc_blende, format=formats.get(name, name.split(".")[-1].replace("xyz", "extxyz"))
+            )
+        assert analyse(read_structure(tmp_path / name)).spacegroup == 216
+
+    @pytest.mark.parametrize("fmt", ["json", "yaml", "cssr"])
+    def test_formats_of_pymatgen(self, tmp_path, fmt):
+        from pymatgen.core import Lattice, Structure
+
+        cscl = Structure(Lattice.cubic(4.12), ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+        cscl.to(filename=str(tmp_path / f"a.{fmt}"), fmt=fmt)
+        assert analyse(read_structure(tmp_path / f"a.{fmt}")).spacegroup == 221
+
+    def test_a_block_without_atoms_is_passed_over(self, write):
+        assert len(read_structure(write("data_global\n_publ_author 'A'\n" + ROCK_SALT))) == 8
+
+    def test_authors_in_latin_1_do_no_harm(self, write):
+        assert len(read_structure(write(b"# M\xfcller\n" + ROCK_SALT.encode()))) == 8
+
+    def test_a_named_file_is_read_by_its_content(self, write):
+        assert len(read_structure(write(ROCK_SALT, "download"))) == 8
+        assert len(read_structure(write(BISMUTH_SELENIDE, "bise.txt"))) == 5
+
+
+def _sites(n: int) -> str:
+    rows = "".join(f"Na{i} Na 1.0 {i / n:.6f} 0 0\n" for i in range(n))
+    return PLAIN_P1.split("Na1 Na1+")[0] + rows
+
+
+BROKEN = {
+    "empty": (b"", "empty"),
+    "blank": (b" \n\n", "empty"),
+    "binary": (bytes(range(256)), "binary"),
+    "utf-16": (ROCK_SALT.encode("utf-16"), "UTF-16"),
+    "utf-16 without mark": (ROCK_SALT.encode("utf-16-le"), "binary or in an unsupported encoding"),
+    "truncated in the atoms": (ROCK_SALT[:-8], "Wrong number of values in loop"),
+    "truncated after an atom": (ROCK_SALT.split("Cl1 Cl1-")[0], "declares 'Na4 Cl4'"),
+    "truncated in the cell": (ROCK_SALT[:60], "parse error (line 4)"),
+    "truncated before the atoms": (ROCK_SALT.split("loop_")[0], "lists no atoms"),
+    "prose": ("Dear Sir or Madam,\n", "not a readable CIF"),
+    "missing cell": (ROCK_SALT.replace("_cell_length_b 5.64\n", ""), "missing _cell_length_b"),
+    "nan coordinate": (ROCK_SALT.replace("0.5 0.5 0.5", "0.5 nan 0.5"), "coordinate y of site Cl1"),
+    "infinite coordinate": (ROCK_SALT.replace("0.5 0.5 0.5", "0.5 0.5 1e999"), "coordinate z of site Cl1"),
+    "unknown coordinate": (ROCK_SALT.replace("0.5 0.5 0.5", "? 0.5 0.5"), "coordinate x of site Cl1 is not given"),
+    "nan cell": (ROCK_SALT.replace("_b 5.64", "_b nan"), "_cell_length_b is 'nan'"),
+    "zero length": (ROCK_SALT.replace("_b 5.64", "_b 0"), "must be positive"),
+    "negative length": (ROCK_SALT.replace("_b 5.64", "_b -5"), "must be positive"),
+    "flat angles": (ROCK_SALT.replace("_gamma 90", "_gamma 180"), "between 0 and 180"),
+    "impossible angles": (ROCK_SALT.replace("_alpha 90", "_alpha 20").replace("_beta 90", "_beta 20"), "no volume"),
+    "crushed": (PLAIN_P1.replace("5.64", "1.0"), "volume"),
+    "coinciding atoms": (PLAIN_P1.replace("0.5 0.5 0.5", "0.001 0 0"), "apart"),
+    "unknown element": (ROCK_SALT.replace("Na1+", "Xx"), "unknown element 'Xx' on site Na1"),
+    "misspelled element": (ROCK_SALT.replace("Na1+", "Nax"), "unknown element 'Nax'"),
+    "half a site": (ROCK_SALT.replace("Cl1- 1.0", "Cl1- 0.5"), "site Cl1 has occupancy 0.5"),
+    "too full a site": (ROCK_SALT.replace("Cl1- 1.0", "Cl1- 2"), "site Cl1 has occupancy 2"),
+    "left-out hydrogen": (ROCK_SALT.replace("'Na4 Cl4'", "'Na4 Cl4 H8'"), "hydrogen"),
+    "several blocks": (ROCK_SALT + ROCK_SALT.replace("data_NaCl", "data_two"), "2 data blocks of the CIF hold atoms"),
+    "unknown space group": (ROCK_SALT.replace("F m -3 m", "Q 7"), "unknown space group 'Q 7'"),
+    "cubic group in a tetragonal cell": (ROCK_SALT.replace("_c 5.64", "_c 7.64"), "does not fit the cell"),
+    "magnetic": (ROCK_SALT + "loop_\n_space_group_symop_magn_operation.xyz\nx,y,z,+1\n", "magnetic"),
+    "too many atoms": (_sites(2001), "2001 sites"),
+}
+
+
+class TestWhatIsRefused:
+    @pytest.mark.parametrize("kind", BROKEN)
+    def test_a_broken_cif_has_a_reason(self, write, kind):
+        content, words = BROKEN[kind]
+        assert words in refusal(write(content))
+
+    @pytest.mark.parametrize(
+        ("old", "new", "words"),
+        [
+            ("0.794 0.794 0.882\n", "", "5 atoms announced but 4"),
+            ("Bi Se\n", "", "not named"),
+            ("Bi Se", "Bi Qq", "unknown element 'Qq'"),
+            ("2 3", "2 3000", "3002 atoms"),
+            ("2 3", "2", "2 elements in line 6 but 1"),
+            ("0.601 0.601", "0.601 nan", "atom 2: NaN"),
+            ("0.601 0.601", "0.601 abc", "'abc' is not a number"),
+            ("0.601 0.601 0.303", "0.601", "truncated"),
+            ("0.0 2.389075 9.546667", "0 0 0", "volume"),
+            ("\n1.0\n", "\n0.0\n", "not positive"),
+            ("0.0 2.389075", "0.0 -1e308", "longer than 1000 Å"),
+            ("Direct", "Indirect", "Direct or Cartesian"),
+        ],
+    )
+    def test_a_broken_poscar_has_a_reason(self, write, old, new, words):
+        text = BISMUTH_SELENIDE.replace(old, new, 1)
+        if old == "Bi Se\n":
+            text += "0 0 0\n"
+        assert words in refusal(write(text, "POSCAR"))
+
+    def test_missing_files_folders_pipes_and_loops(self, tmp_path):
+        assert refusal(tmp_path / "absent.cif") == "no such file"
+        assert "folder" in refusal(tmp_path)
+        (tmp_path / "lost.cif").symlink_to(tmp_path / "nowhere")
+        assert "leads nowhere" in refusal(tmp_path / "lost.cif")
+        (tmp_path / "loop.cif").symlink_to(tmp_path / "loop.cif")
+        assert refusal(tmp_path / "loop.cif")
+        os.mkfifo(tmp_path / "pipe.cif")
+        assert refusal(tmp_path / "pipe.cif") == "not a regular file"
+        assert refusal(tmp_path / ("x" * 5000))
+        assert refusal("a\0b")
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+    def test_an_unreadable_file(self, write):
+        path = write(ROCK_SALT)
+        path.chmod(0)
+        assert "Permission denied" in refusal(path)
+
+    def test_a_file_that_the_system_will_not_open(self, write, monkeypatch):
+        path = write(ROCK_SALT)
+
+        def denied(*_args, **_kwargs):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(type(path), "open", denied)
+        assert refusal(path) == "cannot be read: Permission denied"
+
+    def test_a_huge_file_and_a_gzip_bomb(self, write):
+        assert "larger than 20 MiB" in refusal(write(b"#" * (MAX_FILE_BYTES + 1)))
+        assert "when decompressed" in refusal(write(gzip.compress(b"#" * (MAX_FILE_BYTES + 1)), "x.cif.gz"))
+        assert "truncated" in refusal(write(gzip.compress(ROCK_SALT.encode())[:-20], "x.cif.gz"))
+        assert "gzip" in refusal(write(ROCK_SALT, "x.cif.gz"))
+
+    def test_an_unknown_format(self, write):
+        assert "unknown format" in refusal(write("nothing like a crystal\n", "notes.txt"))
+
+    def test_a_molecule_and_a_trajectory(self, write):
+        water = "3\nwater\nO 0 0 0\nH 0 0 0.96\nH 0.93 0 -0.24\n"
+        assert "no cell" in refusal(write(water, "water.xyz"))
+        frame = '1\nLattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3\nPo 0 0 0\n'
+        assert "2 structures" in refusal(write(frame * 2, "two.xyz"))
+        assert len(read_structure(write(frame, "one.xyz"))) == 1
+        assert "periodic" in refusal(write(frame.replace("Properties", 'pbc="T T F" Properties'), "slab.xyz"))
+        assert "999999999 atoms announced" in refusal(write("999999999" + frame[1:], "cut.xyz"))
+        assert "truncated" in refusal(write(frame + "7" + frame[1:], "cut.xyz"))
+        assert read_structure(write(frame.replace("Po ", "D "), "d.xyz")).numbers.tolist() == [1]
+
+    def test_json_that_is_no_ordered_structure(self, write):
+        from pymatgen.core import Lattice, Structure
+
+        alloy = Structure(Lattice.cubic(4.0), [{"Cu": 0.5, "Au": 0.5}], [[0, 0, 0]]).as_dict()
+        assert "disordered" in refusal(write(json.dumps(alloy), "alloy.json"))
+        assert "no structure" in refusal(write("[1, 2]", "list.json"))
+        assert "not readable JSON" in refusal(write("{", "cut.json"))
+        assert refusal(write("[" * 100_000, "deep.json"))
+        for sites in (7, [7], [{"species": 7}], [{"species": [7], "abc": [0, 0, 0]}], [{"species": [], "abc": []}]):
+            assert refusal(write(json.dumps({**alloy, "sites": sites}), "odd.json"))
+        del alloy["sites"][0]["abc"]
+        alloy["sites"][0]["species"] = [{"element": "Cu", "occu": 1}]
+        assert "not complete" in refusal(write(json.dumps(alloy), "half.json"))
+
+    @settings(
+        max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    )
+    @given(
+        content=st.one_of(
+            st.binary(max_size=300),
+            st.tuples(st.integers(0, len(ROCK_SALT)), st.binary(max_size=6), st.integers(0, 40)).map(
+                lambda t: ROCK_SALT.encode()[: t[0]] + t[1] + ROCK_SALT.encode()[t[0] + t[2] :]
+            ),
+            st.tuples(st.integers(0, len(BISMUTH_SELENIDE)), st.text(max_size=6), st.integers(0, 40)).map(
+                lambda t: (BISMUTH_SELENIDE[: t[0]] + t[1] + BISMUTH_SELENIDE[t[0] + t[2] :]).encode()
+            ),
+        ),
+        name=st.sampled_from(["a.cif", "POSCAR", "a.xyz", "a.json", "a.xsf", "a.cell", "a.cssr", "a.gen", "a", "a.gz"]),
+    )
+    def test_any_bytes_give_a_crystal_or_a_reason(self, write, content, name):
+        path = write(content, name)
+        try:
+            crystal = read_structure(path)
+        except CrystalError as error:
+            reason = str(error)
+        else:
+            reason = "read"
+            assert np.isfinite(crystal.frac_coords).all()
+        assert reason.strip()
+
+
+class TestFindingFiles:
+    def test_folders_give_their_structures_in_sorted_order(self, tmp_path):
+        for name in ("b/2.cif", "b/10.cif", "a.vasp", "c/POSCAR", "c/notes.txt", "b/deep/er/x.xyz", "z.cif.gz"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text("")
+        found = [str(path.relative_to(tmp_path)) for path in find_structures([tmp_path])]
+        assert found == ["a.vasp", "b/10.cif", "b/2.cif", "b/deep/er/x.xyz", "c/POSCAR", "z.cif.gz"]
+
+    def test_named_paths_keep_their_order_and_are_always_passed_on(self, tmp_path):
+        (tmp_path / "notes.txt").write_text("")
+        named = [tmp_path / "absent.cif", tmp_path / "notes.txt", tmp_path / "absent.cif"]
+        assert list(find_structures(named)) == named
+
+    def test_a_folder_without_structures_is_passed_on_itself(self, tmp_path):
+        assert list(find_structures([tmp_path])) == [tmp_path]
+
+    def test_symlink_loops_end(self, tmp_path):
+        (tmp_path / "a").mkdir()
+        (tmp_path / "a" / "x.cif").write_text("")
+        (tmp_path / "a" / "up").symlink_to(tmp_path)
+        (tmp_path / "self").symlink_to(tmp_path / "self")
+        (tmp_path / "again").symlink_to(tmp_path / "a")
+        assert list(find_structures([tmp_path])) == [tmp_path / "a" / "x.cif"]
+
+
+class TestFormulas:
+    def test_symbols_and_numbers_are_each_other_s_inverse(self):
+        assert len(SYMBOLS) == 104
+        assert [atomic_number(symbol) for symbol in SYMBOLS[1:]] == list(range(1, 104))
+        assert atomic_number("FE") == 26
+        assert atomic_number("Xx") is None
+
+    def test_reduced_formulas_are_written_as_pymatgen_does(self):
+        from pymatgen.core import Composition
+
+        for formula in ("Bi4Se6", "Na2O2", "O8", "Si8", "HeNe", "La2CuO4"):
+            composition = Composition(formula)
+            numbers = [element.Z for element, n in composition.items() for _ in range(int(n))]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                assert reduced_formula(numbers) == composition.reduced_formula
+
+    def test_no_atoms_have_no_formula(self):
+        with pytest.raises(ValueError, match="at least one"):
+            reduced_formula([])

@@ -1,0 +1,238 @@
+"""Predictions: one row per structure, in order, and a reason wherever there is no answer."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from multiprocessing import active_children
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from support.stand_ins import ByFirstAtom, misbehave, poscar, without_a_library
+from topofuse.crystals import CrystalError
+from topofuse.labels import FIVE
+from topofuse.screening.predict import Work, predict_paths, predict_rows, predict_to_file
+from topofuse.screening.table import COLUMNS, OutputError, TableWriter, aligned_text, csv_text
+
+
+@pytest.fixture
+def folder(tmp_path):
+    content = {
+        "a_CsCl.vasp": poscar("Cs", "Cl"),
+        "b_broken.cif": "data_x\nloop_\n_a\n_b\n1 2 3",
+        "c_metal.vasp": poscar("Na", a=3.4),
+        "d_CaS.vasp": poscar("Ca", "S"),
+        "e_empty.cif": "",
+        "f_MgO.vasp": poscar("Mg", "O", a=3.5),
+        "g_twins.vasp": poscar("Mg", "O", a=0.4),
+    }
+    for name, text in content.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+EXPECTED = ["ok", "error", "metal", "ok", "error", "ok", "error"]
+
+
+def test_every_file_is_one_row_in_order_with_exactly_these_columns(folder):
+    rows = predict_paths([folder], ByFirstAtom())
+    assert [tuple(row) for row in rows] == [COLUMNS] * 7
+    assert ",".join(COLUMNS) == (
+        "input,status,reason,formula,spacegroup,n_atoms,label,p_trivial,p_hsp_semimetal,p_hsl_semimetal,p_ti,"
+        "p_tci,p_nontrivial,set_90,set_95,novelty,nearest,domain"
+    )
+    assert [row["input"] for row in rows] == sorted(str(path) for path in folder.iterdir())
+    assert [row["status"] for row in rows] == EXPECTED
+    assert all(bool(row["reason"]) == (row["status"] != "ok") for row in rows)
+
+
+def test_named_files_keep_the_order_given_and_may_repeat(folder):
+    names = [folder / name for name in ("f_MgO.vasp", "absent.cif", "a_CsCl.vasp", "f_MgO.vasp")]
+    rows = predict_paths(names, ByFirstAtom())
+    assert [row["formula"] for row in rows] == ["MgO", None, "CsCl", "MgO"]
+    assert rows[1]["reason"] == "no such file"
+
+
+def test_label_and_probabilities_agree(folder):
+    row = predict_paths([folder / "a_CsCl.vasp"], ByFirstAtom())[0]  # Z = 17 → class 2
+    assert row["label"] == FIVE[2]
+    assert row["spacegroup"] == 221
+    assert sum(row[f"p_{name}"] for name in FIVE) == pytest.approx(1)
+    assert row["p_nontrivial"] == pytest.approx(1 - row["p_trivial"])
+
+
+def test_a_set_of_several_classes_is_one_cell_of_every_table(folder):
+    class Torn(ByFirstAtom):
+        def predict_features(self, crystals):
+            return np.full((len(crystals), 5), [0.05, 0.05, 0.0, 0.5, 0.4])
+
+    rows = predict_paths([folder], Torn())
+    assert [row["set_90"] for row in rows] == ["ti|tci", None, None, "ti|tci", None, "ti|tci", None]
+    cells = next(csv.DictReader(csv_text(rows).splitlines()))
+    assert cells["set_90"].split("|") == ["ti", "tci"]
+    assert '"' not in csv_text(rows[:1])
+    assert "set_90" in aligned_text(rows)
+    assert "set_95" not in aligned_text(rows)  # a terminal is narrow
+
+
+def test_an_odd_number_of_electrons_is_a_metal_and_no_class(folder):
+    model = ByFirstAtom()
+    row = predict_paths([folder / "c_metal.vasp"], model)[0]
+    assert row["status"] == "metal"
+    assert row["reason"] == (
+        "odd number of electrons in the primitive cell (nu = 7): "
+        "gapless by Kramers' theorem, outside the classification"
+    )
+    assert (row["formula"], row["label"], row["p_trivial"]) == ("Na", None, None)
+    assert row["spacegroup"] == 221
+    assert model.batches == []
+
+
+def test_the_parity_is_that_of_the_primitive_cell(tmp_path):
+    (tmp_path / "bcc.vasp").write_text("Na2\n4.2\n1 0 0\n0 1 0\n0 0 1\nNa\n2\nDirect\n0 0 0\n0.5 0.5 0.5\n")
+    row = predict_paths([tmp_path], ByFirstAtom())[0]
+    assert (row["status"], row["spacegroup"]) == ("metal", 229)
+
+
+def test_one_crystal_that_the_model_cannot_take_costs_only_its_own_row(folder):
+    model = ByFirstAtom(cannot=[(17, CrystalError("no neighbours")), (8, ValueError("math domain error"))])
+    rows = predict_paths([folder], model)
+    assert [row["status"] for row in rows] == ["error", "error", "metal", "ok", "error", "error", "error"]
+    assert rows[0]["reason"] == "no neighbours"
+    assert rows[5]["reason"] == "its features cannot be computed: math domain error"
+    assert rows[0]["formula"] == "CsCl"
+    assert rows[0]["label"] is None
+
+
+def test_a_broken_model_is_not_taken_for_a_broken_crystal(folder):
+    with pytest.raises(RuntimeError, match="out of memory"):
+        predict_paths([folder], ByFirstAtom(cannot=[(17, RuntimeError("out of memory"))]))
+
+    class WrongShape(ByFirstAtom):
+        def predict_features(self, crystals):
+            return np.ones((len(crystals), 2))
+
+    with pytest.raises(TypeError, match="shape"):
+        predict_paths([folder], WrongShape())
+
+
+def test_probabilities_that_are_none_are_not_passed_on(folder):
+    class Nan(ByFirstAtom):
+        def predict_features(self, crystals):
+            return np.full((len(crystals), 5), np.nan)
+
+    rows = predict_paths([folder / "a_CsCl.vasp"], Nan())
+    assert rows[0]["status"] == "error"
+    assert rows[0]["p_trivial"] is None
+
+
+class TestWorkers:
+    def test_rows_are_those_of_one_process(self, folder):
+        files = [folder] * 7  # 49 structures in chunks of 3, more than are under way at a time
+        assert predict_paths(files, ByFirstAtom(), Work(workers=2, chunk=3)) == predict_paths(files, ByFirstAtom())
+
+    def test_a_structure_that_hangs_or_crashes_costs_its_own_row(self, tmp_path):
+        symbols = ["Mg", "He", "Ca", "Ne", "Sr", "Ar", "Ba", "Kr", "Zn", "Xe", "Cd"]
+        files = [tmp_path / f"{symbol}.vasp" for symbol in symbols]
+        for file in files:
+            file.write_text(poscar(file.stem))
+        began = time.monotonic()
+        rows = predict_paths(files, ByFirstAtom(features=misbehave), Work(workers=2, time_limit=1.0, chunk=4))
+        assert time.monotonic() - began < 60
+        assert [row["input"] for row in rows] == [str(file) for file in files]
+        assert [row["status"] for row in rows] == ["ok", "error"] * 5 + ["ok"]
+        assert [row["reason"] for row in rows[1::2]] == [
+            "took longer than the time limit of 1 s",
+            "the process that worked on it crashed (Segmentation fault)",
+            "the process that worked on it was killed, as the system does when memory runs out",
+            "the process that worked on it ended with exit code 3",
+            "xenon is refused",
+        ]
+
+    def test_a_broken_installation_ends_the_run(self, folder):
+        with pytest.raises(ImportError, match="no library"):
+            predict_paths([folder], ByFirstAtom(features=without_a_library), Work(workers=2))
+
+    def test_leaving_early_ends_the_workers(self, folder):
+        rows = predict_rows([folder] * 20, ByFirstAtom(), Work(workers=2, chunk=2))
+        next(rows)
+        assert [child.name for child in active_children()] == ["topofuse-worker"] * 2
+        rows.close()
+        for _ in range(50):
+            if not active_children():
+                break
+            time.sleep(0.1)
+        assert active_children() == []
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 256])
+def test_chunks_do_not_change_the_rows(folder, chunk):
+    model = ByFirstAtom()
+    assert predict_paths([folder], model, Work(chunk=chunk)) == predict_paths([folder], ByFirstAtom())
+    assert max(model.batches) <= chunk
+
+
+def test_rows_are_streamed(folder):
+    model = ByFirstAtom()
+    next(predict_rows([folder], model, Work(chunk=1)))
+    assert model.batches == [1]
+
+
+def test_symlink_loops_and_odd_names_are_no_obstacle(folder):
+    (folder / "loop").symlink_to(folder)
+    odd = os.fsdecode(b'odd\xff,\n".vasp')
+    (folder / odd).write_text(poscar("Ca", "S"))
+    rows = predict_paths([folder], ByFirstAtom())
+    assert len(rows) == 8
+    assert [row["input"] for row in rows if row["formula"] == "CaS"][1:] == [str(folder / 'odd\\udcff,\n".vasp')]
+    assert predict_to_file([folder], ByFirstAtom(), folder / "x.csv").total() == 8
+    with (folder / "x.csv").open(newline="") as stream:
+        assert [row["input"] for row in csv.DictReader(stream)] == [row["input"] for row in rows]
+    assert len(aligned_text(rows).splitlines()) == 9
+
+
+class TestFiles:
+    @pytest.mark.parametrize("name", ["out.csv", "out.parquet", "out.jsonl"])
+    def test_the_file_holds_the_rows_and_nothing_else_stays(self, folder, tmp_path_factory, name):
+        rows = predict_paths([folder], ByFirstAtom())
+        target = tmp_path_factory.mktemp("out") / name
+        counts = predict_to_file([folder], ByFirstAtom(), target, Work(chunk=2))
+        assert dict(counts) == {"ok": 3, "error": 3, "metal": 1}
+        assert [path.name for path in target.parent.iterdir()] == [name]
+        if name.endswith("csv"):
+            assert target.read_text() == csv_text(rows)
+            read = list(csv.DictReader(target.read_text().splitlines()))
+            assert read[1]["p_trivial"] == ""
+            assert float(read[0]["p_hsl_semimetal"]) == pytest.approx(0.8)
+        elif name.endswith("parquet"):
+            assert pq.read_table(target).to_pylist() == rows
+        else:
+            assert [json.loads(line) for line in target.read_text().splitlines()] == rows
+
+    def test_a_run_that_ends_early_leaves_the_old_file(self, folder):
+        target = folder / "out.csv"
+        target.write_text("old")
+        with pytest.raises(RuntimeError):
+            predict_to_file([folder], ByFirstAtom(cannot=[(8, RuntimeError("killed"))]), target, Work(chunk=1))
+        assert target.read_text() == "old"
+        assert not [path for path in folder.iterdir() if path.name.endswith(".part")]
+
+    @pytest.mark.parametrize(("name", "words"), [("out.xls", "ends in .csv"), ("no/out.csv", "no folder")])
+    def test_a_place_where_nothing_can_be_written_is_refused_first(self, folder, name, words):
+        model = ByFirstAtom()
+        with pytest.raises(OutputError, match=words):
+            predict_to_file([folder], model, folder / name)
+        (folder / "dir.csv").mkdir()
+        with pytest.raises(OutputError, match="is a folder"):
+            TableWriter(folder / "dir.csv")
+        assert model.batches == []
+
+    def test_no_rows_are_a_header(self, tmp_path):
+        for name in ("x.csv", "x.parquet"):
+            predict_to_file([], ByFirstAtom(), tmp_path / name)
+        assert (tmp_path / "x.csv").read_text().strip() == ",".join(COLUMNS)
+        assert pq.read_table(tmp_path / "x.parquet").column_names == list(COLUMNS)
