@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
+import sys
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -286,6 +289,74 @@ class TestWhatIsRefused:
             reason = "read"
             assert np.isfinite(crystal.frac_coords).all()
         assert reason.strip()
+
+
+YAML_CSCL = """lattice:
+  matrix: [[4.12, 0, 0], [0, 4.12, 0], [0, 0, 4.12]]
+sites:
+- species: [{element: Cs, occu: 1}]
+  abc: [0, 0, 0]
+- species: [{element: Cl, occu: 1}]
+  abc: [0.5, 0.5, 0.5]
+"""
+
+
+class TestNothingInAFileIsBuiltOrRun:
+    @pytest.fixture
+    def trap(self, tmp_path, monkeypatch):
+        """A module that leaves a mark when it is imported."""
+        mark = tmp_path / "imported"
+        (tmp_path / "topofuse_trap.py").write_text(f"open({str(mark)!r}, 'w').close()\nclass Trap:\n    pass\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        yield mark
+        sys.modules.pop("topofuse_trap", None)
+
+    @pytest.mark.parametrize("where", ["  properties: ", "  label: ", "  xyz: "])
+    @pytest.mark.parametrize("form", ["json", "yaml"])
+    def test_a_site_property_that_names_a_class_imports_nothing(self, write, trap, where, form):
+        named = {"@module": "topofuse_trap", "@class": "Trap"}
+        text = YAML_CSCL.replace("- species", f"-{where[1:]}{{x: {json.dumps(named)}}}\n  species", 1)
+        if form == "json":
+            site = {"species": [{"element": "Cs", "occu": 1}], "abc": [0, 0, 0], where.strip(" :"): {"x": named}}
+            text = json.dumps({**named, "lattice": {"matrix": np.eye(3).tolist(), **named}, "sites": [site]})
+            text = text.replace("1.0", "4.12")
+        assert len(read_structure(write(text, f"x.{form}"))) == (1 if form == "json" else 2)
+        assert not trap.exists()
+
+    @pytest.mark.parametrize(
+        "tag",
+        [
+            "!!python/object/apply:os.system [touch imported]",
+            "!!python/name:topofuse_trap.Trap",
+            "!!python/module:topofuse_trap",
+            "!!python/object/new:topofuse_trap.Trap []",
+        ],
+    )
+    def test_yaml_that_names_types_of_python_imports_nothing(self, write, trap, tag, monkeypatch):
+        monkeypatch.chdir(trap.parent)
+        for text in (tag, YAML_CSCL.replace("sites:", f"other: {tag}\nsites:"), YAML_CSCL.replace("Cs", tag, 1)):
+            with contextlib.suppress(CrystalError):
+                read_structure(write(text, "x.yaml"))
+            assert not trap.exists()
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "a: &a [x, x]\n" + "".join(f"{n}: &{n} [{', '.join([f'*{m}'] * 9)}]\n" for m, n in pairwise("abcdefghij")),
+            "lattice: &a {matrix: *a}\nsites: [*a]\n",
+            "[" * 100_000,
+            "a: " * 3000,
+            "? " * 3000,
+            "- " * 3000 + "1",
+            "sites: " + "x" * (3 * 2**20),
+            "lattice: *unknown\n",
+            "%YAML 9.9\n---\n",
+            "a: 'unfinished",
+            "\t- x: [",
+        ],
+    )
+    def test_yaml_that_grows_nests_or_ends_without_reason_is_refused(self, write, text):
+        assert refusal(write(text, "x.yaml"))
 
 
 class TestFindingFiles:

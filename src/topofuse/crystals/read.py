@@ -9,25 +9,31 @@ import re
 import tempfile
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from topofuse.crystals.crystal import Crystal, CrystalError
 from topofuse.crystals.read_cif import parse_cif
+from topofuse.crystals.read_cssr import parse_cssr
 from topofuse.crystals.read_json import parse_json
 from topofuse.crystals.read_poscar import parse_poscar
-
-Arrays = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
+from topofuse.crystals.read_yaml import parse_yaml
+from topofuse.crystals.text import Arrays
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
 TOO_LARGE = f"larger than {MAX_FILE_BYTES // 2**20} MiB: more than one usable crystal takes"
 
 # Formats of ase that hold one whole crystal as text. An allow-list: ase also reads formats that run code.
 _ASE_FORMATS = ("extxyz", "xsf", "gen", "aims", "castep-cell", "vasp-xml")
-_PYMATGEN_FORMATS = ("cssr", "yaml")
+_OWN: dict[str, Callable[[str], Arrays]] = {
+    "cif": parse_cif,
+    "poscar": parse_poscar,
+    "json": parse_json,
+    "yaml": parse_yaml,
+    "cssr": parse_cssr,
+}
 _BY_SUFFIX = {
     ".cif": "cif",
     ".mcif": "cif",
@@ -57,8 +63,6 @@ _FULL_NAMES = {
     "aims": "FHI-aims geometry",
     "castep-cell": "CASTEP cell",
     "vasp-xml": "vasprun.xml",
-    "cssr": "CSSR",
-    "yaml": "pymatgen's YAML",
 }
 _log = logging.getLogger(__name__)
 
@@ -231,16 +235,12 @@ def _sniff(text: str) -> str | None:
 
 def _parse(text: str, fmt: str) -> Arrays:
     """Arrays from text in a known format; third-party warnings go to the log, and to the reason of a refusal."""
-    if fmt == "cif":
-        return parse_cif(text)
-    if fmt == "poscar":
-        return parse_poscar(text)
-    if fmt == "json":
-        return parse_json(text)
+    if fmt in _OWN:
+        return _OWN[fmt](text)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            arrays = _parse_by_ase(text, fmt) if fmt in _ASE_FORMATS else _parse_by_pymatgen(text, fmt)
+            arrays = _parse_by_ase(text, fmt)
         except CrystalError:
             raise
         except Exception as error:  # a reader of many formats may raise anything; it becomes the reason
@@ -300,15 +300,3 @@ def _check_xyz_counts(text: str) -> None:
         if len(word) > 9 or int(word) > left:
             raise CrystalError(f"{word[:20]} atoms announced but {max(left, 0)} lines follow: is the file truncated?")
         at += int(word) + 2
-
-
-def _parse_by_pymatgen(text: str, fmt: str) -> Arrays:
-    from pymatgen.core import Structure
-
-    structure = Structure.from_str(text, fmt=fmt)  # type: ignore[arg-type]
-    for site in structure:
-        if not site.is_ordered:
-            raise CrystalError(
-                f"site {site.label} holds {site.species_string}: disordered structures cannot be classified"
-            )
-    return structure.lattice.matrix, np.array([site.specie.Z for site in structure]), structure.frac_coords

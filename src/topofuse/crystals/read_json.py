@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,8 +13,11 @@ from numpy.typing import NDArray
 from topofuse.crystals.crystal import CrystalError
 from topofuse.crystals.formula import atomic_number
 from topofuse.crystals.read_cif import OCCUPANCY_TOLERANCE
+from topofuse.crystals.text import Arrays
 
-Arrays = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
+MAX_DEPTH = 32  # brackets within brackets; a structure has seven, and Python ends at some hundreds
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 # OPTIMADE 1.2, structure_features: what a list of sites alone does not tell
 _INCOMPLETE = {
@@ -29,13 +33,23 @@ def parse_json(text: str) -> Arrays:
 
 
 def decode_json(text: str | bytes) -> Any:
-    """What a JSON text holds; raises `CrystalError` where it is none."""
+    """What a JSON text holds; raises `CrystalError` where it is none, or nested deeper than `MAX_DEPTH`."""
+    if _too_deep(text if isinstance(text, bytes) else text.encode("utf-8", "replace")):
+        raise CrystalError(f"not readable JSON: more than {MAX_DEPTH} brackets within brackets")
     try:
         return json.loads(text)
-    except RecursionError as error:
-        raise CrystalError("not readable JSON: brackets within brackets without end") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CrystalError(f"not readable JSON: {str(error)[:200]}") from error
+
+
+def _too_deep(text: bytes) -> bool:
+    """Whether brackets are nested too deeply: pairs are taken away from the inside, a level at a time."""
+    brackets = _STRING.sub(b"", text).translate(None, _NOT_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    return len(brackets) > MAX_DEPTH  # what is left of few is unclosed, which the parser says better
 
 
 def parse_record(data: Any) -> Arrays:
