@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from topofuse.crystals.crystal import MAX_ATOMS, CrystalError
 from topofuse.crystals.formula import atomic_number
-from topofuse.crystals.text import Arrays, lattice_of
+from topofuse.crystals.text import OCCUPANCY_TOLERANCE, Arrays, lattice_of
 
-OCCUPANCY_TOLERANCE = 0.01
 MERGE_DISTANCE = 0.1  # Å; images of one site closer than this are one atom on a special position
 METRIC_TOLERANCE = 0.02  # relative; how well a symmetry operation must preserve the cell
 FORMULA_TOLERANCE = 0.02  # atoms per atom, between the atoms listed and the formula declared

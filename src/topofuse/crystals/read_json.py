@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from topofuse.crystals.crystal import CrystalError
 from topofuse.crystals.formula import atomic_number
-from topofuse.crystals.read_cif import OCCUPANCY_TOLERANCE
-from topofuse.crystals.text import Arrays
+from topofuse.crystals.text import OCCUPANCY_TOLERANCE, Arrays
 
 MAX_DEPTH = 32  # brackets within brackets; a structure has seven, and Python ends at some hundreds
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))

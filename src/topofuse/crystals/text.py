@@ -12,6 +12,9 @@ from topofuse.crystals.formula import atomic_number
 
 Arrays = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
 
+OCCUPANCY_TOLERANCE = 0.01
+MAX_MOMENT = 0.1  # Bohr magnetons; the labels are of materials with less than this per cell
+
 
 def numbers_in(words: Sequence[str], what: str, count: int | None = None) -> list[float]:
     """The first `count` words as finite numbers (all leading numbers if None); `CrystalError` naming `what`."""
@@ -85,3 +88,19 @@ def lattice_of(lengths: Sequence[float], angles: Sequence[float]) -> NDArray[np.
     unit[np.abs(unit) < 1e-12] = 0.0  # cos 90° exactly
     vectors: NDArray[np.float64] = unit * np.array(lengths, dtype=float)[:, None]
     return vectors
+
+
+def refuse_moments(values: Sequence[float], where: str) -> None:
+    """`CrystalError` where a magnetic moment (in Bohr magnetons) is stated: labels are of materials without one."""
+    size = float(np.linalg.norm(values))
+    if not size <= MAX_MOMENT:
+        raise CrystalError(
+            f"a magnetic moment of {size:.3g} is stated for {where}: the classification is of non-magnetic crystals "
+            "only; leave the moments out to have the crystal classified as if it had none"
+        )
+
+
+def refuse_partial(occupancy: float, where: str) -> None:
+    """`CrystalError` where a site is not fully occupied."""
+    if not abs(occupancy - 1.0) <= OCCUPANCY_TOLERANCE:
+        raise CrystalError(f"{where} has occupancy {occupancy:g}: disordered structures cannot be classified")
