@@ -7,9 +7,10 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.crystals.crystal import MAX_ATOMS, CrystalError
+from topofuse.crystals.crystal import CrystalError
 from topofuse.crystals.text import (
     Arrays,
+    check_size,
     element,
     element_or_number,
     fractional,
@@ -60,8 +61,7 @@ def _check(vectors: int, atoms: int) -> None:
         raise CrystalError(f"the file gives {vectors} lattice vectors, not three: is it truncated?")
     if not atoms:
         raise CrystalError("the structure holds no atoms")
-    if atoms > MAX_ATOMS:
-        raise CrystalError(f"{atoms} atoms in the cell; at most {MAX_ATOMS} are supported")
+    check_size(atoms)
 
 
 def parse_cell(text: str) -> Arrays:

@@ -7,9 +7,9 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.crystals.crystal import MAX_ATOMS, CrystalError
+from topofuse.crystals.crystal import CrystalError
 from topofuse.crystals.formula import atomic_number
-from topofuse.crystals.text import Arrays, fractional, numbers_in
+from topofuse.crystals.text import Arrays, check_size, fractional, numbers_in
 
 
 def parse_poscar(text: str) -> Arrays:
@@ -70,8 +70,7 @@ def _species(names: str, counts: str) -> NDArray[np.int64]:
     if not all(word.isdecimal() and len(word) < 9 and int(word) > 0 for word in words):
         raise CrystalError(f"line 7 should hold the number of atoms per element, found {counts.strip()[:40]!r}")
     total = sum(int(word) for word in words)
-    if total > MAX_ATOMS:
-        raise CrystalError(f"{total} atoms in the cell; at most {MAX_ATOMS} are supported")
+    check_size(total)
     numbers: list[int] = []
     for symbol, word in zip(symbols, words, strict=True):
         z = atomic_number(symbol)

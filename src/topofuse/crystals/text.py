@@ -56,9 +56,14 @@ def count_of_atoms(word: str, lines_left: int) -> int:
         raise CrystalError(f"{word[:20]!r} is not a number of atoms")
     if int(word) > max(lines_left, 0):
         raise CrystalError(f"{word} atoms announced but {max(lines_left, 0)} lines follow: is the file truncated?")
-    if int(word) > MAX_ATOMS:
-        raise CrystalError(f"{word} atoms in the cell; at most {MAX_ATOMS} are supported")
+    check_size(int(word))
     return int(word)
+
+
+def check_size(atoms: int) -> None:
+    """`CrystalError` where a cell holds more atoms than are supported."""
+    if atoms > MAX_ATOMS:
+        raise CrystalError(f"{atoms} atoms in the cell; at most {MAX_ATOMS} are supported")
 
 
 def fractional(cartesian: NDArray[np.float64], lattice: NDArray[np.float64]) -> NDArray[np.float64]:
