@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
+import subprocess
+import sys
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.broken_inputs import CELL, CSSR, GOOD, VASPRUN, WHOLE_NAMES, XSF, XYZ, YAML
 from support.broken_inputs import CIF as ROCK_SALT
 from support.broken_inputs import POSCAR as BISMUTH_SELENIDE
 from topofuse.crystals import CrystalError, analyse
@@ -119,6 +124,23 @@ Mg1 0.3333 0.6667 0.25
         cscl = Structure(Lattice.cubic(4.12), ["Cs", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
         cscl.to(filename=str(tmp_path / f"a.{fmt}"), fmt=fmt)
         assert analyse(read_structure(tmp_path / f"a.{fmt}")).spacegroup == 221
+
+    def test_the_last_step_of_a_relaxation_counts_as_ase_has_it(self, write):
+        import ase.io
+
+        step = VASPRUN[VASPRUN.index("<calculation>") : VASPRUN.index("</modeling>")]
+        initial = step.replace("calculation>", "x>").replace("<structure>", "<structure name='initialpos'>")
+        scf = "<scstep><energy><i name='e_fr_energy'>-1</i><i name='e_0_energy'>-1</i></energy></scstep></calculation>"
+        first = step.replace("0.5 0.5 0.5", "0.4 0.4 0.4")
+        text = VASPRUN.replace(step, initial + first + step).replace("</calculation>", scf)
+        kpoints = '<kpoints><varray name="kpointlist"></varray></kpoints></modeling>'
+        head = '<?xml version="1.0" encoding="ISO-8859-1"?>\n'
+        path = write(head + text.replace("</modeling>", kpoints), "vasprun.xml")
+        crystal = read_structure(path)
+        np.testing.assert_allclose(crystal.frac_coords, ase.io.read(path).get_scaled_positions())
+        np.testing.assert_allclose(crystal.frac_coords[1], 0.5)
+        alone = read_structure(write(VASPRUN.replace(step, initial), "vasprun.xml"))
+        np.testing.assert_allclose(alone.frac_coords[1], 0.5)
 
     def test_a_block_without_atoms_is_passed_over(self, write):
         assert len(read_structure(write("data_global\n_publ_author 'A'\n" + ROCK_SALT))) == 8
@@ -247,6 +269,46 @@ class TestWhatIsRefused:
         assert "truncated" in refusal(write(frame + "7" + frame[1:], "cut.xyz"))
         assert read_structure(write(frame.replace("Po ", "D "), "d.xyz")).numbers.tolist() == [1]
 
+    @pytest.mark.parametrize(
+        ("name", "text", "words"),
+        [
+            (
+                "x.xyz",
+                XYZ.replace("pos:R:3", "pos:R:3:occupancies:R:1").replace("0.0 0.0\n", "0.0 0.0 0.5\n"),
+                "occupancy 0.5",
+            ),
+            ("x.xyz", XYZ.replace("pbc=", 'occupancy="_JSON {\\"0\\": {\\"Mg\\": 0.5, \\"Ca\\": 0.5}}" pbc='), "mixed"),
+            (
+                "x.xyz",
+                XYZ.replace("pos:R:3", "pos:R:3:magmoms:R:1").replace("0.0 0.0\n", "0.0 0.0 -2.5\n"),
+                "moment of 2.5",
+            ),
+            ("x.xyz", XYZ.replace("pos:R:3", "pos:R:3:Z:I:1").replace("0.0 0.0\n", "0.0 0.0 8\n"), "contradict"),
+            ("x.xyz", XYZ.replace("pbc=", "Lattice=1 pbc="), "twice"),
+            ("x.cell", CELL.replace("Mg 0.0 0.0 0.0", "Mg 0.0 0.0 0.0 MIXTURE:( 1 0.5)"), "MIXTURE"),
+            ("x.cell", CELL.replace("Mg 0.0 0.0 0.0", "Mg 0.0 0.0 0.0 SPIN=2.0"), "moment of 2"),
+            ("x.cell", CELL.replace("LATTICE_CART\n", "LATTICE_CART\nfurlong\n", 1), "unknown unit 'furlong'"),
+            ("x.cell", CELL + CELL, "repeat"),
+            ("geometry.in", GOOD["geometry.in"] + "initial_moment 3.0\n", "moment of 3"),
+            ("x.xsf", XSF.replace("CRYSTAL", "SLAB"), "periodic"),
+            ("x.xsf", XSF + XSF[XSF.index("PRIMCOORD") :], "2 structures"),
+            ("x.gen", GOOD["gen"].replace("2 F", "2 C"), "molecule"),
+            ("x.gen", GOOD["gen"].replace("2 2 0.5", "2 7 0.5"), "none of the 2 elements"),
+            ("x.cssr", CSSR.replace("SPGR =  1 P 1", "SPGR =225 FM3M"), "space group 225"),
+        ],
+    )
+    def test_what_a_lenient_reader_would_pass_over(self, write, name, text, words):
+        assert text not in GOOD.values()
+        assert words in refusal(write(text, name))
+
+    def test_units_of_castep(self, write):
+        bohr = "".join(
+            f"{' '.join(str(float(x) / 0.5291772108) for x in line.split())}\n" if line[:1].isdecimal() else line + "\n"
+            for line in CELL.splitlines()
+        )
+        crystal = read_structure(write(bohr.replace("LATTICE_CART\n", "LATTICE_CART\nbohr\n", 1), "x.cell"))
+        np.testing.assert_allclose(crystal.lattice, read_structure(write(CELL, "y.cell")).lattice)
+
     def test_json_that_is_no_ordered_structure(self, write):
         from pymatgen.core import Lattice, Structure
 
@@ -286,6 +348,94 @@ class TestWhatIsRefused:
             reason = "read"
             assert np.isfinite(crystal.frac_coords).all()
         assert reason.strip()
+
+
+class TestNothingInAFileIsBuiltOrRun:
+    @pytest.fixture
+    def trap(self, tmp_path, monkeypatch):
+        """A module that leaves a mark when it is imported."""
+        mark = tmp_path / "imported"
+        (tmp_path / "topofuse_trap.py").write_text(f"open({str(mark)!r}, 'w').close()\nclass Trap:\n    pass\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        yield mark
+        sys.modules.pop("topofuse_trap", None)
+
+    @pytest.mark.parametrize("where", ["  properties: ", "  label: ", "  xyz: "])
+    @pytest.mark.parametrize("form", ["json", "yaml"])
+    def test_a_site_property_that_names_a_class_imports_nothing(self, write, trap, where, form):
+        named = {"@module": "topofuse_trap", "@class": "Trap"}
+        text = YAML.replace("- species", f"-{where[1:]}{{x: {json.dumps(named)}}}\n  species", 1)
+        if form == "json":
+            site = {"species": [{"element": "Cs", "occu": 1}], "abc": [0, 0, 0], where.strip(" :"): {"x": named}}
+            text = json.dumps({**named, "lattice": {"matrix": np.eye(3).tolist(), **named}, "sites": [site]})
+            text = text.replace("1.0", "4.12")
+        assert len(read_structure(write(text, f"x.{form}"))) == (1 if form == "json" else 2)
+        assert not trap.exists()
+
+    @pytest.mark.parametrize(
+        "tag",
+        [
+            "!!python/object/apply:os.system [touch imported]",
+            "!!python/name:topofuse_trap.Trap",
+            "!!python/module:topofuse_trap",
+            "!!python/object/new:topofuse_trap.Trap []",
+        ],
+    )
+    def test_yaml_that_names_types_of_python_imports_nothing(self, write, trap, tag, monkeypatch):
+        monkeypatch.chdir(trap.parent)
+        for text in (tag, YAML.replace("sites:", f"other: {tag}\nsites:"), YAML.replace("Cs", tag, 1)):
+            with contextlib.suppress(CrystalError):
+                read_structure(write(text, "x.yaml"))
+            assert not trap.exists()
+
+    def test_no_reader_of_ase_or_pymatgen_sees_a_file(self, tmp_path):
+        for name, text in GOOD.items():
+            (tmp_path / (name if name in WHOLE_NAMES else f"x.{name}")).write_text(text)
+        code = """
+import sys
+from pathlib import Path
+from topofuse.crystals.read import read_structure
+for path in Path(sys.argv[1]).iterdir():
+    read_structure(path)
+print([name for name in sys.modules if name.startswith(("ase.", "monty.", "pymatgen.core", "pymatgen.io"))])
+"""
+        run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+        assert run.stdout == "[]\n"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'>]>" + VASPRUN,
+            VASPRUN.replace("<modeling>", "<!DOCTYPE x SYSTEM 'file:///etc/passwd'><modeling>"),
+            VASPRUN.replace("Mg", "&undeclared;"),
+            "<a>" * 1_000_000,
+            VASPRUN.replace("</modeling>", ""),
+            VASPRUN.replace("<rc><c>Mg</c><c>1</c></rc>", ""),
+            VASPRUN.replace("Mg", ""),
+            VASPRUN.split("<calculation>")[0] + "</modeling>",
+        ],
+    )
+    def test_xml_that_declares_nests_or_lacks_something_is_refused(self, write, text):
+        assert refusal(write(text, "vasprun.xml"))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "a: &a [x, x]\n" + "".join(f"{n}: &{n} [{', '.join([f'*{m}'] * 9)}]\n" for m, n in pairwise("abcdefghij")),
+            "lattice: &a {matrix: *a}\nsites: [*a]\n",
+            "[" * 100_000,
+            "a: " * 3000,
+            "? " * 3000,
+            "- " * 3000 + "1",
+            "sites: " + "x" * (3 * 2**20),
+            "lattice: *unknown\n",
+            "%YAML 9.9\n---\n",
+            "a: 'unfinished",
+            "\t- x: [",
+        ],
+    )
+    def test_yaml_that_grows_nests_or_ends_without_reason_is_refused(self, write, text):
+        assert refusal(write(text, "x.yaml"))
 
 
 class TestFindingFiles:

@@ -35,6 +35,7 @@ from support.screening_sources import (
 )
 from support.stand_ins import ByFirstAtom, misbehave, poscar
 from topofuse.cli import main
+from topofuse.crystals import CrystalError
 from topofuse.screening.entries import in_chunks
 from topofuse.screening.predict import Work, predict_paths
 from topofuse.screening.ranking import Filters
@@ -110,6 +111,51 @@ class TestSources:
         assert [row["input"] for row in rows] == [f"line {i}" for i in range(1, 8)]
         assert [row["status"] for row in rows] == ["error"] * 6 + ["ok"]
         assert all(len(row["reason"]) > 20 and "Error" not in row["reason"] for row in rows[:-1])
+
+    @pytest.mark.parametrize("depth", [30, 100, 300, 600, 900, 5000])
+    @pytest.mark.parametrize("brackets", ["[]", "{}"])
+    def test_a_line_of_any_depth_costs_itself(self, tmp_path, depth, brackets):
+        opening = "[" if brackets == "[]" else '{"a":'
+        deep = '{"id": "deep", "properties": ' + opening * depth + "1" + brackets[1] * depth + "}"
+        good = json.dumps({"id": "good", "note": "[" * 50 + '\\" {' * 50, **record("Mg", "O")})
+        (tmp_path / "x.jsonl").write_text(f"{good}\n{deep}\n{good}\n")
+        rows = rows_of(tmp_path / "x.jsonl", tmp_path / "out", work=Work(workers=1, chunk=2))
+        assert [row["status"] for row in rows] == ["ok", "error", "ok"]
+        assert ("brackets" in rows[1]["reason"]) == (depth > 30)
+
+    def test_a_line_that_would_fill_the_memory_costs_itself(self, tmp_path):
+        good = json.dumps(record("Mg", "O"))
+        lines = ['{"sites": [' + "{}," * 600_000 + "{}]}", json.dumps({**record("Mg"), "numbers": [12] * 3000}), good]
+        (tmp_path / "x.jsonl").write_text("\n".join(lines))
+        rows = rows_of(tmp_path / "x.jsonl", tmp_path / "out")
+        assert [row["status"] for row in rows] == ["error", "error", "ok"]
+        assert "1,000,000 brackets" in rows[0]["reason"]
+        assert "3000 atoms" in rows[1]["reason"]
+
+    def test_a_small_parquet_of_huge_lists_is_refused_before_it_is_read(self, tmp_path):
+        def write(*numbers: np.ndarray, kind=None) -> Path:
+            lattice = [np.eye(3).ravel() * 4.2] * len(numbers)
+            columns = {"lattice": lattice, "numbers": list(numbers), "frac_coords": [[0.0, 0.0, 0.0]] * len(numbers)}
+            table = pa.table(columns) if kind is None else pa.table({**columns, "numbers": pa.array(numbers, kind)})
+            pq.write_table(table, tmp_path / "x.parquet")
+            return tmp_path / "x.parquet"
+
+        assert write(np.ones(1_000_000, np.uint8)).stat().st_size < 100_000
+        with pytest.raises(SourceError, match="smaller row groups"):
+            open_source(str(tmp_path / "x.parquet"))
+        good = np.array([84], np.uint8)
+        entries = list(open_source(str(write(*[good] * 400, np.ones(2_000_000, np.uint8), good))).entries())
+        assert [entry.name for entry in entries] == [f"row {i + 1}" for i in range(402)]
+        with pytest.raises(CrystalError, match="more than 2000 atoms"):
+            entries[400].crystal()
+        assert len(entries[399].crystal()) == len(entries[401].crystal()) == 1
+        for kind, value in (
+            (pa.string(), "1"),
+            (pa.list_(pa.string()), ["1"]),
+            (pa.list_(pa.list_(pa.list_(pa.int8()))), [[[1]]]),
+        ):
+            with pytest.raises(SourceError, match="does not hold lists of numbers"):
+                open_source(str(write(value, kind=kind)))
 
     @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.tar.bz2", "a.txz"])
     @pytest.mark.parametrize("part", [0.0, 0.02, 0.4, 0.6])

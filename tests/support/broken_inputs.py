@@ -93,6 +93,41 @@ SITES = [
     {"species": [{"element": "O", "occu": 1}], "abc": [0.5, 0.5, 0.5]},
 ]
 JSON = json.dumps({"lattice": {"matrix": [[0.0, 2.1, 2.1], [2.1, 0.0, 2.1], [2.1, 2.1, 0.0]]}, "sites": SITES})
+CSSR = """5.64 5.64 5.64
+90.00 90.00 90.00 SPGR =  1 P 1    OPT = 1
+2 0
+0 Cs1 Cl1
+1 Cs 0.0000 0.0000 0.0000
+2 Cl 0.5000 0.5000 0.5000
+"""
+YAML = """'@module': pymatgen.core.structure
+'@class': Structure
+sites:
+- species:
+  - element: Cs
+    occu: 1
+  abc: [0.0, 0.0, 0.0]
+- species:
+  - element: Cl
+    occu: 1
+  abc: [0.5, 0.5, 0.5]
+lattice:
+  pbc: [true, true, true]
+  matrix:
+  - [4.12, 0.0, 0.0]
+  - [0.0, 4.12, 0.0]
+  - [0.0, 0.0, 4.12]
+"""
+_STRUCTURE = """<crystal><varray name="basis">
+<v> 0.0 2.1 2.1 </v><v> 2.1 0.0 2.1 </v><v> 2.1 2.1 0.0 </v>
+</varray></crystal><varray name="positions"><v> 0.0 0.0 0.0 </v><v> 0.5 0.5 0.5 </v></varray></structure>
+"""
+VASPRUN = f"""<modeling><atominfo><atoms>2</atoms><array name="atoms"><set>
+<rc><c>Mg</c><c>1</c></rc><rc><c>O </c><c>2</c></rc>
+</set></array></atominfo>
+<calculation><structure>{_STRUCTURE}<energy><i name="e_fr_energy">-1</i></energy></calculation>
+</modeling>
+"""
 GOOD = {
     "cif": CIF,
     "vasp": POSCAR,
@@ -102,7 +137,11 @@ GOOD = {
     "geometry.in": AIMS,
     "cell": CELL,
     "json": JSON,
+    "cssr": CSSR,
+    "yaml": YAML,
+    "vasprun.xml": VASPRUN,
 }
+WHOLE_NAMES = ("geometry.in", "vasprun.xml")  # which tell the format as a whole
 WRONG_NUMBERS = ("nan", "inf", "-inf", "1e999", "-1e999", "", "abc", "0x10", "1,5", "1e", "--1", "1e308", "\u0661")
 
 Case = tuple[str, str | bytes, str]  # kind and suffix, content, expectation
@@ -130,7 +169,7 @@ def make_corpus(folder: Path, seed: int = 0) -> dict[Path, str]:
 def _place(folder: Path, index: int, name: str) -> Path:
     """A path whose name tells the format: '0042-cut.cif', '0042-cut/geometry.in'."""
     kind, _, suffix = name.partition(".")
-    if not suffix.startswith("geometry.in"):
+    if not suffix.startswith(WHOLE_NAMES):
         return folder / f"{index:04d}-{kind}.{suffix}"
     (folder / f"{index:04d}-{kind}").mkdir()
     return folder / f"{index:04d}-{kind}" / suffix

@@ -1,33 +1,47 @@
-"""Structure files → crystals, and folders → structure files; every refusal has a reason for a person."""
+"""Structure files → crystals, and folders → structure files; every refusal has a reason for a person.
+
+No reader of another library sees a file, but for gemmi's and expat's grammars: those of pymatgen and ase build the
+objects that a file names, and run code on the way.
+"""
 
 from __future__ import annotations
 
-import io
-import logging
 import os
 import re
-import tempfile
-import warnings
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from topofuse.crystals.crystal import Crystal, CrystalError
 from topofuse.crystals.read_cif import parse_cif
+from topofuse.crystals.read_cssr import parse_cssr
+from topofuse.crystals.read_input import parse_aims, parse_cell
 from topofuse.crystals.read_json import parse_json
 from topofuse.crystals.read_poscar import parse_poscar
-
-Arrays = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
+from topofuse.crystals.read_vasprun import parse_vasprun
+from topofuse.crystals.read_xsf import parse_gen, parse_xsf
+from topofuse.crystals.read_xyz import parse_xyz
+from topofuse.crystals.read_yaml import parse_yaml
+from topofuse.crystals.text import Arrays
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
 TOO_LARGE = f"larger than {MAX_FILE_BYTES // 2**20} MiB: more than one usable crystal takes"
 
-# Formats of ase that hold one whole crystal as text. An allow-list: ase also reads formats that run code.
-_ASE_FORMATS = ("extxyz", "xsf", "gen", "aims", "castep-cell", "vasp-xml")
-_PYMATGEN_FORMATS = ("cssr", "yaml")
+_PARSERS: dict[str, Callable[[str], Arrays]] = {
+    "cif": parse_cif,
+    "poscar": parse_poscar,
+    "json": parse_json,
+    "extxyz": parse_xyz,
+    "xsf": parse_xsf,
+    "gen": parse_gen,
+    "aims": parse_aims,
+    "castep-cell": parse_cell,
+    "vasp-xml": parse_vasprun,
+    "cssr": parse_cssr,
+    "yaml": parse_yaml,
+}
 _BY_SUFFIX = {
     ".cif": "cif",
     ".mcif": "cif",
@@ -50,27 +64,15 @@ _BY_NAME = (
 )
 # Suffixes that mostly mean something else: such files are read when named, but not picked up from folders.
 _NAMED_ONLY = (".yaml", ".yml")
-_FULL_NAMES = {
-    "extxyz": "extended XYZ",
-    "xsf": "XSF",
-    "gen": "DFTB+ gen",
-    "aims": "FHI-aims geometry",
-    "castep-cell": "CASTEP cell",
-    "vasp-xml": "vasprun.xml",
-    "cssr": "CSSR",
-    "yaml": "pymatgen's YAML",
-}
-_log = logging.getLogger(__name__)
 
 
 def read_structure(path: str | Path) -> Crystal:
     """The crystal in a structure file.
 
     Read are CIF; POSCAR, CONTCAR, CHGCAR and *.vasp; JSON as `parse_record` has it; extended XYZ with a cell, XSF,
-    DFTB+ gen, FHI-aims, CASTEP cell, vasprun.xml (by ase); CSSR and pymatgen's YAML;
-    each also with `.gz`. The name tells the format, the content where the name does not. D and T are
-    hydrogen. Text is UTF-8, or Latin-1 where it is not. Raises `CrystalError` with the reason, for
-    whatever cannot be used, and nothing else.
+    DFTB+ gen, FHI-aims, CASTEP cell, vasprun.xml, CSSR and pymatgen's YAML; each also with `.gz`. The name tells the
+    format, the content where the name does not. D and T are hydrogen. Text is UTF-8, or Latin-1 where it is not.
+    Raises `CrystalError` with the reason, for whatever cannot be used, and nothing else.
     """
     path = Path(path)
     return structure_from_bytes(path.name, file_content(path))
@@ -83,7 +85,7 @@ def structure_from_bytes(name: str, data: bytes) -> Crystal:
     if fmt is None:
         raise CrystalError("unknown format: neither its name nor its content is that of a known structure file")
     with np.errstate(all="ignore"):  # overflow gives infinities, which are refused as such
-        lattice, numbers, coords = _parse(text, fmt)
+        lattice, numbers, coords = _PARSERS[fmt](text)
         return Crystal.validated(lattice, numbers, coords)
 
 
@@ -227,88 +229,3 @@ def _sniff(text: str) -> str | None:
     if len(lines) > 6 and all(re.match(rf"{number}\s+{number}\s+{number}", line) for line in lines[2:5]):
         return "poscar"
     return None
-
-
-def _parse(text: str, fmt: str) -> Arrays:
-    """Arrays from text in a known format; third-party warnings go to the log, and to the reason of a refusal."""
-    if fmt == "cif":
-        return parse_cif(text)
-    if fmt == "poscar":
-        return parse_poscar(text)
-    if fmt == "json":
-        return parse_json(text)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            arrays = _parse_by_ase(text, fmt) if fmt in _ASE_FORMATS else _parse_by_pymatgen(text, fmt)
-        except CrystalError:
-            raise
-        except Exception as error:  # a reader of many formats may raise anything; it becomes the reason
-            _log.info("reading %s failed", fmt, exc_info=error)
-            raise CrystalError(f"cannot be read as {_FULL_NAMES[fmt]}: {_in_words(error)}") from error
-    for warning in caught:
-        _log.info("reading %s: %s", fmt, warning.message)
-    return arrays
-
-
-def _in_words(error: Exception) -> str:
-    """What the error of a foreign reader means for the file; its own words are for programmers."""
-    message = str(error).replace("\\n", "")
-    if match := re.search(r"could not convert string to float: (.{1,40})", message):
-        return f"{match.group(1)} is not a number"
-    if match := re.search(r"invalid literal for int\(\) with base 10: (.{1,40})", message):
-        return f"{match.group(1)} is not a whole number"
-    if isinstance(error, KeyError) and error.args and re.fullmatch(r"[A-Z][A-Za-z]{0,9}", str(error.args[0])):
-        return f"unknown element {error.args[0]!r}"
-    return "it is truncated, damaged, or not of this format"
-
-
-def _parse_by_ase(text: str, fmt: str) -> Arrays:
-    import ase.io
-    from ase.io.formats import ioformats
-
-    if fmt == "extxyz":
-        _check_xyz_counts(text)
-        # ase knows no deuterium
-        text = re.sub(r"^([ \t]*)[DT](?=[ \t])", r"\1H", text, flags=re.MULTILINE)
-    index = -1 if fmt == "vasp-xml" else slice(None)  # a relaxation's result is its last step
-    if ioformats[fmt].acceptsfd:
-        frames = ase.io.read(io.StringIO(text), index=index, format=fmt)
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder, "structure")
-            copy.write_text(text, encoding="utf-8")
-            frames = ase.io.read(copy, index=index, format=fmt)
-    if isinstance(frames, list):
-        if len(frames) != 1:
-            raise CrystalError(f"the file holds {len(frames)} structures: keep one per file")
-        frames = frames[0]
-    if frames.cell.rank < 3:
-        raise CrystalError("the file gives no cell, so it is a molecule or cluster, not a crystal")
-    if not frames.pbc.all():
-        raise CrystalError("the structure is not periodic in all three directions")
-    return np.array(frames.cell), frames.get_atomic_numbers(), frames.get_scaled_positions(wrap=False)
-
-
-def _check_xyz_counts(text: str) -> None:
-    """Refuse a frame that announces more atoms than lines follow: ase would count them out one by one."""
-    lines = text.splitlines()
-    at = 0
-    while at < len(lines) and lines[at].strip().isdecimal():
-        word = lines[at].strip()
-        left = len(lines) - at - 2
-        if len(word) > 9 or int(word) > left:
-            raise CrystalError(f"{word[:20]} atoms announced but {max(left, 0)} lines follow: is the file truncated?")
-        at += int(word) + 2
-
-
-def _parse_by_pymatgen(text: str, fmt: str) -> Arrays:
-    from pymatgen.core import Structure
-
-    structure = Structure.from_str(text, fmt=fmt)  # type: ignore[arg-type]
-    for site in structure:
-        if not site.is_ordered:
-            raise CrystalError(
-                f"site {site.label} holds {site.species_string}: disordered structures cannot be classified"
-            )
-    return structure.lattice.matrix, np.array([site.specie.Z for site in structure]), structure.frac_coords

@@ -17,10 +17,8 @@ from numpy.typing import NDArray
 
 from topofuse.crystals.crystal import MAX_ATOMS, CrystalError
 from topofuse.crystals.formula import atomic_number
+from topofuse.crystals.text import OCCUPANCY_TOLERANCE, Arrays, lattice_of
 
-Arrays = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
-
-OCCUPANCY_TOLERANCE = 0.01
 MERGE_DISTANCE = 0.1  # Å; images of one site closer than this are one atom on a special position
 METRIC_TOLERANCE = 0.02  # relative; how well a symmetry operation must preserve the cell
 FORMULA_TOLERANCE = 0.02  # atoms per atom, between the atoms listed and the formula declared
@@ -128,19 +126,7 @@ def _lattice(block: gemmi.cif.Block) -> NDArray[np.float64]:
     if missing:
         raise CrystalError(f"the CIF gives no complete cell (missing {', '.join(missing)})")
     a, b, c, *angles = (_number(text, tag) for tag, text in texts.items())
-    if min(a, b, c) <= 0:
-        raise CrystalError(f"cell lengths {a:g}, {b:g}, {c:g} Å must be positive")
-    alpha, beta, gamma = np.radians(angles)
-    if not all(0 < x < 180 for x in angles):
-        raise CrystalError("cell angles {:g}, {:g}, {:g} must lie between 0 and 180 degrees".format(*angles))
-    cx = np.cos(beta)
-    cy = (np.cos(alpha) - np.cos(beta) * np.cos(gamma)) / np.sin(gamma)
-    cz2 = 1 - cx**2 - cy**2
-    if cz2 <= 0:
-        raise CrystalError("cell angles {:g}, {:g}, {:g} enclose no volume".format(*angles))
-    unit = np.array([[1, 0, 0], [np.cos(gamma), np.sin(gamma), 0], [cx, cy, np.sqrt(cz2)]])
-    unit[np.abs(unit) < 1e-12] = 0.0  # cos 90° exactly
-    return unit * np.array([[a], [b], [c]])
+    return lattice_of((a, b, c), angles)
 
 
 def _sites(block: gemmi.cif.Block) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,9 +12,12 @@ from numpy.typing import NDArray
 
 from topofuse.crystals.crystal import CrystalError
 from topofuse.crystals.formula import atomic_number
-from topofuse.crystals.read_cif import OCCUPANCY_TOLERANCE
+from topofuse.crystals.text import OCCUPANCY_TOLERANCE, Arrays, check_size
 
-Arrays = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
+MAX_BRACKETS = 1_000_000  # 2,000 atoms in pymatgen's form have some 20,000; empty ones would fill the memory
+MAX_DEPTH = 32  # brackets within brackets, at least accepted; a structure has seven, Python ends at some hundreds
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 # OPTIMADE 1.2, structure_features: what a list of sites alone does not tell
 _INCOMPLETE = {
@@ -29,13 +33,25 @@ def parse_json(text: str) -> Arrays:
 
 
 def decode_json(text: str | bytes) -> Any:
-    """What a JSON text holds; raises `CrystalError` where it is none."""
+    """What a JSON text holds; raises `CrystalError` where it is none, or beyond `MAX_DEPTH` or `MAX_BRACKETS`."""
+    _check_nesting(text if isinstance(text, bytes) else text.encode("utf-8", "replace"))
     try:
         return json.loads(text)
-    except RecursionError as error:
-        raise CrystalError("not readable JSON: brackets within brackets without end") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CrystalError(f"not readable JSON: {str(error)[:200]}") from error
+
+
+def _check_nesting(text: bytes) -> None:
+    """Refuse too many brackets, and too many within each other: pairs are taken away from the inside, by level."""
+    brackets = _STRING.sub(b"", text).translate(None, _NOT_BRACKETS)
+    if len(brackets) > MAX_BRACKETS:
+        raise CrystalError(f"more than {MAX_BRACKETS:,} brackets: more than one usable crystal takes")
+    for _ in range(MAX_DEPTH):
+        if not brackets:
+            return
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    if len(brackets) > MAX_DEPTH:  # few are unclosed ones, of which the parser says more
+        raise CrystalError(f"not readable JSON: more than {MAX_DEPTH} brackets within brackets")
 
 
 def parse_record(data: Any) -> Arrays:
@@ -79,12 +95,14 @@ def _checked(form: str, parse: Any, data: Mapping[str, Any]) -> Arrays:
 
 
 def _pymatgen(data: Mapping[str, Any]) -> Arrays:
+    check_size(len(data["sites"]))
     numbers = [_site_element(index, site) for index, site in enumerate(data["sites"])]
     coords = [[float(x) for x in site["abc"]] for site in data["sites"]]
     return np.array(data["lattice"]["matrix"], dtype=float), np.array(numbers), _rows(coords)
 
 
 def _arrays(data: Mapping[str, Any]) -> Arrays:
+    check_size(len(data["numbers"]))
     lattice = np.array(data["lattice"], dtype=float)
     numbers = np.array(data["numbers"])
     if numbers.dtype.kind not in "iu" or numbers.ndim != 1:
@@ -98,6 +116,7 @@ def _optimade(data: Mapping[str, Any]) -> Arrays:
             raise CrystalError(_INCOMPLETE[feature])
     if any(periodic != 1 for periodic in data.get("dimension_types") or ()):
         raise CrystalError("the structure is not periodic in all three directions")
+    check_size(len(data["species_at_sites"]))
     species = {entry["name"]: entry for entry in data.get("species") or ()}
     numbers = [_species_element(species.get(name), str(name)) for name in data["species_at_sites"]]
     lattice = np.array(data["lattice_vectors"], dtype=float)

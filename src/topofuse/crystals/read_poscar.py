@@ -7,10 +7,9 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.crystals.crystal import MAX_ATOMS, CrystalError
+from topofuse.crystals.crystal import CrystalError
 from topofuse.crystals.formula import atomic_number
-
-Arrays = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
+from topofuse.crystals.text import Arrays, check_size, fractional, numbers_in
 
 
 def parse_poscar(text: str) -> Arrays:
@@ -23,9 +22,9 @@ def parse_poscar(text: str) -> Arrays:
     lines = text.splitlines()
     if len(lines) < 8:
         raise CrystalError(f"a POSCAR has at least 8 lines, this file has {len(lines)}: is it truncated?")
-    scale = _floats(lines[1], "the scaling factor (line 2)")
+    scale = numbers_in(lines[1].split(), "the scaling factor (line 2)")
     lattice = np.array(
-        [_floats(line, f"lattice vector {k + 1} (line {k + 3})", 3) for k, line in enumerate(lines[2:5])]
+        [numbers_in(line.split(), f"lattice vector {k + 1} (line {k + 3})", 3) for k, line in enumerate(lines[2:5])]
     )
     lattice, factor = _scaled(lattice, scale)
     numbers = _species(lines[5], lines[6])
@@ -38,28 +37,10 @@ def parse_poscar(text: str) -> Arrays:
     rows = lines[at + 1 : at + 1 + len(numbers)]
     if len(rows) < len(numbers):
         raise CrystalError(f"{len(numbers)} atoms announced but {len(rows)} lines of coordinates: is it truncated?")
-    coords = np.array([_floats(row, f"the coordinates of atom {i + 1}", 3) for i, row in enumerate(rows)])
+    coords = np.array([numbers_in(row.split(), f"the coordinates of atom {i + 1}", 3) for i, row in enumerate(rows)])
     if mode != "d":
-        coords = _fractional(coords * factor, lattice)
+        coords = fractional(coords * factor, lattice)
     return lattice, numbers, coords
-
-
-def _floats(line: str, what: str, count: int | None = None) -> list[float]:
-    """The first `count` numbers of a line (all leading numbers if None), finite."""
-    words = line.split()
-    values: list[float] = []
-    for word in words[:count]:
-        try:
-            values.append(float(word.replace("d", "e").replace("D", "e")))
-        except ValueError as error:
-            if count is None and values:
-                break
-            raise CrystalError(f"{what}: {word[:20]!r} is not a number") from error
-    if not values or (count is not None and len(values) < count):
-        raise CrystalError(f"{what}: {count or 1} numbers expected, found {len(values)}: is the file truncated?")
-    if not np.isfinite(values).all():
-        raise CrystalError(f"{what}: NaN or infinite values")
-    return values
 
 
 def _scaled(lattice: NDArray[np.float64], scale: list[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -89,8 +70,7 @@ def _species(names: str, counts: str) -> NDArray[np.int64]:
     if not all(word.isdecimal() and len(word) < 9 and int(word) > 0 for word in words):
         raise CrystalError(f"line 7 should hold the number of atoms per element, found {counts.strip()[:40]!r}")
     total = sum(int(word) for word in words)
-    if total > MAX_ATOMS:
-        raise CrystalError(f"{total} atoms in the cell; at most {MAX_ATOMS} are supported")
+    check_size(total)
     numbers: list[int] = []
     for symbol, word in zip(symbols, words, strict=True):
         z = atomic_number(symbol)
@@ -98,10 +78,3 @@ def _species(names: str, counts: str) -> NDArray[np.int64]:
             raise CrystalError(f"unknown element {symbol[:20]!r}")
         numbers += [z] * int(word)
     return np.array(numbers, dtype=np.int64)
-
-
-def _fractional(cartesian: NDArray[np.float64], lattice: NDArray[np.float64]) -> NDArray[np.float64]:
-    try:
-        return cartesian @ np.linalg.inv(lattice)
-    except np.linalg.LinAlgError as error:
-        raise CrystalError("the lattice vectors enclose no volume") from error

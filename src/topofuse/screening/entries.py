@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from topofuse.crystals import Crystal, CrystalError
 from topofuse.crystals.read import file_content, read_structure, structure_from_bytes
-from topofuse.crystals.read_json import parse_record
+from topofuse.crystals.read_json import decode_json, parse_record
 
 MAX_CHUNK_BYTES = 64 * 1024 * 1024  # of text that waits for workers; 256 files may be of 20 MiB each
 
@@ -76,6 +76,23 @@ class RecordEntry:
     def crystal(self) -> Crystal:
         """Check it."""
         return Crystal.validated(*parse_record(self.record))
+
+
+@dataclass(frozen=True)
+class LineEntry:
+    """A record as a line of JSON: text takes a tenth of the memory of what it holds, and is quickly sent."""
+
+    name: str
+    line: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of the line."""
+        return len(self.line)
+
+    def crystal(self) -> Crystal:
+        """Read it."""
+        return Crystal.validated(*parse_record(decode_json(self.line)))
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from topofuse.crystals import CrystalError
+from topofuse.crystals.crystal import MAX_ATOMS
 from topofuse.crystals.read import MAX_FILE_BYTES, TOO_LARGE, find_structures, is_structure_name
 from topofuse.crystals.read_json import decode_json
 from topofuse.errors import TopofuseError
-from topofuse.screening.entries import ContentEntry, Entry, FileEntry, RecordEntry, RefusedEntry
+from topofuse.screening.entries import ContentEntry, Entry, FileEntry, LineEntry, RecordEntry, RefusedEntry
 
 _TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 _JSONL = (".jsonl", ".jsonl.gz")
@@ -39,6 +40,9 @@ _DAMAGE = (
     struct.error,
     NotImplementedError,
 )
+_MAX_GROUP_VALUES = 100_000_000  # of a parquet column: one row may hold them all, 0.8 GB
+_NUMERIC = ("lattice", "numbers", "frac_coords")  # the columns of a parquet
+_HUGE = f"more than {MAX_ATOMS} atoms, or a lattice of more than nine numbers"
 _ID_KEYS = ("material_id", "id", "name")
 
 
@@ -185,7 +189,7 @@ def json_entry(line: bytes, place: str) -> Entry:
         record = decode_json(line)
     except CrystalError as error:
         return RefusedEntry(place, str(error))
-    return RecordEntry(record_name(record, place), record, size=len(line))
+    return LineEntry(record_name(record, place), line)
 
 
 def record_name(record: Any, place: str) -> str:
@@ -198,16 +202,36 @@ def _parquet_rows(path: Path) -> int:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    needed = ("lattice", "numbers", "frac_coords")
     try:
         with pq.ParquetFile(path) as file:
-            missing = [name for name in needed if name not in file.schema_arrow.names]
+            missing = [name for name in _NUMERIC if name not in file.schema_arrow.names]
             if missing:
                 found = ", ".join(file.schema_arrow.names) or "none"
                 raise SourceError(f"{path} has no column {', '.join(missing)}; found are {found}")
+            _check_columns(path, file)
             return file.metadata.num_rows
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{path} is not a readable parquet file: {error}") from error
+
+
+def _check_columns(path: Path, file: Any) -> None:
+    """Refuse columns of other types, and row groups that would fill the memory: a small file can hold huge lists."""
+    import pyarrow as pa
+
+    for name in _NUMERIC:
+        kind, depth = file.schema_arrow.field(name).type, 0
+        while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+            kind, depth = kind.value_type, depth + 1
+        if not 1 <= depth <= 2 or not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+            raise SourceError(f"{path}: the column {name} does not hold lists of numbers")
+    for group in map(file.metadata.row_group, range(file.metadata.num_row_groups)):
+        for column in map(group.column, range(group.num_columns)):
+            values = column.num_values if column.path_in_schema.split(".")[0] in _NUMERIC else 0
+            if values > min(max(group.num_rows, 1) * 3 * MAX_ATOMS, _MAX_GROUP_VALUES):
+                raise SourceError(
+                    f"{path}: a row group has {values:,} numbers in {column.path_in_schema.split('.')[0]}; write the "
+                    f"file with smaller row groups, at most {_MAX_GROUP_VALUES:,} numbers each"
+                )
 
 
 def _parquet(path: Path) -> Iterator[Entry]:
@@ -218,15 +242,35 @@ def _parquet(path: Path) -> Iterator[Entry]:
     row = 0
     try:
         with pq.ParquetFile(path) as file:
-            wanted = [
-                name for name in (*_ID_KEYS, "lattice", "numbers", "frac_coords") if name in file.schema_arrow.names
-            ]
+            wanted = [name for name in (*_ID_KEYS, *_NUMERIC) if name in file.schema_arrow.names]
             for batch in file.iter_batches(batch_size=256, columns=wanted):
-                for record in batch.to_pylist():
+                # as Python's numbers a list takes four times the memory: huge ones are looked at one by one
+                small = all(_leaves(batch.column(name)) <= 3 * MAX_ATOMS * batch.num_rows for name in _NUMERIC)
+                for record in (
+                    batch.to_pylist() if small else map(partial(_without_huge_lists, batch), range(len(batch)))
+                ):
                     row += 1
-                    yield RecordEntry(record_name(record, f"row {row}"), record)
+                    name = record_name(record, f"row {row}")
+                    yield RefusedEntry(name, _HUGE) if record["numbers"] is _HUGE else RecordEntry(name, record)
     except (pa.ArrowException, OSError) as error:
         yield _broken_off(path, f"row {row}", error)
+
+
+def _leaves(array: Any) -> int:
+    """How many numbers there are in an array of lists, or of lists of lists."""
+    while hasattr(array, "flatten") and hasattr(array.type, "value_type"):
+        array = array.flatten()
+    return len(array)
+
+
+def _without_huge_lists(batch: Any, index: int) -> dict[str, Any]:
+    """A row; where it has too long a list, its 'numbers' are `_HUGE`."""
+    row = batch.slice(index, 1)
+    if any(_leaves(row.column(name)) > 3 * MAX_ATOMS for name in _NUMERIC):
+        row = row.select([name for name in row.schema.names if name not in _NUMERIC])
+        return {**row.to_pylist()[0], "numbers": _HUGE} if row.num_columns else {"numbers": _HUGE}
+    found: dict[str, Any] = row.to_pylist()[0]
+    return found
 
 
 def _broken_off(path: Path, last: str, error: Exception) -> Entry:
