@@ -5,18 +5,24 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT := runs/quick-textbook
+PYTEST_OPTIONS ?=
 
 # threads that wait must not spin: on cores shared with other jobs an epoch took 5 to 88 s instead of 2
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help install run test lint docs clean
+.PHONY: help install run test quick coverage lint format docs wheel clean
 
 help:
-	@echo "make run    environment, install, the whole strategy on the embedded data; says where the report lies"
-	@echo "make test   environment, install, ruff, mypy, pytest"
-	@echo "make lint   environment, install, ruff, mypy"
-	@echo "make docs   environment, install, the documents as a site; says where it lies"
-	@echo "make clean  removes the environment, caches of tools, the site, and $(OUT)"
+	@echo "Every target first makes the environment in $(VENV), where it is not there yet."
+	@echo "make run       the whole strategy on the embedded data; says where the report lies"
+	@echo "make test      what a change must pass: make lint, then every test"
+	@echo "make quick     the tests that need neither a browser nor the documents, and are fast: under a minute"
+	@echo "make coverage  every test, and which lines none of them runs"
+	@echo "make lint      ruff, codespell, deptry, mypy"
+	@echo "make format    ruff mends what it can, and formats"
+	@echo "make docs      the documents as a site; says where it lies"
+	@echo "make wheel     the wheel in dist/, tried in an empty environment"
+	@echo "make clean     removes the environment, caches of tools, the site, the wheel, and $(OUT)"
 
 install: $(STAMP)
 
@@ -38,14 +44,38 @@ run: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/deptry src
 	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix-only --exit-zero .
+	$(BIN)/ruff format .
 
 docs: $(STAMP)
 	$(BIN)/sphinx-build -q -W --keep-going docs build/docs
 	@echo "site: $(CURDIR)/build/docs/index.html"
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+quick: $(STAMP)
+	$(BIN)/python -m pytest -m "not slow and not browser and not docs" $(PYTEST_OPTIONS)
+
+coverage: $(STAMP)
+	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-report=xml:build/coverage.xml
+
+# build/lib of an earlier wheel goes first: files that were deleted since would be in the new one too
+wheel: $(STAMP)
+	rm -rf dist build/lib build/bdist.* build/empty
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	$(PYTHON) -m venv build/empty
+	build/empty/bin/python -m pip install --quiet -c constraints.txt dist/topofuse-*.whl
+	cd build/empty && env -u PYTHONPATH bin/python -W error -c 'import topofuse; assert "build/empty" in topofuse.__file__'
+	@cd build/empty && for model in full fast; do \
+		env -u PYTHONPATH bin/topofuse predict ../../docs/examples/Bi2Se3.vasp --model $$model > $$model.csv && \
+		grep -q ',ok,,Bi2Se3,166,5,ti,' $$model.csv || { cat $$model.csv; echo "$$model: Bi2Se3 should be ti"; exit 1; }; done
+	@echo "wheel: $(CURDIR)/$$(ls dist/*.whl)"
 
 clean:
-	rm -rf $(VENV) $(OUT) build/docs .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) $(OUT) build dist .coverage .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -4,7 +4,14 @@ topofuse.predict("structures/")          a table of predictions, drawn in notebo
 topofuse.TopoClassifier()                a scikit-learn classifier of structures
 """
 
+import os
 from typing import TYPE_CHECKING, Any
+
+if os.name != "posix":
+    raise ImportError(
+        "topofuse needs Linux or macOS: it locks files (fcntl) and limits the memory and time of its workers "
+        "(resource, alarms), which this system does not offer; on Windows, install it in WSL"
+    )
 
 __version__ = "0.1.0"
 __all__ = ["Crystal", "Predictions", "TopoClassifier", "__version__", "predict"]

@@ -157,6 +157,7 @@ class TestPredict:
             open_bundle=lambda model: self.asked.append(model) or Uniform(),
         )
 
+    @pytest.mark.slow
     def test_without_a_file_a_pipe_gets_csv(self, invoke, tmp_path):
         (tmp_path / "POSCAR").write_text(CSCL)
         result = invoke("predict", tmp_path / "POSCAR", tmp_path / "absent.cif")

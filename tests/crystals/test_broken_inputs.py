@@ -18,6 +18,8 @@ from topofuse.modalities.registry import MODALITY_NAMES
 from topofuse.screening.examine import Examine
 from topofuse.screening.predict import Work, predict_paths
 
+pytestmark = pytest.mark.slow
+
 
 class FromFeatures(ByFirstAtom):
     """The same answer to all, from the features of a real model."""

@@ -323,6 +323,7 @@ class TestWhatIsRefused:
         alloy["sites"][0]["species"] = [{"element": "Cu", "occu": 1}]
         assert "not complete" in refusal(write(json.dumps(alloy), "half.json"))
 
+    @pytest.mark.slow
     @settings(
         max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
     )

@@ -100,6 +100,7 @@ class TestEqualCrystals:
 
 
 class TestAveragedPrediction:
+    @pytest.mark.slow
     def test_it_is_the_same_every_time_for_a_seed_and_another_for_another(self, network, compounds):
         crystals = list(compounds.values())
         rows = np.arange(len(crystals))

@@ -23,6 +23,8 @@ from topofuse.cli.train import run_command
 from topofuse.crystals import analyse
 from topofuse.crystals.read import read_structure
 
+pytestmark = pytest.mark.docs
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("benchmarks/*.md"))]
 CHEAP = ("data info", "--help", "data --help")
@@ -139,20 +141,60 @@ def test_links_to_local_files_and_headings_resolve(page):
 
 
 def test_nothing_in_the_set_up_names_a_registry_host():
-    for name in ("Makefile", "constraints.txt", "pyproject.toml", ".ci/run"):
-        assert "://" not in _text(ROOT / name)
-        assert "index-url" not in _text(ROOT / name)
+    set_up = [ROOT / name for name in ("Makefile", "constraints.txt", "pyproject.toml", ".ci/run")]
+    for file in (*set_up, ROOT / ".pre-commit-config.yaml", *(ROOT / ".github").glob("**/*.yml")):
+        assert "://" not in _text(file)
+        assert "index-url" not in _text(file)
 
 
 def test_every_declared_library_is_pinned():
     import tomllib
 
     project = tomllib.loads(_text(ROOT / "pyproject.toml"))["project"]
-    declared = [*project["dependencies"], *(d for extra in project["optional-dependencies"].values() for d in extra)]
+    extras = project["optional-dependencies"].values()
+    declared = [*project["dependencies"], *(d for extra in extras for d in extra)]
     pinned = {line.split("==")[0].lower() for line in _text(ROOT / "constraints.txt").splitlines() if "==" in line}
     assert {re.match(r"[\w.-]+", d)[0].lower() for d in declared} - {
         "topofuse"
     } <= pinned  # dev asks for its own extras
+
+
+def test_the_workflow_runs_what_a_person_runs():
+    from ruamel.yaml import YAML
+
+    jobs = YAML(typ="safe").load(_text(ROOT / ".github/workflows/ci.yml"))["jobs"]
+    commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    assert commands[0] == ".ci/run"
+    assert _text(ROOT / ".ci/run").splitlines()[-1] == "make test"
+    targets = re.findall(r"^([a-z]+):", _text(ROOT / "Makefile"), re.MULTILINE)
+    for command in commands[1:]:
+        make, target, *_ = command.split()
+        assert make == "make"
+        assert target in targets
+    assert len(commands) == len(jobs)
+
+
+def test_the_supported_versions_of_python_are_the_tested_ones():
+    import tomllib
+
+    from ruamel.yaml import YAML
+
+    jobs = YAML(typ="safe").load(_text(ROOT / ".github/workflows/ci.yml"))["jobs"]
+    project = tomllib.loads(_text(ROOT / "pyproject.toml"))["project"]
+    named = [c.rpartition(" ")[2] for c in project["classifiers"] if re.search(r":: 3\.\d+$", c)]
+    assert jobs["tests"]["strategy"]["matrix"]["python"] == named
+    assert project["requires-python"] == f">={named[0]}"
+
+
+def test_a_version_is_the_same_everywhere_and_every_release_has_a_date():
+    import topofuse
+
+    assert re.search(r"^version: (\S+)$", _text(ROOT / "CITATION.cff"), re.MULTILINE)[1] == topofuse.__version__
+    unreleased, *releases = re.findall(r"^## (.*)$", _text(ROOT / "CHANGELOG.md"), re.MULTILINE)
+    assert unreleased == "[Unreleased]"
+    found = [re.fullmatch(r"\[(\d+\.\d+\.\d+)\] - \d{4}-\d\d-\d\d", release) for release in releases]
+    assert all(found)
+    assert found[0][1] == topofuse.__version__
 
 
 def test_run_extreme_boost_is_the_same_command_as_topofuse_run(monkeypatch):

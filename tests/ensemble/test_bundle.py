@@ -177,6 +177,7 @@ class TestReference:
 
 
 class TestRefusals:
+    @pytest.mark.slow
     def test_a_flipped_bit_anywhere_in_any_file(self, copy):
         files = [p for p in copy.rglob("*") if p.is_file()]
         assert len(files) == 3 + 4 + 2 + 1

@@ -18,6 +18,8 @@ from topofuse.labels import decide
 from topofuse.materials.dataset import load
 from topofuse.screening.predict import predict_paths
 
+pytestmark = pytest.mark.slow
+
 TOPOMAT = Path(__file__).resolve().parents[3] / "shared/topomat/topomat.parquet"
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs/examples"
 LARGEST = {"full": 25.0, "fast": 5.0}  # MB

@@ -197,6 +197,7 @@ class TestOutput:
         with pytest.raises(CrystalError, match=r"broken\.cif: "):
             explain(tmp_path / "broken.cif", bundle)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("suffix", [".svg", ".png"])
     def test_the_figure_is_written(self, found, tmp_path, suffix, bundle, bi2se3):
         path = tmp_path / f"why{suffix}"

@@ -251,6 +251,7 @@ def exported(store):
     return {kind: (network, onnx_bytes(network, store, {"member": "ensemble/0"})) for kind, network in networks.items()}
 
 
+@pytest.mark.slow
 class TestOnnx:
     @pytest.mark.parametrize("kind", ["committee", "fusion"])
     def test_it_answers_as_torch_does_for_any_number_of_crystals(self, store, exported, kind):

@@ -316,6 +316,7 @@ def test_the_textbook_is_a_data_set_with_every_class():
     assert load().data_hash == data.data_hash
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not TOPOMAT.exists(), reason="the shared data set is not beside the checkout")
 def test_topomat_is_what_its_description_says():
     data = load_parquet(TOPOMAT)

@@ -54,6 +54,7 @@ def test_every_class_cites_its_entry_in_the_database(materials):
     assert all(re.fullmatch(r"Materiae MAT\d{8}", m.source) for m in materials)
 
 
+@pytest.mark.slow
 def test_every_expansion_has_the_space_group_of_its_prototype(materials, analysed):
     wrong = [
         f"{m.material_id}: {s.spacegroup}, not {PROTOTYPES[m.prototype].spacegroup}"
@@ -155,6 +156,7 @@ def _contacts(crystal: Crystal) -> dict[tuple[int, int], float]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not TOPOMAT.exists(), reason="needs ../shared/topomat")
 def test_every_row_is_the_material_whose_class_it_cites(materials, analysed):
     import pandas as pd

@@ -289,6 +289,7 @@ class TestUndefined:
         monkeypatch.setattr(sketch, "MAX_ORBITALS", 7)
         assert np.isnan(row(silicon)["orbitals"])
 
+    @pytest.mark.slow
     def test_every_element_gives_a_row(self):
         for number in range(1, 104):
             found = row(fcc(number, 5.0))

@@ -160,6 +160,7 @@ class TestExtraction:
         monkeypatch.setattr(extraction, "CHUNK", 3)
         return seen
 
+    @pytest.mark.slow
     def test_what_is_in_the_cache_is_not_computed_again(self, small_world, tmp_path, extracted):
         crystals = small_world.crystals[:7]
         first = extract_all(crystals, n_views=2, cache_dir=tmp_path, workers=0)
@@ -205,6 +206,7 @@ class TestExtraction:
         assert same(again.views[0], good.views[0])
         assert same(FeatureStore.load(path), good.views[0])
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("bad", [[0], [3], [6], [1, 3, 4, 5]])
     def test_what_cannot_be_used_is_named_and_the_rest_keeps_its_order(self, small_world, tmp_path, bad, extracted):
         crystals = list(small_world.crystals[:7])
@@ -223,6 +225,7 @@ class TestExtraction:
         with pytest.raises(ValueError, match=r"none of the 2 crystals can be used.*neighbours"):
             extract_all([LONELY, LONELY], workers=0)
 
+    @pytest.mark.slow
     def test_several_processes_share_it_even_when_some_are_killed(self, small_world, tmp_path, monkeypatch):
         crystals, names = small_world.crystals[:16], ("scalar", "physics")
         warm_up()  # processes forked from its server begin at once

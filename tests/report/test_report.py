@@ -230,6 +230,7 @@ def test_figures_take_their_ink_from_the_page(html):
     assert "prefers-color-scheme: dark" in html
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(run_dir, html, markdown):
     page = write_report(run_dir)
     assert page == run_dir / "report.html"
@@ -256,6 +257,7 @@ def test_markdown_tables_have_as_many_cells_as_headers(markdown):
             j += 1
 
 
+@pytest.mark.slow
 def test_words_from_outside_are_escaped(run_dir, tmp_path, html):
     assert "On &lt;nothing&gt; &amp; more" in html
     evil = "<script>alert('$x$ | y')</script>"
@@ -266,6 +268,7 @@ def test_words_from_outside_are_escaped(run_dir, tmp_path, html):
     assert "\\<script>" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_run_without_a_test_set_is_reported_out_of_fold(run_dir, tmp_path):
     results = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
     strategies = [s | {"test": None} for s in results["strategies"] if s["oof"]]
@@ -282,6 +285,7 @@ def test_a_run_without_a_test_set_is_reported_out_of_fold(run_dir, tmp_path):
     assert "surest 80" not in text
 
 
+@pytest.mark.slow
 def test_one_epoch_and_undefined_numbers_are_drawn_without_complaint(run_dir, tmp_path):
     results = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
     history = [h for h in results["history"] if h["epoch"] == 0 and h["job"] in ("fold-0", "full")]

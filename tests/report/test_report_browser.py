@@ -10,7 +10,7 @@ from topofuse.report import write_report
 
 CHROMIUM = Path("/usr/bin/chromium")
 playwright = pytest.importorskip("playwright.sync_api")
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}")]
 
 # relative luminance and contrast ratio of WCAG 2.2, of the ink on the page
 CONTRAST = """() => {

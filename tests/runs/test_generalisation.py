@@ -23,6 +23,8 @@ from topofuse.runs import generalise as generalisation
 from topofuse.runs.jobs import Rows, kfold_jobs
 from topofuse.runs.prepare import Prepared
 
+pytestmark = pytest.mark.slow
+
 PRESET = """
 tta_views = 1
 bootstrap = 100

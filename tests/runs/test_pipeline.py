@@ -20,6 +20,8 @@ from topofuse.runs import ablate as ablation
 from topofuse.runs import run as pipeline
 from topofuse.runs.progress import RunLog
 
+pytestmark = pytest.mark.slow
+
 WITHOUT_OUT_OF_FOLD = ("full", "bundle")
 JOBS = ["kfold/0", "kfold/1", "full", "member0/0", "member0/1"]
 

@@ -29,6 +29,8 @@ from topofuse.screening.predict import Work, predict_paths
 from topofuse.screening.sources import open_source
 from topofuse.system import files
 
+pytestmark = pytest.mark.slow
+
 LINUX = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the kernel tells no memory")
 
 

@@ -20,6 +20,8 @@ from topofuse.ensemble.bundle import save_bundle
 from topofuse.screening.predict import Work, predict_paths, predict_to_file
 from topofuse.screening.table import OutputError, csv_text
 
+pytestmark = pytest.mark.slow
+
 N = 60
 CHUNK = 4
 METALS = ("Mg", "Ca", "Sr", "Ba", "Na")

@@ -135,6 +135,7 @@ class TestWorkers:
         files = [folder] * 7  # 49 structures in chunks of 3, more than are under way at a time
         assert predict_paths(files, ByFirstAtom(), Work(workers=2, chunk=3)) == predict_paths(files, ByFirstAtom())
 
+    @pytest.mark.slow
     def test_a_structure_that_hangs_or_crashes_costs_its_own_row(self, tmp_path):
         symbols = ["Mg", "He", "Ca", "Ne", "Sr", "Ar", "Ba", "Kr", "Zn", "Xe", "Cd"]
         files = [tmp_path / f"{symbol}.vasp" for symbol in symbols]

@@ -185,6 +185,7 @@ class TestSources:
         assert "larger than 20 MiB" in rows["bomb.cif"]["reason"]
         assert rows["sub/8_MgO.vasp"]["status"] == "ok"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["x.jsonl", "x.tar", "x.parquet"])
     def test_a_source_is_read_as_a_stream(self, tmp_path, name):
         def peak(n: int) -> int:
@@ -255,6 +256,7 @@ class TestGoingOn:
         with pytest.raises(OutputError, match="holds other files and no screening"):
             rows_of(folder, tmp_path / "thesis")
 
+    @pytest.mark.slow
     def test_killed_it_goes_on_where_it_was(self, tmp_path):
         text = "\n".join(json.dumps(record("Mg", "O", a=3.5 + i / 50)) for i in range(40))
         (tmp_path / "x.jsonl").write_text(text)
@@ -292,6 +294,7 @@ def script(folder: Path, engine: str, features: str) -> list[str]:
     return [sys.executable, "-W", "error", str(folder / "script.py"), engine, str(folder), features]
 
 
+@pytest.mark.slow
 def test_on_ray_a_killed_worker_costs_its_shard_and_the_rows_are_those_of_one_machine(tmp_path):
     pytest.importorskip("ray")
     pairs = [("Ca", "S"), ("Mg", "Te"), ("He",), ("Mg", "O"), ("Xe",), ("Na",), ("Zn", "S")]

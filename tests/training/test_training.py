@@ -57,6 +57,7 @@ def timeless(progress: Progress) -> list[dict]:
 
 
 class TestLearning:
+    @pytest.mark.slow
     def test_a_network_learns_what_can_be_learnt(self, train, job, small_world):
         column = table_columns(("scalar",)).index("scalar:spacegroup")
         labels = np.where(small_world.store.table(("scalar",))[:, column] >= 195, 3, 0)  # cubic or not
@@ -86,6 +87,7 @@ class TestLearning:
         history = train(with_training(job, schedule="constant")).progress.history
         assert {entry["lr"] for entry in history} == {job.training.max_lr}
 
+    @pytest.mark.slow
     def test_the_seed_decides_the_network(self, train, job):
         a, b, c = train(job, "a"), train(job, "b"), train(replace(job, seed=12), "c")
         assert weights_equal(a, b)
@@ -113,6 +115,7 @@ class TestStopping:
 
 
 class TestResume:
+    @pytest.mark.slow
     @pytest.mark.parametrize("after", [1, 2, 3, 4])
     def test_a_killed_run_that_goes_on_is_the_uninterrupted_one_bit_for_bit(self, train, job, after):
         whole = train(job, "whole")
@@ -218,6 +221,7 @@ class TestCheckpoint:
 
 
 class TestExtremePreset:
+    @pytest.mark.slow
     def test_it_runs_for_a_few_batches_on_a_cpu(self, train, small_world):
         config = load_config("extreme")
         assert config.network.width == 512

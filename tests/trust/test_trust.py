@@ -82,6 +82,7 @@ class TestTemperatures:
 
 
 class TestSets:
+    @pytest.mark.slow
     @pytest.mark.parametrize("confidence", CONFIDENCES)
     def test_of_every_class_the_promised_share_is_covered(self, confidence):
         # the coverage itself varies with the few known materials of a rare class: many small worlds, one share

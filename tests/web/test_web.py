@@ -97,6 +97,7 @@ class TestPredict:
             row["p_hsp_semimetal"] + row["p_hsl_semimetal"]
         )
 
+    @pytest.mark.slow
     def test_a_broken_file_is_a_row_with_a_reason_and_no_traceback(self, client, tmp_path):
         expected = make_corpus(tmp_path)
         some = [path for path in expected if "odd" not in path.parts and path.stat().st_size < 100_000][::25]
@@ -109,6 +110,7 @@ class TestPredict:
             assert "Traceback" not in row["reason"]
         (tmp_path / "odd" / "locked").chmod(0o700)
 
+    @pytest.mark.slow
     def test_a_structure_that_hangs_costs_its_own_row_and_holds_up_nobody(self):
         with serving(ByFirstAtom(features=misbehave), time_limit=1.0) as address, httpx.Client(base_url=address) as own:
             began, slow = time.monotonic(), []
@@ -120,6 +122,7 @@ class TestPredict:
             assert (row["status"], row["reason"]) == ("error", "took longer than the time limit of 1 s")
             assert time.monotonic() - began < 20
 
+    @pytest.mark.slow
     def test_requests_wait_for_the_model_that_is_still_loading(self):
         gate = threading.Event()
 
@@ -186,6 +189,7 @@ class TestScene:
 
 
 class TestExplain:
+    @pytest.mark.slow
     def test_it_is_what_topofuse_explain_says_of_the_file(self, tmp_path):
         (tmp_path / "CaS.vasp").write_text(poscar("Ca", "S"))
         bundle = open_bundle("fast")
@@ -199,6 +203,7 @@ class TestExplain:
         assert refused.status_code == 422
         assert len(refused.json()["detail"]) > 8
 
+    @pytest.mark.slow
     def test_a_crystal_that_hangs_does_so_in_a_worker(self, monkeypatch):
         model = open_bundle("fast")
         monkeypatch.setattr(type(model), "extractor", lambda self: misbehave)
@@ -240,6 +245,7 @@ class TestZone:
         assert [written(name) for name in ("GAMMA", "SIGMA_0", "H_2", "X")] == ["Γ", "Σ₀", "H₂", "X"]
 
 
+@pytest.mark.slow
 def test_every_example_is_its_formula(client):
     offered = client.get("/api/examples").json()
     assert [e["formula"] for e in offered] == [e.formula for e in EXAMPLES]
@@ -323,6 +329,7 @@ def test_the_interface_is_described(client):
 
 
 class TestCommand:
+    @pytest.mark.slow
     def test_it_serves_on_this_machine_only_until_it_is_ended_and_leaves_nothing(self, tmp_path):
         command = [sys.executable, "-m", "topofuse.cli", "serve", "--port", "0", "--no-open", "--model", "fast"]
         environment = {**os.environ, "TMPDIR": str(tmp_path)}

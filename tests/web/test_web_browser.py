@@ -19,7 +19,7 @@ from topofuse.screening.table import COLUMNS, csv_text
 from topofuse.web.examples import EXAMPLES, example_text
 
 CHROMIUM = next((p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(p).exists()), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium in /usr/bin")
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium in /usr/bin")]
 SCREENSHOTS = Path(os.environ.get("TOPOFUSE_SCREENSHOTS", Path(__file__).parents[2] / "build" / "screenshots"))
 AUDIT = (Path(__file__).parents[1] / "support/page_audit.js").read_text(encoding="utf-8")
 # software rendering, so that WebGL works on machines without a graphics card; root may not have a sandbox
