@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from topofuse.cli import main
 from topofuse.crystals import Crystal, CrystalError, analyse
+from topofuse.crystals.write_poscar import poscar
 from topofuse.ensemble.boosted import fit_boosted
 from topofuse.ensemble.bundle import Bundle, open_bundle, save_bundle
 from topofuse.explain import explain
@@ -248,10 +249,7 @@ class TestOutput:
             save_figure(found, tmp_path / "why.bmp")
 
     def test_the_command_prints_text_or_data(self, tmp_path, tiny_config, bundle, bi2se3):
-        from pymatgen.core import Structure
-
-        structure = Structure(bi2se3.lattice, bi2se3.numbers.tolist(), bi2se3.frac_coords)
-        structure.to(filename=str(tmp_path / "POSCAR"), fmt="poscar")
+        (tmp_path / "POSCAR").write_text(poscar(bi2se3, "bismuth selenide"))
         save_bundle(tmp_path / "model", tiny_config, {}, bundle.trees, {"boosted": 1.0}, bundle.trust, {})
         command = ["explain", str(tmp_path / "POSCAR"), "--model", str(tmp_path / "model")]
         drawn = CliRunner().invoke(main, [*command, "--figure", str(tmp_path / "why.svg")])
