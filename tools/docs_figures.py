@@ -19,7 +19,7 @@ from docs_schemes import draw_fusion, draw_inversion
 from standing_svg import CARD, standing_svg
 from topofuse.crystals import SymmetricCrystal, analyse
 from topofuse.crystals.read import read_structure
-from topofuse.modalities.bands.sketch import Sketch, _spin_levels, sketch_of
+from topofuse.modalities.bands.sketch import NoSketch, Sketch, _spin_levels, sketch_of
 from topofuse.modalities.crystal.graph import merged_edges
 from topofuse.modalities.kspace.irreps import extended_bravais, momenta, path, zone
 from topofuse.modalities.kspace.levels import reciprocal
@@ -183,8 +183,8 @@ def draw_zone_graph(ax: Axes) -> None:
 def sketch() -> Sketch:
     """The tight-binding sketch of the example."""
     found = sketch_of(example())
-    if found is None:
-        raise ValueError("the example has no sketch")
+    if isinstance(found, NoSketch):
+        raise ValueError(f"the example has no sketch: {found.sentence}")
     return found
 
 

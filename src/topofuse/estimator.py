@@ -27,11 +27,11 @@ from topofuse.ensemble.bundle import Bundle, open_bundle
 from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE, decide
 from topofuse.materials.splits import MIN_FORMULAS, grouped_holdout
-from topofuse.modalities.elements import valence_electrons
 from topofuse.modalities.extraction import extract_sample
 from topofuse.modalities.registry import MODALITY_NAMES
 from topofuse.screening.structures import StructureLike, as_crystal, is_one
 from topofuse.system.processes import worker_pool
+from topofuse.trust.domain import odd_electrons
 
 CHUNK = 256  # crystals whose features a pretrained model holds at a time
 REMEMBERED = 20_000  # table rows, 3 kB each
@@ -222,12 +222,8 @@ def _crystals(structures: Iterable[StructureLike]) -> list[Crystal]:
 def _features(bundle: Bundle, index: int, crystal: Crystal) -> Any:
     try:
         symmetric = analyse(crystal)
-        electrons = int(valence_electrons(symmetric.primitive.numbers).sum())
-        if electrons % 2:
-            raise CrystalError(
-                f"odd number of electrons in the primitive cell (nu = {electrons}): gapless by Kramers' theorem, "
-                "outside the classification; topofuse.predict gives it a row of its own"
-            )
+        if reason := odd_electrons(symmetric.primitive.numbers):
+            raise CrystalError(f"{reason}; topofuse.predict gives it a row of its own")
         return bundle.extractor()(symmetric)
     except CrystalError as error:
         raise CrystalError(f"structures[{index}] ({reduced_formula(crystal.numbers)}): {error}") from error

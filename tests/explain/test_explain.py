@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
@@ -10,20 +11,35 @@ from click.testing import CliRunner
 
 from topofuse.cli import main
 from topofuse.crystals import Crystal, CrystalError, analyse
+from topofuse.crystals.write_poscar import poscar
 from topofuse.ensemble.boosted import fit_boosted
-from topofuse.ensemble.bundle import Bundle, save_bundle
+from topofuse.ensemble.bundle import Bundle, open_bundle, save_bundle
 from topofuse.explain import explain
-from topofuse.explain.brillouin import sketch_facts, zone_facts
-from topofuse.explain.figure import FigureError, save_figure
+from topofuse.explain.figure import FigureError, draw, save_figure
 from topofuse.explain.text import as_text
 from topofuse.explain.words import in_words
 from topofuse.labels import FIVE
+from topofuse.modalities.bands.facts import sketch_facts
+from topofuse.modalities.bands.sketch import NoSketch
+from topofuse.modalities.extraction import extract_sample
+from topofuse.modalities.kspace.facts import zone_facts
 from topofuse.modalities.registry import MODALITY_NAMES, modality, table_columns
 from topofuse.modalities.store import FeatureStore
+from topofuse.system.files import null_undefined
 from topofuse.trust.novelty import Reference
 from topofuse.trust.trust import Trust
 
 WEIGHTS = {"kfold": 0.4, "boosted": 0.6}
+SODIUM = Crystal(np.eye(3) * 4.2, np.array([11]), np.zeros((1, 3)))
+THIRD = 1 / 3
+ZRP = Crystal(  # TiP type
+    np.array([[3.684, 0, 0], [-1.842, 3.1904, 0], [0, 0, 12.554]]),
+    np.array([40] * 4 + [15] * 4),
+    np.array(
+        [[THIRD, 2 * THIRD, z] for z in (0.122, 0.378)] + [[2 * THIRD, THIRD, z] for z in (-0.122, 0.622)]
+        + [[0, 0, 0], [0, 0, 0.5], [THIRD, 2 * THIRD, 0.75], [2 * THIRD, THIRD, 0.25]]
+    ),
+)  # fmt: skip
 
 
 def trees_of(small_world, config, table):
@@ -137,8 +153,13 @@ class TestFacts:
         facts = sketch_facts(analyse(silicon))
         assert (facts.nontrivial, facts.z4, facts.crossing_lines) == (False, 0, 0)
         assert facts.point_gap > 2
-        sodium = Crystal(np.eye(3) * 4.2, np.array([11]), np.zeros((1, 3)))
-        assert sketch_facts(analyse(sodium)) is None
+        assert sketch_facts(analyse(SODIUM)) is NoSketch.ODD_ELECTRONS
+
+    def test_a_model_that_skips_large_cells_is_the_only_reason_why_zrp_has_no_sketch(self):
+        crystal = analyse(ZRP)
+        left_out = extract_sample(crystal, ("bands",), thrifty=True)["bands"]
+        assert sketch_facts(crystal, left_out) is NoSketch.SKIPPED
+        assert sketch_facts(crystal).orbitals == 4 * 9 + 4 * 4
 
     @pytest.mark.parametrize("name", MODALITY_NAMES)
     def test_every_column_has_words_of_its_own(self, name):
@@ -170,27 +191,48 @@ class TestOutput:
             assert words in text
 
     def test_it_is_data_too(self, found):
-        again = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-        assert again == json.loads(json.dumps(again))
+        again = json.loads(json.dumps(null_undefined(found.to_dict()), allow_nan=False))
+        assert set(again) == {field.name for field in fields(found)} | {"no_sketch"}
+        assert (again["formula"], again["spacegroup"], again["symbol"]) == ("Bi2Se3", 166, "R-3m")
         assert again["zone"]["momenta"][0]["dimensions"] == {"2": 4}
-        assert again["modalities"][0]["name"] == found.modalities[0].name
+        assert again["zone"]["forced"] == []
+        assert again["sketch"] == asdict(found.sketch)
+        assert again["no_sketch"] is None
+        assert again["modalities"] == [asdict(part) for part in found.modalities]
+        assert again["features"] == [asdict(part) for part in found.features]
+        assert again["answer"]["probabilities"] == found.answer.probabilities
+        assert again["attention"]["over"] == [list(row) for row in found.attention.over]
 
     def test_a_metal_has_no_answer_but_facts(self, bundle, tmp_path):
-        sodium = Crystal(np.eye(3) * 4.2, np.array([11]), np.zeros((1, 3)))
-        found = explain(sodium, bundle)
+        found = explain(SODIUM, bundle)
         assert (found.answer, found.domain, found.modalities) == (None, "odd_electrons", ())
         assert "Kramers" in as_text(found)
+        assert f"none: {NoSketch.ODD_ELECTRONS.sentence}" in as_text(found)
         with pytest.raises(FigureError, match="no figure"):
             save_figure(found, tmp_path / "na.svg")
 
     def test_an_open_shell_is_said_with_its_reason(self, bundle, nacl):
         oxide = Crystal(nacl.lattice * 0.8, np.where(nacl.numbers == 11, 28, 8), nacl.frac_coords)
-        found = explain(oxide, bundle)
-        assert (found.domain, found.domain_reason[:17]) in {
-            ("likely_magnetic", "no charge balance"),
-            ("unseen_element", "no training mater"),
-        }
-        assert found.domain_reason in as_text(found)
+        found = explain(oxide, replace(bundle, reference=None))
+        reason = "no charge balance closes the d shell of Ni"
+        assert (found.domain, found.domain_reason) == ("likely_magnetic", reason)
+        assert f"domain: likely_magnetic ({reason})" in as_text(found)
+
+    def test_an_element_that_nobody_was_trained_on_is_said_with_its_reason(self, bundle, nacl):
+        assert not bundle.reference.seen[94]
+        found = explain(Crystal(nacl.lattice, np.where(nacl.numbers == 11, 94, 8), nacl.frac_coords), bundle)
+        assert found.domain == "unseen_element"
+        assert "domain: unseen_element (no training material holds the element)" in as_text(found)
+
+    def test_why_there_is_no_sketch_is_said_in_the_text_the_data_and_the_figure(self):
+        found = explain(ZRP, open_bundle("fast"))
+        sentence = "the fast model leaves it out for cells of this size, to save time"
+        assert f"  none: {sentence}\n" in as_text(found) + "\n"
+        assert found.to_dict()["sketch"] is None
+        assert found.to_dict()["no_sketch"] == {"reason": "skipped", "sentence": sentence}
+        title = draw(found).get_suptitle()
+        assert sentence in title.replace("\n", " ")
+        assert max(map(len, title.splitlines())) <= 110
 
     def test_an_unusable_file_is_named(self, bundle, tmp_path):
         (tmp_path / "broken.cif").write_text("nonsense")
@@ -208,10 +250,7 @@ class TestOutput:
             save_figure(found, tmp_path / "why.bmp")
 
     def test_the_command_prints_text_or_data(self, tmp_path, tiny_config, bundle, bi2se3):
-        from pymatgen.core import Structure
-
-        structure = Structure(bi2se3.lattice, bi2se3.numbers.tolist(), bi2se3.frac_coords)
-        structure.to(filename=str(tmp_path / "POSCAR"), fmt="poscar")
+        (tmp_path / "POSCAR").write_text(poscar(bi2se3, "bismuth selenide"))
         save_bundle(tmp_path / "model", tiny_config, {}, bundle.trees, {"boosted": 1.0}, bundle.trust, {})
         command = ["explain", str(tmp_path / "POSCAR"), "--model", str(tmp_path / "model")]
         drawn = CliRunner().invoke(main, [*command, "--figure", str(tmp_path / "why.svg")])

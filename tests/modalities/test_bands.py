@@ -15,7 +15,8 @@ from topofuse.modalities.bands.indicators import parity_exchange
 from topofuse.modalities.bands.integrals import gaunt, pair_table, real_harmonics, sphere_quadrature
 from topofuse.modalities.bands.operators import PAULI, Operators, angular_momentum, rotated_harmonics, spinor
 from topofuse.modalities.bands.sampling import TRIMS
-from topofuse.modalities.bands.sketch import sketch_of
+from topofuse.modalities.bands.sketch import MAX_ORBITALS, NoSketch, sketch_of, why_no_sketch
+from topofuse.modalities.elements import valence_electrons
 
 SOMEWHERE = np.array([[0.13, 0.29, 0.41], [0.5, 0.1, 0.2]])
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
@@ -280,14 +281,40 @@ class TestWaysOfWriting:
 
 class TestUndefined:
     @pytest.mark.parametrize(
-        ("number", "a", "why"), [(11, 5.3, "odd electrons"), (2, 4.2, "no empty band"), (1, 3.0, "odd")]
+        ("number", "a", "reason"),
+        [
+            (11, 5.3, NoSketch.ODD_ELECTRONS),
+            (1, 3.0, NoSketch.ODD_ELECTRONS),
+            (2, 4.2, NoSketch.ALL_FILLED),
+            (18, 5.3, NoSketch.ALL_FILLED),
+        ],
     )
-    def test_a_crystal_without_a_sketch_has_an_undefined_row(self, number, a, why):
-        assert np.isnan(list(row(fcc(number, a)).values())).all(), why
+    def test_a_crystal_without_a_sketch_says_why_and_has_an_undefined_row(self, number, a, reason):
+        assert why_no_sketch(analyse(fcc(number, a))) is sketch_of(analyse(fcc(number, a))) is reason
+        assert np.isnan(list(row(fcc(number, a)).values())).all()
 
-    def test_so_has_one_with_too_many_orbitals(self, silicon, monkeypatch):
-        monkeypatch.setattr(sketch, "MAX_ORBITALS", 7)
-        assert np.isnan(row(silicon)["orbitals"])
+    def test_so_does_one_with_too_many_orbitals(self):
+        lattice = np.diag([25.0, 26.0, 27.0])
+        spots = np.random.default_rng(0).permutation(64)[:18]
+        coords = np.stack([spots % 4, spots // 4 % 4, spots // 16], axis=1) / 4
+        crystal = Crystal.validated(lattice, [42] * 18, coords + np.random.default_rng(1).normal(0, 0.01, (18, 3)))
+        assert sketch_of(analyse(crystal)) is NoSketch.TOO_LARGE
+        assert np.isnan(row(crystal)["orbitals"])
+        assert f"more than {MAX_ORBITALS} orbitals" in NoSketch.TOO_LARGE.sentence
+        assert MAX_ORBITALS == 150
+
+    def test_so_does_one_with_an_element_that_the_table_lacks(self, silicon, monkeypatch):
+        monkeypatch.setattr(sketch, "free_atom", lambda number: None)
+        assert sketch_of(analyse(silicon)) is NoSketch.UNKNOWN_ELEMENT
+
+    def test_every_reason_has_a_sentence_of_its_own(self):
+        sentences = [reason.sentence for reason in NoSketch]
+        assert len(set(sentences)) == len(sentences) == 5
+        assert all(len(sentence) > 20 for sentence in sentences)
+
+    def test_the_sketch_and_the_labels_calculations_agree_on_which_elements_have_odd_electrons(self):
+        electrons = np.array([free_atom(z).electrons for z in range(1, 104)])
+        np.testing.assert_array_equal(electrons % 2, valence_electrons(np.arange(1, 104)) % 2)
 
     @pytest.mark.slow
     def test_every_element_gives_a_row(self):
@@ -301,8 +328,9 @@ def test_linear_algebra_has_one_thread_inside_a_sketch_and_its_own_number_afterw
 ) -> None:
     seen: list[int] = []
 
-    def spy(crystal: SymmetricCrystal) -> None:
+    def spy(crystal: SymmetricCrystal) -> NoSketch:
         seen.extend(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+        return NoSketch.ODD_ELECTRONS
 
     monkeypatch.setattr(features, "sketch_of", spy)
     with threadpool_limits(2, user_api="blas"):

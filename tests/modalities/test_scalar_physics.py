@@ -7,20 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import spglib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from topofuse.crystals import Crystal, analyse
 from topofuse.crystals.formula import SYMBOLS
 from topofuse.crystals.neighbours import Neighbours
-from topofuse.crystals.pointgroups import POINT_GROUPS
+from topofuse.crystals.pointgroups import is_symmorphic, point_group_of
 from topofuse.modalities.elements import valence_electrons
 from topofuse.modalities.physics.charge import NAMES as CHARGE_NAMES
 from topofuse.modalities.physics.charge import balance, charge_features, guess_states
 from topofuse.modalities.physics.closed_shells import closed_states, d_electrons, has_lone_pair
 from topofuse.modalities.physics.features import PHYSICS
 from topofuse.modalities.scalar.features import SCALAR
-from topofuse.modalities.scalar.symmetry_tables import SYMMORPHIC, site_has_inversion
+from topofuse.modalities.scalar.symmetry_tables import site_has_inversion
 
 # spglib announces another way of reporting errors each time that it is called
 TOPOMAT = Path(__file__).resolve().parents[3] / "shared/topomat/topomat.parquet"
@@ -212,11 +213,23 @@ def test_the_reachable_sums_are_those_of_all_products(options):
 
 
 def test_symmetry_tables_have_the_known_numbers():
-    assert len(POINT_GROUPS) == 32
-    assert len(SYMMORPHIC) == 73
-    assert sum(g.centrosymmetric for g in POINT_GROUPS.values()) == 11
-    assert sum(g.polar for g in POINT_GROUPS.values()) == 10
-    assert sum(g.chiral for g in POINT_GROUPS.values()) == 11
+    kinds = [spglib.get_spacegroup_type(hall) for hall in range(1, 531)]
+    groups = {(kind.pointgroup_international, point_group_of(kind.number)) for kind in kinds}
+    symbols = {symbol for symbol, _ in groups}
+    assert len(groups) == len(symbols) == 32  # facts of a space group are those of its point group
+    assert sum(group.centrosymmetric for _, group in groups) == 11
+    assert sum(group.polar for _, group in groups) == 10
+    assert sum(group.chiral for _, group in groups) == 11
+    facts = dict(groups)
+    assert facts["m-3m"] == (48, 6, 1, 0, 0)
+    assert facts["6mm"] == (12, 5, 0, 1, 0)
+    assert facts["32"] == (6, 4, 0, 0, 1)
+    assert sum(map(is_symmorphic, range(1, 231))) == 73
+    assert is_symmorphic(225)
+    assert not is_symmorphic(227)
+    for number in (0, 231):
+        with pytest.raises(ValueError, match=f"no space group {number}"):
+            point_group_of(number)
     assert all(map(site_has_inversion, ("-1", "2/m..", "-3m.", "m.mm", "m-3.m", "4/mm.m")))
     assert not any(map(site_has_inversion, ("1", "-43m", "m.m2", "-4m2", "-6m2", "222")))
 

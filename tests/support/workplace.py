@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from topofuse.crystals import Crystal
-from topofuse.crystals.formula import SYMBOLS
+from topofuse.crystals.write_poscar import poscar
 from topofuse.labels import FIVE
 from topofuse.runs import run as pipeline
 
@@ -45,13 +44,6 @@ min_leaf = 2
 """
 
 
-def write_poscar(crystal: Crystal, path: Path) -> None:
-    rows = [f"{a:.9f} {b:.9f} {c:.9f}" for a, b, c in [*crystal.lattice, *crystal.frac_coords]]
-    symbols = " ".join(SYMBOLS[z] for z in crystal.numbers)
-    counts = " ".join("1" for _ in crystal.numbers)
-    path.write_text("\n".join(["crystal", "1.0", *rows[:3], symbols, counts, "Direct", *rows[3:]]) + "\n")
-
-
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory, small_world) -> Path:
     """A folder with a preset and a data set of 60 structure files in two folds and a test split."""
@@ -62,7 +54,7 @@ def workplace(tmp_path_factory, small_world) -> Path:
         writer = csv.writer(file)
         writer.writerow(["path", "label", "split", "fold"])
         for i, (crystal, label) in enumerate(zip(small_world.crystals, small_world.labels, strict=True)):
-            write_poscar(crystal, folder / f"{i}.vasp")
+            (folder / f"{i}.vasp").write_text(poscar(crystal, "crystal"))
             part = seen.setdefault(small_world.formulas[i], i % 5)  # a formula in one place only
             place = ("test", "") if part == 4 else ("pool", part % 2)
             writer.writerow([f"{i}.vasp", FIVE[label], *place])

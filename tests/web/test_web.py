@@ -36,7 +36,6 @@ from topofuse.screening.table import COLUMNS
 from topofuse.system.files import null_undefined
 from topofuse.web import security
 from topofuse.web.examples import EXAMPLES, example_text
-from topofuse.web.examples import poscar as poscar_of
 from topofuse.web.scene import bonds, conventional_cell
 from topofuse.web.serve import ServeError, listen, serve
 from topofuse.web.service import safe_name
@@ -253,14 +252,6 @@ def test_every_example_is_its_formula(client):
     rows = post(client, *named).json()["rows"]
     assert [row["formula"] for row in rows] == [e.formula for e in EXAMPLES]
     assert client.get("/api/examples/../secret").status_code == 404
-
-
-def test_a_poscar_holds_the_crystal(bi2se3):
-    shuffled = Crystal.validated(bi2se3.lattice, bi2se3.numbers[::-1], bi2se3.frac_coords[::-1])
-    assert analyse(shuffled).spacegroup == 166
-    lines = poscar_of(shuffled, "title").splitlines()
-    assert lines[5:8] == ["Se Bi", "9 6", "Direct"]
-    assert len(lines) == 8 + 15
 
 
 class TestSecurity:

@@ -155,6 +155,7 @@ def test_what_the_model_says_of_its_own_reliability_is_shown(page):
         "features": [{"words": "share of Bi", "value": 0.4, "log_odds": -0.32}],
         "zone": {"electrons": 28, "atomic_filling": 4, "atomic_limit": False, "indicators": [2, 4]},
         "sketch": None,
+        "no_sketch": {"reason": "too_large", "sentence": "the cell is too large"},
         "domain_reason": "",
     }
     page.route("**/api/explain", lambda route: route.fulfill(json=why))
@@ -179,6 +180,7 @@ def test_what_the_model_says_of_its_own_reliability_is_shown(page):
     ]
     assert "multiple of 4, so it cannot be one" in page.inner_text("#why dl")
     assert "Z2 × Z4" in page.inner_text("#why dl")
+    assert "None: the cell is too large." in page.inner_text("#why dl")
 
 
 def test_the_pictures_follow_their_controls_and_the_arrow_keys(page):

@@ -51,6 +51,14 @@ class SymmetricCrystal:
     site_symmetries: tuple[str, ...]
 
     @property
+    def symbol(self) -> str:
+        """Hermann-Mauguin symbol of the space group, e.g. 'R-3m'."""
+        kind = spglib.get_spacegroup_type(self.hall_number)
+        if kind is None:
+            raise ValueError(f"spglib knows no Hall number {self.hall_number}")
+        return str(kind.international_short)
+
+    @property
     def n_orbits(self) -> int:
         """Number of symmetry-inequivalent sites."""
         return len(self.orbit_atoms)

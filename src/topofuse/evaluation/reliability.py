@@ -1,7 +1,8 @@
 """Do probabilities mean what they say: calibration error, reliability curve, and what abstaining brings.
 
 Bins have equal mass: rows sorted by probability, cut into runs of equal length. Bins of equal width would put nearly
-all rows of a good classifier into two of them.
+all rows of a good classifier into two of them. scikit-learn's `calibration_curve` puts equal probabilities into one bin
+and does not say how many rows a bin has, which the error and the intervals need.
 """
 
 from __future__ import annotations
@@ -38,19 +39,28 @@ def honest_error(p: NDArray[np.floating], bins: int = BINS, draws: int = 100, se
     return float(np.mean(errors))
 
 
+def wilson_interval(happened: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share of `happened` in n > 0 (E. B. Wilson, J. Am. Stat. Assoc. 22, 209, 1927).
+
+    It stays inside 0..1 and says something even where all or none happened.
+    """
+    interval = binomtest(happened, n).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
 def reliability_curve(event: NDArray[np.bool_], p: NDArray[np.floating], bins: int = BINS) -> list[dict[str, Any]]:
     """Per bin, from the lowest: n rows, mean `p`, `share` of events with its 95 % interval `low`, `high` (Wilson)."""
     curve = []
     for rows in _bins(p, bins):
         happened = int(event[rows].sum())
-        interval = binomtest(happened, len(rows)).proportion_ci(method="wilson")
+        low, high = wilson_interval(happened, len(rows))
         curve.append(
             {
                 "n": len(rows),
                 "p": float(p[rows].mean()),
                 "share": happened / len(rows),
-                "low": float(interval.low),
-                "high": float(interval.high),
+                "low": low,
+                "high": high,
             }
         )
     return curve

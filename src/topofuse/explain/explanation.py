@@ -11,7 +11,6 @@ from topofuse.crystals import Crystal, CrystalError, SymmetricCrystal, analyse
 from topofuse.crystals.formula import reduced_formula
 from topofuse.crystals.read import read_structure
 from topofuse.ensemble.bundle import Bundle
-from topofuse.explain.brillouin import SketchFacts, ZoneFacts, sketch_facts, symbol_of, zone_facts
 from topofuse.explain.contributions import (
     Attention,
     FeaturePart,
@@ -22,8 +21,11 @@ from topofuse.explain.contributions import (
     tree_contributions,
 )
 from topofuse.labels import FIVE, decide
+from topofuse.modalities.bands.facts import SketchFacts, sketch_facts
+from topofuse.modalities.bands.sketch import NoSketch
+from topofuse.modalities.kspace.facts import ZoneFacts, zone_facts
 from topofuse.modalities.store import FeatureStore
-from topofuse.trust.domain import domain_of, open_shell
+from topofuse.trust.domain import domain_of, odd_electrons, open_shell
 
 STRONGEST = 12
 
@@ -44,7 +46,7 @@ class Explanation:
 
     source: the file, or '' ; formula: reduced; spacegroup: international number; symbol: Hermann-Mauguin
     domain: as in the table of predictions; domain_reason: why it is not `in`, or ''
-    zone: symmetry and filling; sketch: the tight-binding sketch, None where there is none
+    zone: symmetry and filling; sketch: the tight-binding sketch, or why there is none
     answer: None for an odd number of electrons (a metal), and with it all that follows
     modalities: strongest first; features: the strongest columns of the trees' two-class model
     trees_start: log-odds of non-trivial that the trees start from, before any column; None without trees
@@ -58,7 +60,7 @@ class Explanation:
     domain: str
     domain_reason: str
     zone: ZoneFacts
-    sketch: SketchFacts | None
+    sketch: SketchFacts | NoSketch
     answer: Answer | None = None
     modalities: tuple[ModalityPart, ...] = ()
     features: tuple[FeaturePart, ...] = ()
@@ -66,8 +68,15 @@ class Explanation:
     attention: Attention | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as nested dicts, lists, strings, numbers and None, as JSON has them."""
+        """The same as nested dicts, lists, strings, numbers and None, as JSON has them.
+
+        `sketch` is None where there is none; then `no_sketch` has the reason's name and its sentence.
+        """
         found = asdict(self)
+        if isinstance(self.sketch, NoSketch):
+            found |= {"sketch": None, "no_sketch": {"reason": str(self.sketch), "sentence": self.sketch.sentence}}
+        else:
+            found["no_sketch"] = None
         found["zone"]["forced"] = list(self.zone.forced)
         for momentum in found["zone"]["momenta"]:
             momentum["dimensions"] = {str(d): n for d, n in momentum["dimensions"].items()}
@@ -92,12 +101,13 @@ def explain(source: str | Path | Crystal | SymmetricCrystal, bundle: Bundle, str
         "source": name,
         "formula": reduced_formula(numbers),
         "spacegroup": crystal.spacegroup,
-        "symbol": symbol_of(crystal),
+        "symbol": crystal.symbol,
         "domain": str(domain),
     }
     if domain == "odd_electrons":
-        reason = "an odd number of electrons leaves no gap (Kramers): a metal, outside the classification"
-        return Explanation(**known, domain_reason=reason, zone=zone_facts(crystal), sketch=None)
+        return Explanation(
+            **known, domain_reason=odd_electrons(numbers), zone=zone_facts(crystal), sketch=sketch_facts(crystal)
+        )
     reasons = {"likely_magnetic": open_shell(numbers), "unseen_element": "no training material holds the element"}
     features = bundle.extractor()(crystal)
     views = [FeatureStore.from_samples([sample]) for sample in features]

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from topofuse.errors import TopofuseError
 from topofuse.explain.explanation import Answer, Explanation
 from topofuse.labels import FIVE
+from topofuse.modalities.bands.sketch import NoSketch
 from topofuse.report.numbers import CLASS_TITLES
 from topofuse.report.svg import BLUE, GREEN, VERMILION, styled
 
@@ -33,6 +34,7 @@ _ALONE: Any = {  # the report's style takes its ink from the page; a file of its
     "axes.titlelocation": "left",
 }
 _WRAP = 46  # characters of a column's words per line
+_TITLE_WRAP = 110  # characters of the title's second line
 
 
 class FigureError(TopofuseError, ValueError):
@@ -84,12 +86,14 @@ def _title(found: Explanation, answer: Answer) -> str:
     facts = [f"domain: {found.domain}"]
     if "novelty" in answer.columns:
         facts.append(f"novelty {answer.columns['novelty']:.2f}")
-    if found.sketch is not None:
+    if isinstance(found.sketch, NoSketch):
+        facts.append(f"no band sketch: {found.sketch.sentence}")
+    else:
         facts.append(f"band sketch: {'non-trivial' if found.sketch.nontrivial else 'trivial'}")
     facts.append(
         f"gap forbidden by filling at {', '.join(found.zone.forced)}" if found.zone.forced else "filling allows a gap"
     )
-    return "\n".join([*lines, "; ".join(facts)])
+    return "\n".join([*lines, *textwrap.wrap("; ".join(facts), _TITLE_WRAP)])
 
 
 def _probabilities(axes: Axes, answer: Answer) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from topofuse.explain.brillouin import SketchFacts, ZoneFacts
 from topofuse.explain.explanation import Answer, Explanation
 from topofuse.labels import FIVE
+from topofuse.modalities.bands.facts import SketchFacts
+from topofuse.modalities.bands.sketch import NoSketch
+from topofuse.modalities.kspace.facts import ZoneFacts
 
 _BAR = 24  # characters of the longest bar
 
@@ -94,9 +96,9 @@ def _zone(zone: ZoneFacts) -> Iterator[str]:
     yield f"  whole levels can be filled on {zone.lines_that_fit} of {zone.lines} lines between them"
 
 
-def _sketch(sketch: SketchFacts | None) -> Iterator[str]:
-    if sketch is None:
-        yield "  none: odd number of electrons, more than 60 orbitals, or noble gases"
+def _sketch(sketch: SketchFacts | NoSketch) -> Iterator[str]:
+    if isinstance(sketch, NoSketch):
+        yield f"  none: {sketch.sentence}"
         return
     yield f"  with spin-orbit coupling: {sketch.verdict}"
     if sketch.verdict_without != sketch.verdict:

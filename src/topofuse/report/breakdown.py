@@ -9,21 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from topofuse.crystals.pointgroups import CRYSTAL_SYSTEMS, point_group_of
+from topofuse.evaluation.reliability import wilson_interval
 from topofuse.labels import FIVE, coarsen, decide, level_probabilities
 from topofuse.report.source import Rows
 
-Z95 = 1.959964  # standard normal quantile of a two-sided 95 % interval
-
-# first space group of each crystal system, International Tables A
-CRYSTAL_SYSTEMS: dict[str, int] = {
-    "triclinic": 1,
-    "monoclinic": 3,
-    "orthorhombic": 16,
-    "tetragonal": 75,
-    "trigonal": 143,
-    "hexagonal": 168,
-    "cubic": 195,
-}
 # Elements that trouble first-principles databases; accuracy on them is looked at apart.
 TROUBLED: tuple[str, ...] = ("Cr", "Mn", "Fe", "Cu", "Tc", "Eu", "Os", "Np")
 CELL_SIZES: dict[str, int] = {"1–2": 1, "3–4": 3, "5–8": 5, "9–16": 9, "17–32": 17, "33–64": 33, "65 and more": 65}
@@ -31,7 +21,7 @@ CELL_SIZES: dict[str, int] = {"1–2": 1, "3–4": 3, "5–8": 5, "9–16": 9, "
 
 @dataclass(frozen=True)
 class Share:
-    """k of n materials decided rightly, with Wilson's 95 % interval (J. Am. Stat. Assoc. 22, 209, 1927)."""
+    """k of n materials decided rightly, with Wilson's 95 % interval."""
 
     name: str
     right: int
@@ -44,11 +34,8 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's interval: stays inside 0..1 and says something even for k = n."""
-        p, n, z2 = self.value, self.n, Z95**2
-        centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-        half = Z95 / (1 + z2 / n) * np.sqrt(p * (1 - p) / n + z2 / (4 * n**2))
-        return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+        """Wilson's interval of `value`."""
+        return wilson_interval(self.right, self.n)
 
 
 def right(rows: Rows, level: str = "two") -> NDArray[np.bool_]:
@@ -84,18 +71,20 @@ def with_any_of(rows: Rows, elements: Sequence[str], level: str = "two") -> tupl
 
 def by_crystal_system(rows: Rows) -> list[Share]:
     """Share of right two-class decisions per crystal system, of those that occur."""
-    return _by_class(rows, rows.table["spacegroup"].to_numpy(), CRYSTAL_SYSTEMS)
+    systems = np.array([point_group_of(number).system for number in rows.table["spacegroup"]], dtype=np.int64)
+    return _shares(rows, systems, CRYSTAL_SYSTEMS)
 
 
 def by_cell_size(rows: Rows) -> list[Share]:
     """Share of right two-class decisions by the number of atoms in the cell, of the sizes that occur."""
-    return _by_class(rows, rows.table["n_atoms"].to_numpy(), CELL_SIZES)
+    sizes = np.searchsorted(list(CELL_SIZES.values()), rows.table["n_atoms"].to_numpy(), side="right") - 1
+    return _shares(rows, sizes, tuple(CELL_SIZES))
 
 
-def _by_class(rows: Rows, values: NDArray[np.integer], starts: dict[str, int]) -> list[Share]:
-    which = np.searchsorted(list(starts.values()), values, side="right") - 1
+def _shares(rows: Rows, which: NDArray[np.integer], names: Sequence[str]) -> list[Share]:
+    """which: (n,) index of each row's group in `names`; groups without a row are left out."""
     ok = right(rows)
-    shares = [Share(name, int(ok[which == i].sum()), int((which == i).sum())) for i, name in enumerate(starts)]
+    shares = [Share(name, int(ok[which == i].sum()), int((which == i).sum())) for i, name in enumerate(names)]
     return [share for share in shares if share.n]
 
 

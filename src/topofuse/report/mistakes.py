@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from topofuse.crystals.write_poscar import poscar
 from topofuse.report.breakdown import Mistake, confident_mistakes
 from topofuse.report.document import Block, Cell, Code, Folded, Section, Text, table
 from topofuse.report.numbers import CLASS_TITLES, count, percent
@@ -15,7 +15,6 @@ from topofuse.report.source import SPLITS, STRUCTURES, ReportError, Run, read_ru
 from topofuse.system.files import write_json
 
 if TYPE_CHECKING:
-    from topofuse.crystals import Crystal
     from topofuse.materials import Dataset
 
 MATERIALS_PROJECT = "https://next-gen.materialsproject.org/materials/"
@@ -38,18 +37,6 @@ def keep_structures(run_dir: Path, data: Dataset) -> None:
         raise ReportError(f"{data.name} does not hold {', '.join(unknown[:3])}: it is not the data set of {run_dir}")
     structures = {m.material_id: poscar(data.crystals[row[m.material_id]], m.material_id) for m in listed}
     write_json(run_dir / STRUCTURES, structures)
-
-
-def poscar(crystal: Crystal, title: str) -> str:
-    """POSCAR text of `crystal` under a title line; equal elements stand together."""
-    from ase import Atoms
-    from ase.io import write
-
-    atoms = Atoms(crystal.numbers, cell=crystal.lattice, scaled_positions=crystal.frac_coords, pbc=True)
-    text = StringIO()
-    write(text, atoms, format="vasp", direct=True, sort=True)
-    _, _, body = text.getvalue().partition("\n")
-    return f"{' '.join(title.split())}\n{body}"
 
 
 def section(run: Run) -> Section:

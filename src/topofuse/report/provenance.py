@@ -49,7 +49,6 @@ TIMING_TITLES = {
 LEFT_OUT = {
     "n_rejected": "No valid crystal (not used)",
     "n_unlabelled": "Without a label (not used)",
-    "n_odd_electrons": "Odd number of electrons",
 }
 
 

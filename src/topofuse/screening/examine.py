@@ -17,11 +17,10 @@ import threadpoolctl  # noqa: F401
 import topofuse.modalities.extraction  # noqa: F401 (as above)
 from topofuse.crystals import CrystalError, SymmetricCrystal, analyse
 from topofuse.crystals.formula import reduced_formula
-from topofuse.modalities.elements import valence_electrons
 from topofuse.modalities.registry import MODALITY_NAMES, modality
 from topofuse.screening.entries import Entry, FileEntry, printable
 from topofuse.screening.table import COLUMNS, Row
-from topofuse.trust.domain import Domain
+from topofuse.trust.domain import Domain, odd_electrons
 
 _log = logging.getLogger(__name__)
 for _name in MODALITY_NAMES:
@@ -50,14 +49,8 @@ class Examine:
             symmetric = analyse(crystal)
             row["spacegroup"] = symmetric.spacegroup
             row["n_atoms"] = len(symmetric.primitive)
-            electrons = int(valence_electrons(symmetric.primitive.numbers).sum())
-            if electrons % 2:
-                row["status"] = "metal"
-                row["domain"] = str(Domain.ODD_ELECTRONS)
-                row["reason"] = (
-                    f"odd number of electrons in the primitive cell (nu = {electrons}): "
-                    "gapless by Kramers' theorem, outside the classification"
-                )
+            if reason := odd_electrons(symmetric.primitive.numbers):
+                row["status"], row["domain"], row["reason"] = "metal", str(Domain.ODD_ELECTRONS), reason
                 return row, None
             return row, self.extractor(symmetric)
         except CrystalError as error:

@@ -60,11 +60,26 @@ def domain_of(numbers: ArrayLike, seen: NDArray[np.bool_] | None = None) -> Doma
     seen: (104,) whether the training materials hold the element; None where that is not known
     """
     z = np.asarray(numbers, dtype=np.int64)
-    if valence_electrons(z).sum() % 2:
+    if odd_electrons(z):
         return Domain.ODD_ELECTRONS
     if seen is not None and not seen[z].all():
         return Domain.UNSEEN_ELEMENT
     return Domain.LIKELY_MAGNETIC if open_shell(z) else Domain.IN
+
+
+def odd_electrons(numbers: ArrayLike) -> str:
+    """Why a crystal of these atoms is a metal by its electron count alone, in words; empty for an even count.
+
+    numbers: (n,) atomic numbers of the primitive cell. Without magnetism every level is at least twofold (Kramers), so
+    an odd number of electrons leaves one half full.
+    """
+    electrons = int(valence_electrons(numbers).sum())
+    if electrons % 2 == 0:
+        return ""
+    return (
+        f"odd number of electrons in the primitive cell (nu = {electrons}): gapless by Kramers' theorem, "
+        "outside the classification"
+    )
 
 
 def open_shell(numbers: ArrayLike) -> str:

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from topofuse.crystals import Crystal
-from topofuse.crystals.formula import SYMBOLS
+from topofuse.crystals.write_poscar import poscar
 
 
 @dataclass(frozen=True)
@@ -68,15 +67,3 @@ def example_text(name: str) -> str:
         source = ", textbook geometry"
     crystal = crystal_of(PROTOTYPES[example.prototype], row)
     return poscar(crystal, f"{example.formula}, {example.prototype} type{source}")
-
-
-def poscar(crystal: Crystal, title: str) -> str:
-    """The crystal as a VASP 5 POSCAR with fractional coordinates."""
-    species = list(dict.fromkeys(crystal.numbers.tolist()))
-    lines = [title, "1.0", *(" ".join(f"{x:.10f}" for x in row) for row in crystal.lattice)]
-    lines.append(" ".join(SYMBOLS[z] for z in species))
-    lines.append(" ".join(str(int((crystal.numbers == z).sum())) for z in species))
-    lines.append("Direct")
-    for z in species:
-        lines += [" ".join(f"{x:.10f}" for x in row) for row in crystal.frac_coords[crystal.numbers == z]]
-    return "\n".join(lines) + "\n"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import spglib
 from numpy.typing import NDArray
 from pymatgen.optimization.neighbors import find_points_in_spheres
 
@@ -35,7 +34,6 @@ def describe(path: Path) -> dict[str, Any]:
     try:
         crystal = read_structure(path)
         symmetric = analyse(crystal)
-        kind = spglib.get_spacegroup_type(symmetric.hall_number)
         species = np.unique(symmetric.primitive.numbers).tolist()
         cells = {"conventional": conventional_cell(symmetric), "primitive": symmetric.primitive}
         if symmetric.centering == "P":
@@ -43,7 +41,7 @@ def describe(path: Path) -> dict[str, Any]:
         return {
             "formula": reduced_formula(crystal.numbers),
             "spacegroup": symmetric.spacegroup,
-            "spacegroup_symbol": kind.international_short if kind else "",
+            "spacegroup_symbol": symmetric.symbol,
             "pointgroup": symmetric.pointgroup,
             "elements": [_element(z) for z in species],
             "cells": {name: _drawn(cell, species) for name, cell in cells.items()},

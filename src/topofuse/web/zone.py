@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import product
 from typing import Any
 
@@ -11,8 +12,7 @@ from numpy.typing import NDArray
 from scipy.spatial import Voronoi
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.elements import valence_electrons
-from topofuse.modalities.kspace.graph import NODE_FEATURES, extract
+from topofuse.modalities.kspace.facts import zone_facts
 from topofuse.modalities.kspace.irreps import TRICLINIC, extended_bravais, momenta, zone
 from topofuse.modalities.kspace.levels import reciprocal
 
@@ -24,15 +24,14 @@ def brillouin_zone(crystal: SymmetricCrystal) -> dict[str, Any]:
     """What a picture of the zone needs; lengths in Å⁻¹ with 2π, axes as those of `crystal.primitive`.
 
     reciprocal (3, 3) rows; vertices and faces of the polyhedron (`wigner_seitz`); shape: the extended Bravais symbol;
-    electrons: valence electrons of the primitive cell; points: label, position, coordinates in the reciprocal basis,
-    trim, order of the little co-group, dimensions {d: count} of its double-valued irreps with time reversal, fills:
-    whether the electrons fill whole multiplets; path: pairs of points.
+    electrons: valence electrons of the primitive cell; points: what `kspace.facts.Momentum` says of each, with its
+    position and its coordinates in the reciprocal basis; path: pairs of points.
     """
     symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
     found = zone(crystal.spacegroup, symbol)
     where = momenta(symbol, crystal.centering, crystal.conventional_lattice)
     basis = reciprocal(crystal.primitive.lattice)
-    unfilled = extract(crystal)["node.features"][:, NODE_FEATURES.index("double_unfilled")]
+    facts = zone_facts(crystal)
     nodes = {label: node for a, b, i, j, _ in found.lines for label, node in ((a, i), (b, j))}
     labels = [*found.labels, *sorted(set(nodes) - set(found.labels))]
     nodes |= {label: node for node, label in enumerate(found.labels)}
@@ -41,22 +40,12 @@ def brillouin_zone(crystal: SymmetricCrystal) -> dict[str, Any]:
         k, node = np.asarray(where[label], dtype=np.float64), nodes[label]
         if symbol == TRICLINIC:  # named by halves of a basis that may be skew: the equivalent one inside the zone
             k = _shortest(k, basis)
-        little = found.nodes[node]
-        points.append(
-            {
-                "label": written(label),
-                "position": (k @ basis).tolist(),
-                "coordinates": k.tolist(),
-                "trim": found.trim[node],
-                "order": little.order,
-                "dimensions": {str(d): count for d, count in sorted(little.double.items())},
-                "fills": not bool(unfilled[node]),
-            }
-        )
+        place = {"label": written(label), "position": (k @ basis).tolist(), "coordinates": k.tolist()}
+        points.append(asdict(facts.momenta[node]) | place)
     vertices, faces = wigner_seitz(basis)
     return {
         "shape": symbol,
-        "electrons": int(valence_electrons(crystal.primitive.numbers).sum()),
+        "electrons": facts.electrons,
         "reciprocal": basis.tolist(),
         "vertices": vertices.tolist(),
         "faces": faces,

@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 from topofuse.crystals import SymmetricCrystal
 from topofuse.modalities.bands.atoms import free_atom
 from topofuse.modalities.bands.indicators import Indicators, indicators, parity_exchange
-from topofuse.modalities.bands.sketch import DEGENERATE, Sketch, sketch_of
+from topofuse.modalities.bands.sketch import DEGENERATE, NoSketch, Sketch, sketch_of
 from topofuse.modalities.base import Costly, Modality, Part
 
 # Columns that are evaluated without spin (bare name) and with spin-orbit coupling (name_soc).
@@ -87,7 +87,7 @@ def extract(crystal: SymmetricCrystal) -> Part:
     """
     with _linear_algebra().limit(limits=1):
         sketch = sketch_of(crystal)
-        row = np.full(len(TABLE_NAMES), np.nan) if sketch is None else _row(sketch, crystal.orbits)
+        row = np.full(len(TABLE_NAMES), np.nan) if isinstance(sketch, NoSketch) else _row(sketch, crystal.orbits)
     return {"table": row[None].astype(np.float32)}
 
 

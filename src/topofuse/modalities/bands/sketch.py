@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.bands.atoms import free_atom
+from topofuse.modalities.bands.atoms import FreeAtom, free_atom
 from topofuse.modalities.bands.hamiltonian import Bands, Basis, TightBinding, basis_of
 from topofuse.modalities.bands.operators import PAULI, Operators, angular_momentum
 from topofuse.modalities.bands.sampling import Sampling, sampling_of
@@ -21,6 +22,25 @@ _WINDOW = 12  # bands on each side of the filling that spin-orbit coupling mixes
 _WINDOW_GAP = 1e-2  # eV; the window is widened until it ends at a gap
 _NEGLIGIBLE_SPIN_ORBIT = 1e-3  # eV
 _INSIDE_LINES = 3  # momenta inside each line
+
+
+class NoSketch(StrEnum):
+    """Why a crystal has no sketch; `sentence` is for people."""
+
+    sentence: str
+
+    def __new__(cls, value: str, sentence: str) -> NoSketch:
+        """A member that equals `value` and carries its sentence."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.sentence = sentence
+        return member
+
+    UNKNOWN_ELEMENT = "unknown_element", "the table of free atoms lacks one of its elements"
+    ODD_ELECTRONS = "odd_electrons", "an odd number of electrons cannot fill whole bands"
+    ALL_FILLED = "all_filled", "its electrons fill every orbital of the sketch, as in noble gases, so there is no gap"
+    TOO_LARGE = "too_large", f"the primitive cell has more than {MAX_ORBITALS} orbitals, the most that are computed"
+    SKIPPED = "skipped", "the fast model leaves it out for cells of this size, to save time"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,18 +110,12 @@ class Sketch:
         return np.stack([found[0], np.einsum("gst,tsg->g", spinors, found[1:].reshape(2, 2, -1))])
 
 
-def sketch_of(crystal: SymmetricCrystal) -> Sketch | None:
-    """The sketch of a crystal; None where there is none.
-
-    That is: an element is not in the table, the number of electrons is odd, the bands are too many or too few.
-    """
-    known = [free_atom(int(z)) for z in crystal.primitive.numbers]
-    atoms = tuple(atom for atom in known if atom is not None)
-    if len(atoms) < len(known):
-        return None
-    filled, odd = divmod(sum(atom.electrons for atom in atoms), 2)
-    if odd or not 0 < filled < sum(atom.n_orbitals for atom in atoms) <= MAX_ORBITALS:
-        return None
+def sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
+    """The sketch of a crystal, or why there is none (never `NoSketch.SKIPPED`: that is a model's choice)."""
+    atoms = _sketchable_atoms(crystal)
+    if isinstance(atoms, NoSketch):
+        return atoms
+    filled = sum(atom.electrons for atom in atoms) // 2
     basis = basis_of(atoms)
     operators = Operators(crystal, basis)
     inversion = np.flatnonzero(operators.characters == -3)
@@ -111,6 +125,25 @@ def sketch_of(crystal: SymmetricCrystal) -> Sketch | None:
     inside = model.energies(sampling.inside(_INSIDE_LINES))
     spin = tuple(_spin_levels(basis, bands, point, filled) for point in range(len(sampling.points)))
     return Sketch(basis, model, operators, sampling, filled, bands, inside, spin)
+
+
+def why_no_sketch(crystal: SymmetricCrystal) -> NoSketch | None:
+    """Why `sketch_of` has none for a crystal, without computing it; None where there is one."""
+    atoms = _sketchable_atoms(crystal)
+    return atoms if isinstance(atoms, NoSketch) else None
+
+
+def _sketchable_atoms(crystal: SymmetricCrystal) -> tuple[FreeAtom, ...] | NoSketch:
+    known = [free_atom(int(z)) for z in crystal.primitive.numbers]
+    atoms = tuple(atom for atom in known if atom is not None)
+    if len(atoms) < len(known):
+        return NoSketch.UNKNOWN_ELEMENT
+    electrons, orbitals = sum(atom.electrons for atom in atoms), sum(atom.n_orbitals for atom in atoms)
+    if electrons % 2:
+        return NoSketch.ODD_ELECTRONS
+    if electrons >= 2 * orbitals:
+        return NoSketch.ALL_FILLED
+    return NoSketch.TOO_LARGE if orbitals > MAX_ORBITALS else atoms
 
 
 def _shared_occupation(energy: NDArray[np.float64], filled: int) -> NDArray[np.float64]:

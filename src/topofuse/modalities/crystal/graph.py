@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.crystals.pointgroups import point_group
+from topofuse.crystals.pointgroups import point_group_of
 from topofuse.modalities.base import Modality, Part
 
 MERGE_TOLERANCE = 0.01  # Å; bonds closer in length than this, between the same orbits, are one edge
@@ -56,7 +56,7 @@ def extract(crystal: SymmetricCrystal) -> Part:
     n_atoms = len(crystal.primitive)
     weight = crystal.orbit_sizes / n_atoms
     # order of the site-symmetry group, up to the order of the point group: 1 / orbit size
-    log_site_order = np.log2(point_group(crystal.pointgroup).order / crystal.orbit_sizes)
+    log_site_order = np.log2(point_group_of(crystal.spacegroup).order / crystal.orbit_sizes)
     return {
         "table": _table(crystal, weight, log_site_order)[None].astype(np.float32),
         "node.number": crystal.orbit_numbers.astype(np.int32),

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.crystals.pointgroups import point_group
+from topofuse.crystals.pointgroups import is_symmorphic, point_group_of
 from topofuse.modalities.base import Modality, Part
 from topofuse.modalities.elements import element_property, valence_electrons
 from topofuse.modalities.scalar.composition import composition_features, composition_names, formula_of
-from topofuse.modalities.scalar.symmetry_tables import CENTERINGS, SYMMORPHIC, site_has_inversion
+from topofuse.modalities.scalar.symmetry_tables import CENTERINGS, site_has_inversion
 
 _SYMMETRY_NAMES = (
     "spacegroup",
@@ -74,7 +74,7 @@ def extract(crystal: SymmetricCrystal) -> Part:
 
 
 def _symmetry(crystal: SymmetricCrystal) -> list[float]:
-    group = point_group(crystal.pointgroup)
+    group = point_group_of(crystal.spacegroup)
     return [
         crystal.spacegroup,
         group.system,
@@ -83,13 +83,13 @@ def _symmetry(crystal: SymmetricCrystal) -> list[float]:
         group.centrosymmetric,
         group.polar,
         group.chiral,
-        crystal.spacegroup in SYMMORPHIC,
+        is_symmorphic(crystal.spacegroup),
     ]
 
 
 def _sites(crystal: SymmetricCrystal) -> NDArray[np.float64]:
     sizes = crystal.orbit_sizes
-    orders = point_group(crystal.pointgroup).order // sizes
+    orders = point_group_of(crystal.spacegroup).order // sizes
     weight = sizes / sizes.sum()
     smallest = sizes.min()
     inversion = np.array([site_has_inversion(symbol) for symbol in crystal.site_symmetries])

@@ -115,7 +115,7 @@ export class Detail {
   }
 
   momenta(zone) {
-    const unfilled = zone.points.filter((point) => !point.fills).map((point) => point.label);
+    const unfilled = zone.points.filter((point) => !point.fits).map((point) => point.label);
     $("filling").textContent =
       `${zone.electrons} valence electrons in the primitive cell. ` +
       (unfilled.length ? `They cannot fill whole multiplets at ${unfilled.join(", ")}.` : "They can fill whole multiplets at every momentum below.");
@@ -126,10 +126,10 @@ export class Detail {
         {},
         element("th", { scope: "row", text: point.label }),
         element("td", { text: point.coordinates.map((x) => Number(x.toFixed(3)) + 0).join(", ") }),
-        element("td", { text: point.trim ? "yes" : "" }),
+        element("td", { text: point.time_reversal_invariant ? "yes" : "" }),
         element("td", { text: `order ${point.order}` }),
         element("td", { text: Object.entries(point.dimensions).map(([d, n]) => (n > 1 ? `${n} × ${d}` : d)).join(", ") }),
-        element("td", { text: point.fills ? "yes" : "no" }),
+        element("td", { text: point.fits ? "yes" : "no" }),
       ),
     );
     const caption = "Coordinates in the reciprocal basis of the primitive cell. Multiplets: number × dimension of the irreps with spin-orbit coupling and time reversal.";

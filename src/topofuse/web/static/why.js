@@ -52,12 +52,12 @@ function line(name, value, share, more) {
   );
 }
 
-function facts({ zone, sketch, domain_reason }) {
+function facts({ zone, sketch, no_sketch, domain_reason }) {
   const list = element("dl", { class: "trust" });
   const add = (term, text) => list.append(element("div", {}, element("dt", { text: term }), element("dd", { text })));
   add("Filling", `${zone.electrons} valence electrons; atomic insulators of this space group have a multiple of ${zone.atomic_filling}, so it ${zone.atomic_limit ? "can" : "cannot"} be one.`);
   add("Symmetry indicators", zone.indicators.map((n) => `Z${n}`).join(" × ") || "none in this space group");
-  if (sketch) add("Sketch of the bands, nothing learned", `${sketch.verdict[0].toUpperCase()}${sketch.verdict.slice(1)}.`);
+  add("Sketch of the bands, nothing learned", sketch ? `${sketch.verdict[0].toUpperCase()}${sketch.verdict.slice(1)}.` : `None: ${no_sketch.sentence}.`);
   if (domain_reason) add("Domain", `${domain_reason[0].toUpperCase()}${domain_reason.slice(1)}.`);
   return list;
 }
