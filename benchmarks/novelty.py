@@ -93,7 +93,7 @@ class World:
         else:
             found = extract_all(self.data.crystals, names=NAMES)
             self.data, self.store = self.data.take(found.kept), found.views[0]
-        groups = self.store.column("scalar", "spacegroup").astype(int)
+        groups = self.store.facts.spacegroup
         self.prototype = group_keys("prototype", [c.numbers for c in self.data.crystals], groups)
         self.pool, self.test = self.data.rows("pool"), self.data.rows("test")
         counts = np.bincount(np.concatenate([np.unique(self.data.crystals[i].numbers) for i in self.pool]))
@@ -165,22 +165,12 @@ def main() -> None:
     print(f"reference of {len(world.pool):,} materials: {time.process_time() - started:.1f} s of CPU, "
           f"{sum(a.nbytes for a in whole.tensors().values()) / 2**20:.2f} MiB")  # fmt: skip
     started = time.process_time()
-    whole.columns(FeatureStore.from_samples([sample(world.store, i) for i in world.test[:1024]]))
+    whole.columns(world.store.select(world.test[:1024]))
     print(f"query: {1e3 * (time.process_time() - started) / 1024:.2f} ms of CPU per crystal")
     if len(world.test):
         against_scrambled(world, whole, world.test, "test, reference of the pool")
     if arguments.run is not None:
         accuracy(world, arguments.run, gain, whole)
-
-
-def sample(store: FeatureStore, row: int) -> dict:
-    """One crystal of a store."""
-    return {
-        name: {
-            key: array[slice(*store.offsets[name][key.split(".")[0]][[row, row + 1]])] for key, array in part.items()
-        }
-        for name, part in store.arrays.items()
-    }
 
 
 if __name__ == "__main__":

@@ -263,7 +263,7 @@ class TestOnnx:
         expected = predict(network, store, np.arange(len(store)))
         assert np.ptp(expected[:, 0]) > 0.01
         for rows in (np.arange(len(store)), np.array([3]), np.array([5, 0, 5])):
-            some = extract_rows(store, rows)
+            some = store.select(rows)
             np.testing.assert_allclose(run_onnx(content, some, network), expected[rows], atol=1e-4)
         model = onnx.load_from_string(content)
         assert {opset.version for opset in model.opset_import if opset.domain == ""} == {OPSET}
@@ -279,7 +279,7 @@ class TestOnnx:
         from topofuse.export.network import run_onnx
 
         network, content = exported["committee"]
-        strange = extract_rows(store, np.arange(4))
+        strange = store.select(np.arange(4))
         strange.arrays["crystal"]["table"][0] = np.nan
         strange.arrays["crystal"]["table"][1] = 1e30
         strange.arrays["crystal"]["table"][2] = -1e30
@@ -297,15 +297,3 @@ class TestOnnx:
         assert "no network 'kfold/7' in the bundle full; there are ensemble/0" in done.stderr
         monkeypatch.setattr(bundle, "load_bundle", None)
         assert "ends in .onnx" in invoke("full", "--format", "onnx", "-o", tmp_path / "m.pt").stderr
-
-
-def extract_rows(store, rows):
-    """A store of some crystals of `store`."""
-    samples = []
-    for row in rows:
-        sample = {}
-        for name, part in store.arrays.items():
-            ends = {key: store.offsets[name][key.split(".", 1)[0]][row : row + 2] for key in part}
-            sample[name] = {key: array[ends[key][0] : ends[key][1]].copy() for key, array in part.items()}
-        samples.append(sample)
-    return type(store).from_samples(samples)

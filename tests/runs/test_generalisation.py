@@ -12,6 +12,7 @@ from pymatgen.core import Composition
 
 from support.report_fixture import make_run
 from topofuse.config import ConfigError
+from topofuse.crystals import analyse
 from topofuse.crystals.formula import SYMBOLS, anonymous_formula
 from topofuse.ensemble import boosted
 from topofuse.labels import FIVE
@@ -148,14 +149,16 @@ def test_the_formula_split_is_that_of_the_run(tiny_config, small_world):
         assert not set(fit.inside) & {*fit.train, *fit.validation}
 
 
-def test_prototypes_without_the_scalars_are_refused(tiny_config, small_world):
+def test_prototypes_need_no_modality_that_holds_the_space_group(tiny_config, small_world):
     rows = Rows(small_world.labels, np.array(small_world.formulas), np.arange(60) % 5)
     config = tiny_config.model_copy(update={"modalities": ("crystal",)})
     data = load().take(range(60))
     prepared = Prepared(config, data, rows, small_world.views, [])
-    with pytest.raises(ConfigError, match="needs the modality 'scalar'"):
-        generalisation.split_rows(prepared, ["prototype"])
-    assert list(generalisation.split_rows(prepared, ["random"])) == ["formula", "random"]
+    kinds = generalisation.split_rows(prepared, ["prototype", "random"])
+    assert list(kinds) == ["formula", "prototype", "random"]
+    spacegroups = [analyse(crystal).spacegroup for crystal in small_world.crystals]
+    alike = group_keys("prototype", [crystal.numbers for crystal in data.crystals], np.array(spacegroups))
+    assert kinds["prototype"].formulas.tolist() == alike.tolist()
 
 
 @pytest.fixture(scope="module")

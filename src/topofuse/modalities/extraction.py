@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from topofuse.crystals import Crystal, CrystalError, SymmetricCrystal, analyse, thermal_view
+from topofuse.crystals import Crystal, CrystalError, CrystalFacts, SymmetricCrystal, analyse, thermal_view
 from topofuse.modalities.base import Modality, Part
 from topofuse.modalities.registry import MODALITY_NAMES, code_hash, modality
 from topofuse.modalities.store import CacheError, FeatureStore, Sample
@@ -56,8 +56,10 @@ def extract_sample(
 
     tables_only: no other arrays than the tables; thrifty: undefined where a modality would take long (`Costly`)
     """
-    sample = {name: _part(modality(name), crystal, thrifty) for name in names}
-    return {name: {"table": part["table"]} for name, part in sample.items()} if tables_only else sample
+    parts = {name: _part(modality(name), crystal, thrifty) for name in names}
+    if tables_only:
+        parts = {name: {"table": part["table"]} for name, part in parts.items()}
+    return Sample(CrystalFacts.of(crystal), parts)
 
 
 def _part(made: Modality, crystal: SymmetricCrystal, thrifty: bool) -> Part:

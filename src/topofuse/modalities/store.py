@@ -1,14 +1,14 @@
 """Features of many crystals: ragged arrays in memory, batches of tensors, an on-disk form.
 
 A `FeatureStore` keeps, for each modality, every array of all crystals concatenated along its first axis,
-and for each group of arrays the row offsets of the crystals.
+and for each group of arrays the row offsets of the crystals. Beside them it keeps the crystals' facts.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from topofuse.crystals.facts import CrystalFacts
 from topofuse.errors import TopofuseError
 from topofuse.modalities.base import Part
 from topofuse.modalities.registry import modality
@@ -25,8 +26,27 @@ from topofuse.system.files import write_whole
 if TYPE_CHECKING:  # a second of start-up; features and boosted trees do without
     from torch import Tensor
 
-Sample = dict[str, Part]  # modality name → its arrays
 Batch = dict[str, dict[str, "Tensor"]]  # modality name → arrays; `<group>.graph` maps rows to crystals
+
+
+@dataclass(frozen=True, eq=False)
+class Sample(Mapping[str, Part]):
+    """One crystal: the arrays of its modalities by name, and beside them its facts.
+
+    facts: of this crystal alone; parts: modality name → its arrays
+    """
+
+    facts: CrystalFacts
+    parts: Mapping[str, Part]
+
+    def __getitem__(self, name: str) -> Part:
+        return self.parts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parts)
+
+    def __len__(self) -> int:
+        return len(self.parts)
 
 
 class CacheError(TopofuseError, RuntimeError):
@@ -40,7 +60,8 @@ def _group(array: str) -> str:
 def _ranges(starts: NDArray[np.signedinteger], counts: NDArray[np.signedinteger]) -> NDArray[np.int64]:
     """Concatenation of arange(start, start + count), vectorised."""
     ends = np.cumsum(counts)
-    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - (ends - counts), counts)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - counts), counts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,10 +70,12 @@ class FeatureStore:
 
     arrays: modality → array name → rows of all crystals
     offsets: modality → group → (n + 1,) int64 row offsets
+    facts: of the n crystals
     """
 
     arrays: dict[str, dict[str, NDArray[np.generic]]]
     offsets: dict[str, dict[str, NDArray[np.int64]]]
+    facts: CrystalFacts
 
     @classmethod
     def from_samples(cls, samples: Sequence[Sample]) -> FeatureStore:
@@ -66,7 +89,7 @@ class FeatureStore:
             offsets[name] = {
                 _group(key): np.concatenate([[0], np.cumsum([len(s[name][key]) for s in samples])]) for key in part
             }
-        return cls(arrays, offsets)
+        return cls(arrays, offsets, CrystalFacts.concatenate([s.facts for s in samples]))
 
     @classmethod
     def concatenate(cls, stores: Sequence[FeatureStore]) -> FeatureStore:
@@ -85,10 +108,30 @@ class FeatureStore:
             }
             for name, groups in first.offsets.items()
         }
-        return cls(arrays, offsets)
+        return cls(arrays, offsets, CrystalFacts.concatenate([s.facts for s in stores]))
+
+    @classmethod
+    def side_by_side(cls, stores: Sequence[FeatureStore]) -> FeatureStore:
+        """One store of the modalities of all `stores`, which hold the same crystals."""
+        if len({len(store) for store in stores}) != 1:
+            raise ValueError(f"stores of {[len(store) for store in stores]} crystals do not hold the same ones")
+        arrays = {name: part for store in stores for name, part in store.arrays.items()}
+        offsets = {name: groups for store in stores for name, groups in store.offsets.items()}
+        return cls(arrays, offsets, stores[0].facts)
+
+    def select(self, rows: NDArray[np.integer]) -> FeatureStore:
+        """The store of the crystals at `rows`, in that order."""
+        arrays: dict[str, dict[str, NDArray[np.generic]]] = {}
+        offsets: dict[str, dict[str, NDArray[np.int64]]] = {}
+        for name, groups in self.offsets.items():
+            counts = {group: offset[rows + 1] - offset[rows] for group, offset in groups.items()}
+            places = {group: _ranges(offset[rows], counts[group]) for group, offset in groups.items()}
+            arrays[name] = {key: array[places[_group(key)]] for key, array in self.arrays[name].items()}
+            offsets[name] = {group: np.concatenate([[0], np.cumsum(count)]) for group, count in counts.items()}
+        return FeatureStore(arrays, offsets, self.facts.select(rows))
 
     def __len__(self) -> int:
-        return len(next(iter(next(iter(self.offsets.values())).values()))) - 1
+        return len(self.facts)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,11 +149,7 @@ class FeatureStore:
             costly = modality(name).costly
             if costly is not None:
                 arrays[name] = {**part, "table": np.where(costly.rows(part["table"])[:, None], np.nan, part["table"])}
-        return FeatureStore(arrays, self.offsets)
-
-    def column(self, name: str, column: str) -> NDArray[np.generic]:
-        """(n,) the column called `column` of the table of modality `name`; ValueError where there is none."""
-        return self.arrays[name]["table"][:, modality(name).table_names.index(column)]
+        return FeatureStore(arrays, self.offsets, self.facts)
 
     def batch(self, indices: NDArray[np.integer], tables_only: bool = False) -> Batch:
         """Tensors of the crystals at `indices`, graphs merged into one disconnected graph per modality."""
@@ -149,6 +188,7 @@ class FeatureStore:
         for name, part in self.arrays.items():
             tensors |= {f"a/{name}/{key}": np.ascontiguousarray(array) for key, array in part.items()}
             tensors |= {f"o/{name}/{group}": offset for group, offset in self.offsets[name].items()}
+        tensors |= {f"f/{key}": np.ascontiguousarray(getattr(self.facts, key)) for key in _FACTS}
         write_whole(path, save(tensors, metadata={"digest": _digest(tensors), "names": ",".join(self.names)}))
 
     @classmethod
@@ -161,15 +201,19 @@ class FeatureStore:
         except SafetensorError as error:
             raise CacheError(f"{path} is damaged ({error}); delete it, it will be made again") from error
         names = metadata.get("names", "").split(",")  # in their order, which the file's keys do not keep
-        found = {key.split("/", 2)[1] for key in tensors}
-        if metadata.get("digest") != _digest(tensors) or sorted(names) != sorted(found):
+        held = {key.split("/", 2)[1] for key in tensors if not key.startswith("f/")}
+        if metadata.get("digest") != _digest(tensors) or sorted(names) != sorted(held):
             raise CacheError(f"{path} does not match its checksum; delete it, it will be made again")
         arrays: dict[str, dict[str, NDArray[np.generic]]] = {name: {} for name in names}
         offsets: dict[str, dict[str, NDArray[np.int64]]] = {name: {} for name in names}
+        facts = CrystalFacts(*(tensors.pop(f"f/{key}") for key in _FACTS))
         for key, value in tensors.items():
             kind, name, rest = key.split("/", 2)
             (arrays if kind == "a" else offsets)[name][rest] = value
-        return cls(arrays, offsets)
+        return cls(arrays, offsets, facts)
+
+
+_FACTS = tuple(field.name for field in fields(CrystalFacts))
 
 
 def _digest(tensors: dict[str, NDArray[np.generic]]) -> str:

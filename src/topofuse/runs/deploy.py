@@ -67,10 +67,10 @@ def deploy(state: RunState, choice: Choice, families: Families, directory: Path,
 
 
 def _fit_reference(state: RunState) -> Reference | None:
-    """The pool as bundles carry it, by tables that all of them have; None without the scalars."""
+    """The pool as bundles carry it, by tables that all of them have; None where every modality is costly."""
     names = tuple(name for name in state.config.modalities if modality(name).costly is None)
     rows, data = state.rows.pool, state.prepared.data
-    if "scalar" not in names:
+    if not names:
         return None
     gains = np.mean([trees.gain() for trees in state.trees.values()], axis=0)
     gain = dict(zip(table_columns(state.config.modalities), gains, strict=True))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.config import Config, ConfigError
+from topofuse.config import Config
 from topofuse.ensemble.blending import OutOfFold
 from topofuse.ensemble.boosted import fit_or_load
 from topofuse.evaluation.bootstrap import Interval, bootstrap_intervals, paired_difference
@@ -91,25 +91,17 @@ def split_rows(prepared: Prepared, kinds: Sequence[str]) -> dict[str, Rows]:
     """Rows of every kind, `formula` first: its folds are the data set's own, the others have as many.
 
     In each, `formulas` holds the names of that kind's groups; rows of `test` stay outside of every fold.
-    Raises ConfigError where `prototype` is asked for without the modality that knows the space group.
     """
     rows = prepared.rows
     out = {"formula": rows}
     for kind in (k for k in GROUPINGS if k in kinds and k != "formula"):
         numbers = [crystal.numbers for crystal in prepared.data.crystals]
-        keys = group_keys(kind, numbers, _spacegroups(prepared) if kind == "prototype" else None)
+        keys = group_keys(kind, numbers, prepared.views[0].facts.spacegroup)
         fold = np.full_like(rows.fold, -1)
         folds = grouped_folds(keys[rows.pool].tolist(), rows.labels[rows.pool], len(rows.folds), prepared.config.seed)
         fold[rows.pool] = folds
         out[kind] = replace(rows, formulas=keys, fold=fold)
     return out
-
-
-def _spacegroups(prepared: Prepared) -> NDArray[np.int64]:
-    """International numbers (n,) as the package itself finds them, not as a database has them."""
-    if "scalar" not in prepared.config.modalities:
-        raise ConfigError("the kind 'prototype' needs the modality 'scalar', which knows the space group")
-    return prepared.views[0].column("scalar", "spacegroup").astype(np.int64)
 
 
 def kind_fits(config: Config, rows: Rows, kind: str) -> list[Fit]:

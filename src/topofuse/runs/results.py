@@ -173,8 +173,8 @@ def _write_predictions(
         "split": ["pool"] * len(rows.pool) + ["test"] * len(rows.test),
         "fold": rows.fold[order],
         "label": [FIVE[code] for code in rows.labels[order]],
-        "spacegroup": state.views[0].column("scalar", "spacegroup")[order].astype(int),
-        "n_atoms": state.views[0].column("crystal", "n_atoms")[order].astype(int),
+        "spacegroup": state.views[0].facts.spacegroup[order],
+        "n_atoms": state.views[0].facts.n_atoms[order],
         "elements": [" ".join(SYMBOLS[z] for z in np.unique(c.numbers)) for c in crystals],
     }
     for name in STRATEGIES:

@@ -21,7 +21,6 @@ from scipy.special import ndtri
 
 from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
 from topofuse.labels import FIVE
-from topofuse.modalities.registry import modality
 from topofuse.modalities.store import FeatureStore
 from topofuse.trust.domain import Domain, domain_of
 
@@ -96,13 +95,12 @@ class Reference:
         centre = points.mean(axis=0)
         step = np.maximum(np.abs(points - centre).max(axis=0), 1e-6) / 127
         codes = np.rint((points - centre) / step).astype(np.int8)
-        seen, atoms = np.zeros(MAX_ATOMIC_NUMBER + 1, dtype=bool), _atoms(store, rows)
-        for z in atoms:
-            seen[z] = True
+        facts, seen = store.facts.select(rows), np.zeros(MAX_ATOMIC_NUMBER + 1, dtype=bool)
+        seen[facts.numbers] = True
         own = _own_distances((codes * step).astype(np.float32), formulas)
         grid = np.quantile(own[np.isfinite(own)], np.linspace(0.0, 1.0, _GRID)).astype(np.float32)
         return cls(
-            names, quantiles, projection, centre, step, codes, grid, seen, max(map(len, atoms)),
+            names, quantiles, projection, centre, step, codes, grid, seen, int(facts.n_atoms.max()),
             list(ids), list(formulas), np.asarray(classes, dtype=np.int8),
         )  # fmt: skip
 
@@ -122,7 +120,8 @@ class Reference:
         squares, nearest = _nearest(points, self._points)
         distance = np.sqrt(squares[:, 0]).astype(np.float64)
         novelty = self._ranked(distance)
-        for i, z in enumerate(_atoms(store, rows)):
+        for i, row in enumerate(rows):
+            z = store.facts.atoms(int(row))
             if not self.seen[z].all() or len(z) > self.largest:
                 novelty[i] = 1.0
         return Neighbourhood(novelty, distance, nearest)
@@ -146,7 +145,8 @@ class Reference:
 
     def domains(self, store: FeatureStore, rows: NDArray[np.integer] | None = None) -> list[Domain]:
         """The domain of each crystal of a store, or of `rows`."""
-        return [domain_of(z, self.seen) for z in _atoms(store, np.arange(len(store)) if rows is None else rows)]
+        rows = np.arange(len(store)) if rows is None else rows
+        return [domain_of(store.facts.atoms(int(row)), self.seen) for row in rows]
 
     def describe(self, row: int) -> str:
         """A training material in words: id, formula, class."""
@@ -220,7 +220,7 @@ def _standardised_block(values: Array, quantiles: Array) -> Array:
 @cache
 def _scores() -> NDArray[np.float64]:
     """Normal scores of the ranks at the quantiles and half-way between."""
-    return np.clip(ndtri(np.linspace(0.0, 1.0, 2 * _QUANTILES - 1)), -_CLIP, _CLIP)
+    return np.asarray(np.clip(ndtri(np.linspace(0.0, 1.0, 2 * _QUANTILES - 1)), -_CLIP, _CLIP), dtype=np.float64)
 
 
 def _principal_axes(standard: Array, gain: NDArray[np.floating] | None) -> NDArray[np.float16]:
@@ -267,16 +267,6 @@ def _own_distances(points: Array, formulas: Sequence[str]) -> NDArray[np.float64
     _, group = np.unique(np.asarray(formulas, dtype=str), return_inverse=True)
     squares, _ = _nearest(points, points, group)
     return np.sqrt(squares[:, 0]).astype(np.float64)
-
-
-def _atoms(store: FeatureStore, rows: NDArray[np.integer]) -> list[NDArray[np.int64]]:
-    """Atomic numbers of the atoms of the crystals' primitive cells, ascending, from the element shares of `scalar`."""
-    names = modality("scalar").table_names
-    first = names.index("x_H")
-    table = store.arrays["scalar"]["table"][rows]
-    counts = np.rint(table[:, first : first + MAX_ATOMIC_NUMBER] * table[:, [names.index("n_atoms")]]).astype(np.int64)
-    every = np.arange(1, MAX_ATOMIC_NUMBER + 1)
-    return [np.repeat(every, own) for own in counts]
 
 
 def _packed(names: Sequence[str]) -> NDArray[np.uint8]:

@@ -1,0 +1,59 @@
+"""What is known of crystals before any feature is computed: space groups and atoms; it travels beside the features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topofuse.crystals.symmetry import SymmetricCrystal
+
+
+@dataclass(frozen=True, eq=False)
+class CrystalFacts:
+    """Facts of n crystals.
+
+    spacegroup: (n,) international numbers
+    numbers: atomic numbers of the atoms of the primitive cells, one cell after the other, ascending in each
+    offsets: (n + 1,) where each crystal's `numbers` begin, and their total
+    """
+
+    spacegroup: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, crystal: SymmetricCrystal) -> CrystalFacts:
+        """Facts of one crystal."""
+        numbers = np.sort(crystal.primitive.numbers)
+        return cls(np.array([crystal.spacegroup]), numbers, np.array([0, len(numbers)]))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[CrystalFacts]) -> CrystalFacts:
+        """Facts of all the crystals of `parts`, in order."""
+        sizes = np.concatenate([part.n_atoms for part in parts])
+        return cls(
+            np.concatenate([part.spacegroup for part in parts]),
+            np.concatenate([part.numbers for part in parts]),
+            np.concatenate([[0], np.cumsum(sizes)]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.spacegroup)
+
+    @property
+    def n_atoms(self) -> NDArray[np.int64]:
+        """(n,) atoms in the primitive cells."""
+        return np.diff(self.offsets)
+
+    def atoms(self, index: int) -> NDArray[np.int64]:
+        """Atomic numbers, ascending, of the atoms in the primitive cell of the crystal at `index`."""
+        return self.numbers[self.offsets[index] : self.offsets[index + 1]]
+
+    def select(self, rows: NDArray[np.integer]) -> CrystalFacts:
+        """Facts of the crystals at `rows`, in that order."""
+        cells = [self.atoms(int(row)) for row in rows]
+        numbers = np.concatenate([*cells, self.numbers[:0]])
+        return CrystalFacts(self.spacegroup[rows], numbers, np.concatenate([[0], np.cumsum([len(c) for c in cells])]))
