@@ -24,7 +24,7 @@ from scipy.stats import binomtest
 
 import measure
 from topofuse.labels import FIVE, LEVELS, coarsen
-from topofuse.materials.dataset import load
+from topofuse.materials import load
 
 TITLES = {
     "two": "trivial / non-trivial",

@@ -17,7 +17,7 @@ import pandas as pd
 from pymatgen.core import Composition
 
 from topofuse.labels import FIVE, LEVELS, coarsen, decide
-from topofuse.materials.dataset import load
+from topofuse.materials import load
 from topofuse.trust.domain import Domain, domain_of, open_shell
 
 IONIC = """

@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 
 from topofuse.crystals import Crystal
 from topofuse.labels import FIVE, decide
-from topofuse.materials.dataset import Dataset, load
+from topofuse.materials import Dataset, load
 from topofuse.materials.splits import group_keys
 from topofuse.modalities.elements import element_property
 from topofuse.modalities.extraction import extract_all

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from topofuse.config import Config, NetworkConfig, parse_config
+from topofuse.config import Config, FusionConfig, parse_config
 from topofuse.crystals import Crystal
 from topofuse.fusion.network import FusionNetwork
 from topofuse.labels import FIVE
@@ -192,7 +192,7 @@ def network(small_world) -> FusionNetwork:
     import torch
 
     torch.manual_seed(7)
-    settings = NetworkConfig(width=32, channels=16, graph_layers=2, table_layers=1, heads=4, attention_layers=1)
+    settings = FusionConfig(width=32, channels=16, graph_layers=2, table_layers=1, heads=4, attention_layers=1)
     built = FusionNetwork(MODALITY_NAMES, settings)
     built.fit_statistics(small_world.store.batch(np.arange(len(small_world))))
     return built.eval()

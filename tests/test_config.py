@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from topofuse.config import ConfigError, NetworkConfig, load_config, parse_config, preset_names
+from topofuse.config import CommitteeConfig, ConfigError, FusionConfig, load_config, parse_config, preset_names
 
 
 def values(**changes):
@@ -43,7 +43,7 @@ class TestPresets:
     @pytest.mark.parametrize("name", ["quick", "cpu", "extreme"])
     def test_members_are_really_different(self, name):
         config = load_config(name)
-        members = [config.member(i) for i in range(len(config.members))]
+        members = [(member.network, member.training) for member in config.members]
         every = [(config.network, config.training), *members]
         assert len({(n.model_dump_json(), t.model_dump_json()) for n, t in every}) == len(every)
         assert len({t.mixup_alpha for _, t in members}) == len(members)
@@ -82,33 +82,63 @@ class TestChecks:
             ({"network": {"widht": 16}}, "unknown setting 'network.widht'; did you mean 'width'?"),
             ({"training": {"epochs": 2, "mixup": 1}}, "unknown setting 'training.mixup'; did you mean 'mixup_alpha'?"),
             ({"tta_view": 3}, "unknown setting 'tta_view'; did you mean 'tta_views'?"),
-            ({"xyzzy": 3}, "unknown setting 'xyzzy'"),
+            ({"xyzzy": 3}, "unknown setting 'xyzzy'; there are preset, seed, modalities, network"),
             ({"network": {"width": 18, "heads": 4}}, "width 18 is not a multiple of heads 4"),
             ({"network": {"width": 16, "heads": 2, "dropout": 1.5}}, "setting 'network.dropout'"),
             ({"training": {"epochs": 0}}, "setting 'training.epochs'"),
             ({"training": {}}, "setting 'training.epochs'"),
             ({"training": {"epochs": 2, "schedule": "linear"}}, "'cyclic' or 'constant'"),
             ({"members": []}, "setting 'members'"),
-            ({"members": [{"trees": {}}]}, "unknown section 'trees'"),
+            ({"members": [{"trees": {}}]}, "unknown setting 'trees' of member 0; there are network, training"),
+            ({"members": [{}, 3]}, "member 1: Input should be"),
+            ({"network": {"kind": "magic"}}, "setting 'network': the kind of a network is one of fusion, committee"),
+            (
+                {"members": [{}, {"network": {"kind": "committee", "heads": 2}}]},
+                "setting 'network.heads' of member 1 is for networks of kind 'fusion'; this one is of kind 'committee'",
+            ),
+            (
+                {"members": [{"network": {"committee": 4}}]},
+                "setting 'network.committee' of member 0 is for networks of kind 'committee'",
+            ),
+            (
+                {"network": {"width": 16, "heads": 2, "committee": 4}},
+                "setting 'network.committee' is for networks of kind 'committee'; this one is of kind 'fusion'",
+            ),
+            ({"members": [{"network": {"width": 18, "heads": 4}}]}, "setting 'network' of member 0: width 18 is not a"),
+            ({"members": [{"training": {"epochs": 0}}]}, "setting 'training.epochs' of member 0: "),
+            (
+                {"modalities": ["scalar", "bandz"]},
+                "setting 'modalities': there is no modality 'bandz'; there are crystal, kspace",
+            ),
+            ({"fast_modalities": ["bandz"]}, "setting 'fast_modalities': there is no modality 'bandz'"),
+            ({"modalities": ["scalar", "scalar"]}, "named twice"),
+            ({"modalities": []}, "setting 'modalities'"),
         ],
     )
     def test_what_is_wrong_is_named(self, changes, words):
         assert words in refusal(**changes)
 
     def test_a_wrong_key_of_a_member_is_named(self):
-        message = refusal(members=[{"network": {"widht": 16}}])
-        assert "widht" in message
+        message = refusal(members=[{}, {"network": {"widht": 16}}])
+        assert message == "unknown setting 'network.widht' of member 1; did you mean 'width'?"
 
     def test_a_config_cannot_be_changed(self):
         config = parse_config(values())
         with pytest.raises(ValueError, match="frozen"):
             config.seed = 3
 
-    def test_it_comes_back_from_json(self):
-        config = load_config("cpu")
+    @pytest.mark.parametrize("name", ["quick", "cpu", "extreme"])
+    def test_it_comes_back_from_json(self, name):
+        config = load_config(name)
         assert parse_config(config.model_dump(mode="json")) == config
 
     def test_a_member_has_the_presets_settings_besides_its_own(self):
-        network, training = parse_config(values()).member(0)
-        assert network == NetworkConfig(width=16, heads=2, dropout=0.1)
-        assert training.epochs == 2
+        member = parse_config(values()).members[0]
+        assert member.network == FusionConfig(width=16, heads=2, dropout=0.1)
+        assert member.training.epochs == 2
+
+    def test_a_committee_takes_over_what_both_kinds_have_and_does_not_care_about_heads(self):
+        network = {"width": 16, "heads": 2, "stages": 1, "modality_dropout": 0.2}
+        committee = {"kind": "committee", "width": 19}  # no multiple of the preset's heads
+        member = parse_config(values(network=network, members=[{"network": committee}])).members[0]
+        assert member.network == CommitteeConfig(width=19, stages=1, modality_dropout=0.2)

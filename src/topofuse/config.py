@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from topofuse.errors import TopofuseError
 from topofuse.modalities.registry import MODALITY_NAMES
@@ -22,15 +33,10 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class NetworkConfig(_Frozen):
-    """Architecture, sizes and regularisation of one network.
+class FusionConfig(_Frozen):
+    """A fusion network: an encoder per modality, attention between and over them, stages, classifier."""
 
-    kind 'fusion': encoders, attention and stages; 'committee': a perceptron of `stages` layers on the tables alone,
-    with `committee` members that share its matrices. Settings of the other kind are ignored.
-    """
-
-    kind: Literal["fusion", "committee"] = "fusion"
-    committee: int = Field(8, ge=1, description="members of a committee")
+    kind: Literal["fusion"] = "fusion"
     width: int = Field(512, ge=8, description="width of every encoder and of the fusion")
     channels: int = Field(128, ge=8, description="node channels inside the graph encoders")
     graph_layers: int = Field(3, ge=1)
@@ -49,6 +55,32 @@ class NetworkConfig(_Frozen):
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
         return self
+
+
+class CommitteeConfig(_Frozen):
+    """A committee network: a perceptron on the tables alone, `committee` members that share its matrices."""
+
+    kind: Literal["committee"] = "committee"
+    committee: int = Field(8, ge=1, description="members of the committee")
+    width: int = Field(512, ge=8, description="width of every layer")
+    stages: int = Field(3, ge=0, description="layers of the perceptron")
+    dropout: float = Field(0.3, ge=0, lt=1)
+    modality_dropout: float = Field(0.3, ge=0, lt=1, description="chance that training leaves a modality out")
+
+
+KINDS: dict[str, type[FusionConfig] | type[CommitteeConfig]] = {"fusion": FusionConfig, "committee": CommitteeConfig}
+
+
+def _kind(settings: Any) -> Any:
+    return settings.get("kind", "fusion") if isinstance(settings, Mapping) else getattr(settings, "kind", None)
+
+
+NetworkConfig = Annotated[
+    Annotated[FusionConfig, Tag("fusion")] | Annotated[CommitteeConfig, Tag("committee")],
+    Discriminator(
+        _kind, custom_error_type="kind", custom_error_message=f"the kind of a network is one of {', '.join(KINDS)}"
+    ),
+]
 
 
 class TrainingConfig(_Frozen):
@@ -82,9 +114,13 @@ class BoostedConfig(_Frozen):
     l2: float = Field(5.0, ge=0)
     patience: int = Field(100, ge=1)
     seeds: int = Field(1, ge=1, description="models averaged per fold")
-    extra_feature_share: float = Field(
-        0.0, ge=0, le=1, description="every second seed: extremely randomised thresholds, features per tree; 0: none"
-    )
+
+
+class MemberConfig(_Frozen):
+    """One ensemble member. A preset writes down only what differs from its own `network` and `training`."""
+
+    network: NetworkConfig
+    training: TrainingConfig
 
 
 class Config(_Frozen):
@@ -92,37 +128,55 @@ class Config(_Frozen):
 
     preset: str
     seed: int = 0
-    modalities: tuple[str, ...] = MODALITY_NAMES
+    modalities: tuple[str, ...] = Field(MODALITY_NAMES, min_length=1)
     network: NetworkConfig
     training: TrainingConfig
     fast_modalities: tuple[str, ...] = Field(
         MODALITY_NAMES, description="modalities of the fast bundle, which is thrifty"
     )
     thrifty: bool = Field(False, description="do without a modality where it takes long for a crystal")
-    members: tuple[dict[str, dict[str, Any]], ...] = Field(
-        min_length=1, description="per ensemble member: {'network': {...}, 'training': {...}} overrides"
-    )
+    members: tuple[MemberConfig, ...] = Field(min_length=1, description="the ensemble's members, in full")
     boosted: BoostedConfig
     tta_views: int = Field(5, ge=1)
     bootstrap: int = Field(1000, ge=100)
     threads: int = Field(2, ge=1)
 
-    @model_validator(mode="after")
-    def _members_are_valid(self) -> Self:
-        for index in range(len(self.members)):
-            self.member(index)
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in_members(cls, values: Any) -> Any:
+        """Give every member the settings that it does not name."""
+        if not isinstance(values, Mapping) or not isinstance(values.get("members"), list | tuple):
+            return values
+        own = [_filled_in(member, values) for member in values["members"]]
+        return {**values, "members": own}
 
-    def member(self, index: int) -> tuple[NetworkConfig, TrainingConfig]:
-        """Network and training settings of ensemble member `index`."""
-        override = self.members[index]
-        unknown = set(override) - {"network", "training"}
-        if unknown:
-            raise ValueError(f"member {index}: unknown section {sorted(unknown)[0]!r}; use network, training")
-        return (
-            NetworkConfig(**{**self.network.model_dump(), **override.get("network", {})}),
-            TrainingConfig(**{**self.training.model_dump(), **override.get("training", {})}),
-        )
+    @field_validator("modalities", "fast_modalities")
+    @classmethod
+    def _modalities_exist(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in MODALITY_NAMES:
+                raise ValueError(f"there is no modality {name!r}; there are {', '.join(MODALITY_NAMES)}")
+        if len(set(names)) < len(names):
+            raise ValueError(f"a modality is named twice in {', '.join(names)}")
+        return names
+
+
+def _filled_in(member: Any, preset: Mapping[str, Any]) -> Any:
+    """A member's settings as written, on top of the preset's; what cannot be read is left to the checks.
+
+    A member of another kind than the preset's network takes over the settings that both kinds have.
+    """
+    if not isinstance(member, Mapping):
+        return member
+    network, training = member.get("network", {}), member.get("training", {})
+    if isinstance(network, Mapping) and isinstance(preset.get("network"), Mapping):
+        kind = network.get("kind", _kind(preset["network"]))
+        known = KINDS[kind].model_fields if kind in KINDS else {}
+        shared = {key: value for key, value in preset["network"].items() if key in known}
+        network = {**shared, **network, "kind": kind}
+    if isinstance(training, Mapping) and isinstance(preset.get("training"), Mapping):
+        training = {**preset["training"], **training}
+    return {**member, "network": network, "training": training}
 
 
 def preset_names() -> list[str]:
@@ -160,12 +214,39 @@ def parse_config(values: dict[str, Any]) -> Config:
         raise ConfigError(_explain(error)) from error
 
 
+def parse_network(values: Mapping[str, Any]) -> FusionConfig | CommitteeConfig:
+    """The settings of one network, as a bundle holds them; `ConfigError` for the first thing that is wrong."""
+    try:
+        return TypeAdapter[FusionConfig | CommitteeConfig](NetworkConfig).validate_python(values)
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from error
+
+
 def _explain(error: ValidationError) -> str:
+    """The first thing that is wrong, as a sentence."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "configuration"
-    if first["type"] == "extra_forbidden":
-        key = str(first["loc"][-1])
-        known = {f for model in (Config, NetworkConfig, TrainingConfig, BoostedConfig) for f in model.model_fields}
-        close = difflib.get_close_matches(key, known, n=1)
-        return f"unknown setting '{where}'" + (f"; did you mean '{close[0]}'?" if close else "")
-    return f"setting '{where}': {first['msg']}"
+    kind = next((str(part) for part in first["loc"] if part in KINDS), None)
+    path = [part for part in first["loc"] if part != kind]  # the kind is no key of the file
+    if first["type"] != "extra_forbidden":
+        return f"{_where(path)}: {first['msg'].removeprefix('Value error, ')}"
+    key = str(path[-1])
+    if kind is not None and (others := [k for k, model in KINDS.items() if key in model.model_fields]):
+        return f"{_where(path)} is for networks of kind '{others[0]}'; this one is of kind '{kind}'"
+    known = list(_model_at(path[:-1], kind).model_fields)
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"unknown {_where(path)}; " + (f"did you mean '{close[0]}'?" if close else f"there are {', '.join(known)}")
+
+
+def _model_at(path: Sequence[str | int], kind: str | None) -> type[_Frozen]:
+    """The part of the configuration that `path` leads to."""
+    if not path:
+        return Config
+    sections = {"network": KINDS.get(kind or "", FusionConfig), "training": TrainingConfig, "boosted": BoostedConfig}
+    return sections.get(str(path[-1]), MemberConfig)
+
+
+def _where(path: Sequence[str | int]) -> str:
+    """What a message calls a key; members are counted from 0, as their folders are."""
+    if len(path) > 1 and path[0] == "members":
+        return f"setting '{'.'.join(map(str, path[2:]))}' of member {path[1]}" if path[2:] else f"member {path[1]}"
+    return f"setting '{'.'.join(map(str, path))}'" if path else "configuration"

@@ -198,7 +198,9 @@ class TestJobs:
         assert not np.array_equal(jobs[0].validation, jobs[4].validation)
 
     def test_a_member_may_see_a_subset(self, tiny_config, rows):
-        half = tiny_config.model_copy(update={"members": ({"training": {"subset_share": 0.5}},)})
+        member = tiny_config.members[0]
+        half_of = member.training.model_copy(update={"subset_share": 0.5})
+        half = tiny_config.model_copy(update={"members": (member.model_copy(update={"training": half_of}),)})
         (some, *_), (all_, *_) = member_jobs(half, rows), member_jobs(tiny_config, rows)
         assert len(some.train) == pytest.approx(len(all_.train) / 2, rel=0.15)
         np.testing.assert_array_equal(some.validation, all_.validation)

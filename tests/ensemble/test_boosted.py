@@ -55,15 +55,6 @@ def test_the_same_seed_gives_the_same_trees_and_more_seeds_are_averaged(toy, tre
     np.testing.assert_allclose(two.predict(table[new])[:, 0], (single[0] + single[1]) / 2)
 
 
-def test_every_second_seed_can_be_extremely_randomised(toy, trees):
-    table, labels, train, validation, new = toy
-    config = CONFIG.model_copy(update={"seeds": 2, "extra_feature_share": 0.5})
-    mixed = fit_boosted(table, labels, train, validation, config, **ONE)
-    assert mixed.binary[0].model_to_string() == trees.binary[0].model_to_string()
-    plain = fit_boosted(table, labels, train, validation, CONFIG.model_copy(update={"seeds": 2}), **ONE)
-    assert np.abs(mixed.binary[1].predict(table[new]) - plain.binary[1].predict(table[new])).max() > 0.01
-
-
 def test_a_prediction_does_not_depend_on_the_other_rows(toy, trees):
     table, *_, new = toy
     alone = np.concatenate([trees.predict(table[i : i + 1]) for i in new])

@@ -15,7 +15,7 @@ from scipy.stats import binom
 from topofuse.crystals import analyse
 from topofuse.ensemble.bundle import CARRIED, open_bundle
 from topofuse.labels import decide
-from topofuse.materials.dataset import load
+from topofuse.materials import load
 from topofuse.screening.predict import predict_paths
 
 pytestmark = pytest.mark.slow

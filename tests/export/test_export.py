@@ -18,7 +18,7 @@ import torch
 from click.testing import CliRunner
 
 from topofuse.cli import main
-from topofuse.config import NetworkConfig
+from topofuse.config import CommitteeConfig, FusionConfig
 from topofuse.export.jarvis import write_jarvis
 from topofuse.export.matbench import TASK, write_matbench
 from topofuse.export.source import ExportError, read_predictions
@@ -224,15 +224,15 @@ def store(textbook):
 
 
 NAMES = ("crystal", "kspace")
-SETTINGS = NetworkConfig(
-    kind="committee", committee=2, width=16, channels=8, graph_layers=1, table_layers=0, heads=2, attention_layers=1,
-    stages=1,
-)  # fmt: skip
+SETTINGS = {
+    "committee": CommitteeConfig(committee=2, width=16, stages=1),
+    "fusion": FusionConfig(width=16, channels=8, graph_layers=1, table_layers=0, heads=2, attention_layers=1, stages=1),
+}
 
 
 def trained(store, kind):
     torch.manual_seed(1)
-    network = build_network(NAMES, SETTINGS.model_copy(update={"kind": kind}))
+    network = build_network(NAMES, SETTINGS[kind])
     network.fit_statistics(store.batch(np.arange(len(store))))
     with torch.no_grad():
         for parameter in network.parameters():  # large enough for the answers to differ from crystal to crystal

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from topofuse.config import NetworkConfig
+from topofuse.config import CommitteeConfig, FusionConfig
 from topofuse.fusion.build import build_network
 from topofuse.fusion.committee import CommitteeNetwork
 from topofuse.fusion.network import FusionNetwork
@@ -14,7 +14,7 @@ from topofuse.modalities.encoders import CLIP, Standardise
 from topofuse.modalities.registry import MODALITY_NAMES
 from topofuse.training.inference import predict
 
-SETTINGS = NetworkConfig(kind="committee", committee=5, width=16, stages=2, dropout=0.2, modality_dropout=0.2)
+SETTINGS = CommitteeConfig(committee=5, width=16, stages=2, dropout=0.2, modality_dropout=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,8 @@ def committee(small_world) -> CommitteeNetwork:
 
 
 def test_the_kind_of_network_is_a_setting():
-    assert isinstance(build_network(("scalar",), SETTINGS.model_copy(update={"kind": "fusion"})), FusionNetwork)
+    assert isinstance(build_network(("scalar",), SETTINGS), CommitteeNetwork)
+    assert isinstance(build_network(("scalar",), FusionConfig(width=16, heads=2)), FusionNetwork)
 
 
 def test_every_member_has_its_own_opinion(committee, small_world):

@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from topofuse.config import NetworkConfig
+from topofuse.config import FusionConfig
 from topofuse.fusion.logits import Logits
 from topofuse.fusion.network import Classifier, CrossAttention, FusionNetwork, SelfAttention
 from topofuse.modalities.registry import MODALITY_NAMES
 from topofuse.training.inference import INFERENCE_BATCH, predict, predict_views
 
 WIDTH, HEADS = 16, 4
-SMALL = NetworkConfig(width=WIDTH, channels=8, graph_layers=1, table_layers=1, heads=HEADS)
+SMALL = FusionConfig(width=WIDTH, channels=8, graph_layers=1, table_layers=1, heads=HEADS)
 
 
 def tokens(b: int = 3, m: int = 4) -> torch.Tensor:

@@ -68,8 +68,9 @@ class TestParquet:
         assert data.rows("test").tolist() == [34, 35, 36, 37]
         assert data.fold[7] == 2
         assert data.rejected == []
-        assert data.labels_nosoc is not None
-        assert data.labels_nosoc[0] == 5
+
+    def test_a_column_that_is_not_used_changes_nothing(self, parquet):
+        assert load(parquet(class_nosoc=None)).data_hash == load(parquet()).data_hash
 
     def test_unknown_never_becomes_trivial(self, parquet):
         for nothing in ("unknown", None):

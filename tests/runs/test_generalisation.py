@@ -16,7 +16,7 @@ from topofuse.crystals import analyse
 from topofuse.crystals.formula import SYMBOLS, anonymous_formula
 from topofuse.ensemble import boosted
 from topofuse.labels import FIVE
-from topofuse.materials.dataset import load
+from topofuse.materials import load
 from topofuse.materials.prototypes import PROTOTYPES
 from topofuse.materials.splits import GROUPINGS, group_keys, grouped_folds, grouped_holdout
 from topofuse.report import ReportError, write_generalisation_report, write_report

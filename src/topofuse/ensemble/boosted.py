@@ -110,10 +110,6 @@ def fit_boosted(
     binary, kind = [], []
     for repeat in range(config.seeds):
         params = _params(config, 1000 * repeat + seed, threads)
-        if repeat % 2 and config.extra_feature_share > 0:
-            # one random threshold per feature (P. Geurts et al., Machine Learning 63, 3, 2006): other errors
-            extra = {"extra_trees": True, "extra_seed": params["seed"]}
-            params |= {**extra, "feature_fraction": config.extra_feature_share}
         binary.append(
             _fit(table, (labels > 0).astype(int), train, validation, {**params, "objective": "binary"}, most[0], config)
         )

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from topofuse.config import Config, NetworkConfig, parse_config
+from topofuse.config import Config, NetworkConfig, parse_config, parse_network
 from topofuse.crystals import SymmetricCrystal
 from topofuse.ensemble.blending import average, blend
 from topofuse.ensemble.boosted import BoostedTrees, compact_text
@@ -203,7 +203,7 @@ def _assemble(directory: Path, manifest: dict[str, Any]) -> Bundle:
 
         from topofuse.fusion.build import build_network
     for entry in manifest["networks"]:
-        network = build_network(config.modalities, NetworkConfig(**entry["network"]))
+        network = build_network(config.modalities, parse_network(entry["network"]))
         tensors = load_safetensors(_read(directory, entry["file"], manifest))
         network.load_state_dict({key: value.float() for key, value in tensors.items()})
         networks.setdefault(entry["family"], []).append(network.eval())

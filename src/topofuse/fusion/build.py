@@ -1,8 +1,8 @@
-"""The network of a configuration: `kind` says which architecture."""
+"""The network of a configuration, whose type says which architecture."""
 
 from __future__ import annotations
 
-from topofuse.config import NetworkConfig
+from topofuse.config import CommitteeConfig, NetworkConfig
 from topofuse.fusion.committee import CommitteeNetwork
 from topofuse.fusion.network import FusionNetwork
 
@@ -11,4 +11,4 @@ Network = FusionNetwork | CommitteeNetwork
 
 def build_network(names: tuple[str, ...], config: NetworkConfig) -> Network:
     """A network with fresh weights (torch's global random state) on the modalities `names`."""
-    return (CommitteeNetwork if config.kind == "committee" else FusionNetwork)(names, config)
+    return CommitteeNetwork(names, config) if isinstance(config, CommitteeConfig) else FusionNetwork(names, config)

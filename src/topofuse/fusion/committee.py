@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from topofuse.config import NetworkConfig
+from topofuse.config import CommitteeConfig
 from topofuse.fusion.logits import Logits
 from topofuse.labels import KINDS
 from topofuse.modalities.encoders import Standardise
@@ -39,7 +39,7 @@ class CommitteeNetwork(nn.Module):
 
     tables_only = True
 
-    def __init__(self, names: tuple[str, ...], config: NetworkConfig) -> None:
+    def __init__(self, names: tuple[str, ...], config: CommitteeConfig) -> None:
         super().__init__()
         if len(names) < 1:
             raise ValueError("a network needs at least one modality")

@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from topofuse.config import NetworkConfig
+from topofuse.config import FusionConfig
 from topofuse.fusion.logits import Logits
 from topofuse.labels import KINDS
 from topofuse.modalities.encoders import EncoderSpec, ResidualBlock
@@ -81,7 +81,7 @@ class FusionNetwork(nn.Module):
 
     tables_only = False
 
-    def __init__(self, names: tuple[str, ...], config: NetworkConfig) -> None:
+    def __init__(self, names: tuple[str, ...], config: FusionConfig) -> None:
         super().__init__()
         if len(names) < 1:
             raise ValueError("a network needs at least one modality")
@@ -139,7 +139,7 @@ class FusionNetwork(nn.Module):
         return absent
 
 
-def _spec(name: str, config: NetworkConfig) -> EncoderSpec:
+def _spec(name: str, config: FusionConfig) -> EncoderSpec:
     info = modality(name)
     return EncoderSpec(
         width=config.width,

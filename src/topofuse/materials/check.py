@@ -10,7 +10,8 @@ import numpy as np
 
 from topofuse.crystals.formula import SYMBOLS
 from topofuse.labels import FIVE, UNKNOWN
-from topofuse.materials.dataset import N_FOLDS, SPLITS, Dataset, DatasetError, load
+from topofuse.materials.dataset import N_FOLDS, SPLITS, Dataset, DatasetError
+from topofuse.materials.sources import load
 
 _LISTED = 20  # problems of one kind that are spelled out; the rest is counted
 

@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -17,8 +16,6 @@ from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE, UNKNOWN
 
 N_FOLDS = 5
-# Without spin-orbit coupling there is one class more: gapless at a momentum without symmetry.
-NOSOC_CLASSES: tuple[str, ...] = (*FIVE, "gm_semimetal")
 Split = Literal["pool", "test", "unlabelled"]
 SPLITS: tuple[Split, ...] = ("pool", "test", "unlabelled")
 
@@ -38,7 +35,6 @@ class Dataset:
     labels: (n,) int8, index into `topofuse.labels.FIVE`; -1 where unknown (which is not trivial)
     split: (n,) of 'pool' (train and validate), 'test' (once per reported run), 'unlabelled'
     fold: (n,) int8, 0 to 4 in the pool, -1 elsewhere
-    labels_nosoc: (n,) int8, index into `NOSOC_CLASSES`, -1 where unknown; None where the source has none
     rejected: (id, reason) of the rows that are no valid crystal and therefore not in the data set
     """
 
@@ -49,7 +45,6 @@ class Dataset:
     labels: NDArray[np.int8]
     split: NDArray[np.str_]
     fold: NDArray[np.int8]
-    labels_nosoc: NDArray[np.int8] | None = None
     rejected: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -73,7 +68,6 @@ class Dataset:
             labels=self.labels[index],
             split=self.split[index],
             fold=self.fold[index],
-            labels_nosoc=None if self.labels_nosoc is None else self.labels_nosoc[index],
         )
 
     @cached_property
@@ -85,8 +79,6 @@ class Dataset:
         digest.update(self.labels.astype("<i1").tobytes())
         digest.update(self.fold.astype("<i1").tobytes())
         digest.update("\0".join(self.split.tolist()).encode())
-        if self.labels_nosoc is not None:
-            digest.update(self.labels_nosoc.astype("<i1").tobytes())
         return digest.hexdigest()
 
 
@@ -117,22 +109,3 @@ def check_columns(data: Dataset) -> None:
     in_pool = data.split == "pool"
     refuse(in_pool & ((data.fold < 0) | (data.fold >= N_FOLDS)), f"pool rows have a fold of 0 to {N_FOLDS - 1}")
     refuse(~in_pool & (data.fold != -1), "rows outside the pool have fold -1")
-
-
-def load(path: str | Path | None = None) -> Dataset:
-    """The data set at `path` (.parquet or .csv); the embedded textbook where `path` is None.
-
-    Raises `DatasetError` where it cannot be used, `FileNotFoundError` where it is absent.
-    """
-    from topofuse.materials import sources
-
-    if path is None:
-        return sources.load_textbook()
-    path = Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no data set at {path}")
-    if path.suffix.lower() == ".parquet":
-        return sources.load_parquet(path)
-    if path.suffix.lower() == ".csv":
-        return sources.load_csv(path)
-    raise DatasetError(f"{path}: a data set is a .parquet or a .csv file (see `topofuse data check --help`)")

@@ -14,7 +14,7 @@ from topofuse.crystals import Crystal, CrystalError
 from topofuse.crystals.formula import reduced_formula
 from topofuse.crystals.read import read_structure
 from topofuse.labels import FIVE, UNKNOWN
-from topofuse.materials.dataset import N_FOLDS, NOSOC_CLASSES, Dataset, DatasetError
+from topofuse.materials.dataset import N_FOLDS, Dataset, DatasetError
 from topofuse.materials.splits import check_splits, make_splits
 
 if TYPE_CHECKING:
@@ -24,11 +24,28 @@ REQUIRED_COLUMNS = ("material_id", "class_soc", "lattice", "numbers", "frac_coor
 _LIST_COLUMNS = ("lattice", "numbers", "frac_coords")
 
 
+def load(path: str | Path | None = None) -> Dataset:
+    """The data set at `path` (.parquet or .csv); the embedded textbook where `path` is None.
+
+    Raises `DatasetError` where it cannot be used, `FileNotFoundError` where it is absent.
+    """
+    if path is None:
+        return load_textbook()
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"no data set at {path}")
+    if path.suffix.lower() == ".parquet":
+        return load_parquet(path)
+    if path.suffix.lower() == ".csv":
+        return load_csv(path)
+    raise DatasetError(f"{path}: a data set is a .parquet or a .csv file (see `topofuse data check --help`)")
+
+
 def load_parquet(path: str | Path) -> Dataset:
     """Read the schema of topomat.
 
     Required columns: material_id, class_soc, lattice (9 numbers per row, Å, row-major), numbers (N),
-    frac_coords (3N). Optional: split with fold (made where absent), class_nosoc. Other columns are not
+    frac_coords (3N). Optional: split with fold (made where absent). Other columns are not
     read; formulas are computed from the crystals. Rows whose crystal is invalid are left out and listed
     in `rejected`. Raises `DatasetError` naming the column or row.
     """
@@ -37,9 +54,6 @@ def load_parquet(path: str | Path) -> Dataset:
     names = set(table.column_names)
     ids = _strings(table, "material_id")
     labels = _codes(_strings(table, "class_soc", null=UNKNOWN), FIVE, "class_soc", ids)
-    nosoc = None
-    if "class_nosoc" in names:
-        nosoc = _codes(_strings(table, "class_nosoc", null=UNKNOWN), NOSOC_CLASSES, "class_nosoc", ids)
     split = np.array(_strings(table, "split"), dtype="<U10") if "split" in names else None
     fold = _integers(table, "fold") if "fold" in names else None
     columns = {name: _lists(table, name) for name in _LIST_COLUMNS}
@@ -60,7 +74,7 @@ def load_parquet(path: str | Path) -> Dataset:
             kept.append(row)
         except CrystalError as error:
             rejected.append((name, str(error)))
-    return _assemble(path.stem, ids, crystals, kept, labels, split, fold, nosoc, rejected)
+    return _assemble(path.stem, ids, crystals, kept, labels, split, fold, rejected)
 
 
 def load_csv(path: str | Path) -> Dataset:
@@ -92,7 +106,7 @@ def load_csv(path: str | Path) -> Dataset:
             kept.append(index)
         except CrystalError as error:
             rejected.append((ids[index], str(error)))
-    return _assemble(path.stem, ids, crystals, kept, labels, split, fold, None, rejected)
+    return _assemble(path.stem, ids, crystals, kept, labels, split, fold, rejected)
 
 
 def load_textbook() -> Dataset:
@@ -103,7 +117,7 @@ def load_textbook() -> Dataset:
     ids = [material.material_id for material in materials]
     labels = _codes([str(material.label) for material in materials], FIVE, "label", ids)
     crystals = [material.crystal for material in materials]
-    return _assemble("textbook", ids, crystals, list(range(len(ids))), labels, None, None, None, [])
+    return _assemble("textbook", ids, crystals, list(range(len(ids))), labels, None, None, [])
 
 
 def _assemble(
@@ -114,7 +128,6 @@ def _assemble(
     labels: NDArray[np.int8],
     split: NDArray[np.str_] | None,
     fold: NDArray[np.int8] | None,
-    nosoc: NDArray[np.int8] | None,
     rejected: list[tuple[str, str]],
 ) -> Dataset:
     """Rows `kept` of the columns with their crystals; splits are made where the source has none."""
@@ -138,7 +151,6 @@ def _assemble(
         labels=labels[index],
         split=new_split,
         fold=new_fold,
-        labels_nosoc=None if nosoc is None else nosoc[index],
         rejected=rejected,
     )
     check_splits(data)
@@ -159,7 +171,7 @@ def _read_table(path: Path) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    wanted = [*REQUIRED_COLUMNS, "class_nosoc", "split", "fold"]
+    wanted = [*REQUIRED_COLUMNS, "split", "fold"]
     try:
         there = pq.read_schema(path).names
         missing = [name for name in REQUIRED_COLUMNS if name not in there]

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals.formula import SYMBOLS, anonymous_formula, reduced_formula
-
-if TYPE_CHECKING:
-    from topofuse.materials.dataset import Dataset
+from topofuse.materials.dataset import Dataset, DatasetError
 
 GROUPINGS: dict[str, str] = {
     "formula": "no reduced formula on both sides",
@@ -62,8 +59,6 @@ def make_splits(
     Rows with label -1 are 'unlabelled'. Deterministic for a seed. Raises `DatasetError` where there are
     fewer than 10 different labelled formulas.
     """
-    from topofuse.materials.dataset import DatasetError
-
     labelled = np.flatnonzero(np.asarray(labels) >= 0)
     names = np.asarray(formulas, dtype=str)
     n_formulas = len(np.unique(names[labelled]))
@@ -132,8 +127,6 @@ def grouped_folds(groups: Sequence[str], labels: NDArray[np.integer], n_folds: i
 
 def check_splits(data: Dataset) -> None:
     """Raise `DatasetError` where a reduced formula stands in pool and test, or in two folds of the pool."""
-    from topofuse.materials.dataset import DatasetError
-
     home: dict[str, tuple[str, int, str]] = {}
     for name, formula, split, fold in zip(
         data.material_ids, data.formulas, data.split.tolist(), data.fold.tolist(), strict=True

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.config import Config, ConfigError, NetworkConfig, TrainingConfig
+from topofuse.config import CommitteeConfig, Config, ConfigError, FusionConfig, NetworkConfig, TrainingConfig
 from topofuse.ensemble.blending import OutOfFold, average
 from topofuse.ensemble.boosted import fit_or_load
 from topofuse.evaluation.bootstrap import bootstrap_intervals, paired_difference
@@ -142,13 +142,21 @@ def _left_out(names: tuple[str, ...], prefix: str = "") -> dict[str, tuple[str, 
 
 def _committee(config: Config) -> Settings | None:
     """Settings of the first ensemble member that is a committee; None where there is none."""
-    members = (config.member(index) for index in range(len(config.members)))
-    return next((member for member in members if member[0].kind == "committee"), None)
+    committees = ((m.network, m.training) for m in config.members if isinstance(m.network, CommitteeConfig))
+    return next(committees, None)
 
 
 def variants(config: Config) -> dict[str, tuple[Settings, tuple[str, ...]]]:
-    """Settings and modalities of the reference and of every network that lacks one part."""
+    """Settings and modalities of the reference, and of every network that lacks one part.
+
+    Raises ConfigError where the preset's own network is a committee.
+    """
     network, training, names = config.network, config.training, config.modalities
+    if not isinstance(network, FusionConfig):
+        raise ConfigError(
+            "an ablation takes a fusion network apart, and this preset's network is a committee; "
+            "give [network] the kind 'fusion' and make the committee a member"
+        )
     heads = math.gcd(network.heads, network.width // 2)
     small = {"width": network.width // 2, "channels": max(network.channels // 2, 8), "heads": heads}
     shallow = {"graph_layers": 1, "table_layers": 1, "attention_layers": 1, "stages": 1}
@@ -181,11 +189,10 @@ def _jobs(config: Config, rows: Rows, fold: int, needed: Set[str]) -> list[Job]:
         if inner != fold and "kfold" in needed:
             available = np.intersect1d(outside, rows.outside(inner))
             jobs.append(network_job(f"inner{inner}/{fold}", rows, available, settings, config.modalities, seed + inner))
-    for index in range(len(config.members) if "ensemble" in needed else 0):
-        member = network_job(
-            f"member{index}/{fold}", rows, outside, config.member(index), config.modalities, seed + 1000 * (index + 1)
-        )
-        jobs.append(member)
+    for index, member in enumerate(config.members if "ensemble" in needed else ()):
+        own = (member.network, member.training)
+        name = f"member{index}/{fold}"
+        jobs.append(network_job(name, rows, outside, own, config.modalities, seed + 1000 * (index + 1)))
     return jobs
 
 

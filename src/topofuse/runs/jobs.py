@@ -86,7 +86,7 @@ def member_jobs(config: Config, rows: Rows) -> list[Job]:
             f"member{index}/{fold}",
             rows,
             rows.outside(fold),
-            config.member(index),
+            (config.members[index].network, config.members[index].training),
             config.modalities,
             _seed(config, index + 1, fold),
         )
@@ -97,7 +97,8 @@ def member_jobs(config: Config, rows: Rows) -> list[Job]:
 
 def full_job(config: Config, rows: Rows, epochs: int, member: int | None = None) -> Job:
     """A job on the whole pool with the preset's settings, or a member's: `epochs` fixed beforehand, no validation."""
-    network, training = (config.network, config.training) if member is None else config.member(member)
+    settings = config if member is None else config.members[member]
+    network, training = settings.network, settings.training
     name, family = ("full", 99) if member is None else (f"full-member{member}", 100 + member)
     training = training.model_copy(update={"epochs": epochs})
     none = np.array([], dtype=np.int64)

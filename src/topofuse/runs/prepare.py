@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from topofuse.config import Config, ConfigError, load_config
-from topofuse.materials.dataset import Dataset, load
+from topofuse.materials import Dataset, load
 from topofuse.modalities.extraction import default_cache, extract_all
 from topofuse.modalities.registry import feature_hash
 from topofuse.modalities.store import FeatureStore
