@@ -184,7 +184,7 @@ def sketch() -> Sketch:
     """The tight-binding sketch of the example."""
     found = sketch_of(example())
     if isinstance(found, NoSketch):
-        raise ValueError(f"the example has no sketch: {found.sentence}")
+        raise TypeError(f"the example has no sketch: {found.sentence}")
     return found
 
 

@@ -41,7 +41,7 @@ class LabelError(TopofuseError, ValueError):
     """Labels that cannot be learned; the message says why."""
 
 
-class TopoClassifier(ClassifierMixin, BaseEstimator):
+class TopoClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Boosted trees on features of crystal structures, as a scikit-learn classifier.
 
     Structures are paths, pymatgen `Structure`s, ase `Atoms` or topofuse `Crystal`s, also mixed. Labels are the names
@@ -139,7 +139,8 @@ class TopoClassifier(ClassifierMixin, BaseEstimator):
             return np.asarray(self.classes_[p.argmax(axis=1)])
         p5 = np.zeros((len(p), len(FIVE)))
         p5[:, self._codes()] = p
-        return np.array(FIVE, dtype=self.classes_.dtype)[decide(p5)]
+        labels: NDArray[Any] = np.array(FIVE, dtype=self.classes_.dtype)[decide(p5)]
+        return labels
 
     def __sklearn_is_fitted__(self) -> bool:
         return "bundle_" in vars(self) or "trees_" in vars(self)

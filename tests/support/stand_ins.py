@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -103,9 +104,8 @@ class DiesOnce(ByFirstAtom):
         self.marker = marker
 
     def predict_features(self, crystals):
-        if any(8 in crystal.primitive.numbers for crystal in crystals) and not os.path.exists(self.marker):
-            with open(self.marker, "w") as file:
-                file.write(str(os.getpid()))
+        if any(8 in crystal.primitive.numbers for crystal in crystals) and not Path(self.marker).exists():
+            Path(self.marker).write_text(str(os.getpid()))
             os.kill(os.getpid(), signal.SIGKILL)
         return super().predict_features(crystals)
 

@@ -51,7 +51,7 @@ def _reduced_counts(numbers: ArrayLike) -> tuple[tuple[int, int], ...]:
 
 @lru_cache(maxsize=65536)
 def _formula(counts: tuple[tuple[int, int], ...]) -> str:
-    from pymatgen.core import Composition
+    from pymatgen.core.composition import Composition
 
     with warnings.catch_warnings():  # the noble gases have no electronegativity, which only decides the order here
         warnings.filterwarnings("ignore", message="No Pauling electronegativity", category=UserWarning)

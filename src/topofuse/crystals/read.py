@@ -6,7 +6,6 @@ objects that a file names, and run code on the way.
 
 from __future__ import annotations
 
-import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -190,7 +189,7 @@ def file_content(path: Path) -> bytes:
 def _no_file(path: Path) -> str:
     """What is there instead of a regular file; OSError where the system does not let us look."""
     if path.is_dir():
-        os.listdir(path)
+        next(path.iterdir(), None)
         return "the folder holds no structure file (CIF, POSCAR, *.vasp, *.xyz, *.json, …)"
     if path.is_symlink() and not path.exists():
         return "a symbolic link that leads nowhere"

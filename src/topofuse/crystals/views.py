@@ -45,7 +45,8 @@ def _strained_conventional(crystal: SymmetricCrystal, rng: np.random.Generator) 
     else:  # the shortest axis takes the first factor, whichever axis that is
         rank = np.argsort(np.argsort(np.linalg.norm(crystal.conventional_lattice, axis=1)))
         scale = factors[rank]
-    return crystal.conventional_lattice * scale[:, None]
+    strained: NDArray[np.float64] = crystal.conventional_lattice * scale[:, None]
+    return strained
 
 
 def _displaced(crystal: SymmetricCrystal, deformation: NDArray[np.floating], rng: np.random.Generator) -> Neighbours:

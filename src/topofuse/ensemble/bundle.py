@@ -240,7 +240,7 @@ def _manifest(directory: Path) -> dict[str, Any]:
     again = "make the bundle again with `topofuse run`"
     try:
         content = path.read_bytes()
-        manifest = json.loads(content)
+        manifest: dict[str, Any] = json.loads(content)
         found, features = manifest["format"], manifest["features"]
         modalities = tuple(manifest["config"]["modalities"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:

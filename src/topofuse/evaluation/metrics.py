@@ -121,7 +121,8 @@ def coarsen_confusion(five: Floats, level: str) -> Floats:
     """Confusion matrices (b, 5, 5) → (b, k, k) of `level`, by summing rows and columns."""
     to = np.zeros((5, len(LEVELS[level])))
     to[np.arange(5), coarsen(np.arange(5), level)] = 1.0
-    return np.einsum("bij,ik,jl->bkl", five, to, to)
+    coarse: Floats = np.einsum("bij,ik,jl->bkl", five, to, to)
+    return coarse
 
 
 def from_confusion(matrices: Floats) -> dict[str, Floats]:
@@ -163,7 +164,8 @@ class _RankSum:
         below += np.take(negative, self._up_to, axis=1)
         won = 0.5 * np.einsum("bi,bi->b", positive, below)
         pairs = positive.sum(axis=1) * negative[:, -1]
-        return np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+        auroc: Floats = np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+        return auroc
 
 
 def _rank_sums(codes: NDArray[np.int64], p: Floats, level: str, shared: dict[bytes, _RankSum]) -> list[_RankSum]:
@@ -184,7 +186,8 @@ def _rank_sums(codes: NDArray[np.int64], p: Floats, level: str, shared: dict[byt
 def _losses(codes: NDArray[np.int64], p: Floats, level: str) -> Floats:
     """−ln p(label) (n,) at `level`."""
     own = level_probabilities(p, level)[np.arange(len(codes)), coarsen(codes, level)]
-    return -np.log(np.clip(own, np.finfo(np.float64).eps, 1.0))
+    losses: Floats = -np.log(np.clip(own, np.finfo(np.float64).eps, 1.0))
+    return losses
 
 
 def _mean_defined(values: Floats) -> Floats:
@@ -192,7 +195,8 @@ def _mean_defined(values: Floats) -> Floats:
     defined = np.isfinite(values)
     count = defined.sum(axis=0)
     total = np.where(defined, values, 0.0).sum(axis=0)
-    return np.divide(total, count, out=np.full(values.shape[1], np.nan), where=count > 0)
+    mean: Floats = np.divide(total, count, out=np.full(values.shape[1], np.nan), where=count > 0)
+    return mean
 
 
 def _known_level(level: str) -> str:

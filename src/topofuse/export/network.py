@@ -140,7 +140,8 @@ class _Flat(nn.Module):
         batch: Batch = {}
         for (name, key), array in zip(self.names, arrays, strict=True):
             batch.setdefault(name, {})[key] = array
-        return self.network(batch).probabilities()
+        probabilities: Tensor = self.network(batch).probabilities()
+        return probabilities
 
 
 def _size(name: str, sizes: dict[str, Any]) -> Any:
@@ -161,10 +162,10 @@ def _examples(names: tuple[str, ...]) -> FeatureStore:
 def _searchsorted(
     sorted_sequence: Any,
     values: Any,
-    out_int32: bool = False,
+    out_int32: bool = False,  # noqa: ARG001 - torch passes it
     right: bool = False,
-    side: Any = None,
-    sorter: Any = None,
+    side: Any = None,  # noqa: ARG001
+    sorter: Any = None,  # noqa: ARG001
 ) -> Any:
     """How many of the n entries of each row of `sorted_sequence` (m, n) lie below each of `values` (m, k).
 
@@ -185,7 +186,7 @@ def _searchsorted(
     return rank
 
 
-def _bincount(index: Any, weights: Any = None, minlength: Any = 0) -> Any:
+def _bincount(index: Any, weights: Any = None, minlength: Any = 0) -> Any:  # noqa: ARG001
     """How often each of 0 to `minlength` - 1 occurs; our networks have no larger ones, and no weights."""
     from onnxscript import opset18
 

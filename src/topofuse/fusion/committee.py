@@ -31,7 +31,8 @@ class SharedLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, k, size) → (b, k, width)."""
-        return self.drop(functional.gelu(self.shared(x) * self.scale + self.bias))
+        out: Tensor = self.drop(functional.gelu(self.shared(x) * self.scale + self.bias))
+        return out
 
 
 class CommitteeNetwork(nn.Module):

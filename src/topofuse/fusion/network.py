@@ -53,7 +53,8 @@ class SelfAttention(nn.Module):
         """(b, m, width) → (b, m, width)."""
         normed = self.norm(tokens)
         update, _ = self.attention(normed, normed, normed, need_weights=False)
-        return self.block(tokens + update)
+        out: Tensor = self.block(tokens + update)
+        return out
 
 
 class Classifier(nn.Module):
@@ -120,11 +121,13 @@ class FusionNetwork(nn.Module):
         if absent is not None:
             tokens = torch.where(absent[:, :, None], self.absent.to(tokens.dtype), tokens)
         tokens = self.self_attention(self.cross(tokens + self.kind_of_token))
-        return self.stages(self.join(tokens.flatten(1)))
+        fused: Tensor = self.stages(self.join(tokens.flatten(1)))
+        return fused
 
     def classify(self, fused: Tensor) -> Logits:
         """Fused features (b, width) → logits."""
-        return self.classifier(fused)
+        logits: Logits = self.classifier(fused)
+        return logits
 
     def forward(self, batch: Batch, absent: Tensor | None = None) -> Logits:
         """Batch → logits."""

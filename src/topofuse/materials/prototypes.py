@@ -16,7 +16,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core import Lattice
+from pymatgen.core.lattice import Lattice
 from pymatgen.symmetry.groups import SpaceGroup
 
 _COORDINATE = re.compile(r"^(?P<factor>-?\d*)(?P<name>[a-z]\d?)(?P<offset>[+-]\d+(?:/\d+)?)?$")

@@ -101,7 +101,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., width) → (..., width)."""
-        return x + self.body(x)
+        out: Tensor = x + self.body(x)
+        return out
 
 
 class TableEncoder(nn.Module):
@@ -129,7 +130,8 @@ class TableEncoder(nn.Module):
         hidden = self.project(self.standardise(table))
         for column, embedding in zip(self.columns, self.embed, strict=True):
             hidden = hidden + embedding(table[:, column].long())
-        return self.blocks(self.drop(hidden))
+        out: Tensor = self.blocks(self.drop(hidden))
+        return out
 
 
 def scatter_sum(values: Tensor, index: Tensor, size: int) -> Tensor:

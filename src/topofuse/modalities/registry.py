@@ -26,12 +26,14 @@ def modality(name: str) -> Modality:
     """The modality called `name`; KeyError names what there is."""
     if name not in MODALITY_NAMES:
         raise KeyError(f"no modality '{name}'; there are {', '.join(MODALITY_NAMES)}")
-    return import_module(f"topofuse.modalities.{name}").MODALITY
+    found: Modality = import_module(f"topofuse.modalities.{name}").MODALITY
+    return found
 
 
 def build_encoder(name: str, spec: EncoderSpec) -> nn.Module:
     """The encoder of the modality called `name`; it has `fit(part)` and maps a part to (b, spec.width)."""
-    return import_module(f"topofuse.modalities.{name}.encoder").Encoder(spec)
+    encoder: nn.Module = import_module(f"topofuse.modalities.{name}.encoder").Encoder(spec)
+    return encoder
 
 
 def table_columns(names: tuple[str, ...] = MODALITY_NAMES) -> list[str]:

@@ -61,7 +61,8 @@ def _ranges(starts: NDArray[np.signedinteger], counts: NDArray[np.signedinteger]
     """Concatenation of arange(start, start + count), vectorised."""
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - counts), counts)
+    ranges: NDArray[np.int64] = np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - counts), counts)
+    return ranges
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,7 +40,8 @@ class Share:
 
 def right(rows: Rows, level: str = "two") -> NDArray[np.bool_]:
     """(n,) whether each material is decided rightly at `level`."""
-    return np.equal(coarsen(rows.labels, level), coarsen(decide(rows.p5), level))
+    correct: NDArray[np.bool_] = np.equal(coarsen(rows.labels, level), coarsen(decide(rows.p5), level))
+    return correct
 
 
 def by_class(rows: Rows, level: str) -> dict[str, Share]:

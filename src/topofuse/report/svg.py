@@ -87,7 +87,7 @@ def inline_svg(figure: Figure, name: str) -> str:
         raise ValueError(f"figure name {name!r}: lower-case letters, digits and hyphens only")
     buffer = io.StringIO()
     with styled():
-        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

@@ -125,7 +125,7 @@ def _get(link: str) -> bytes:
             _pause(2.0**attempt)
         try:
             with _opener().open(link, timeout=_TIMEOUT) as answer:
-                content = answer.read(_MAX_PAGE_BYTES + 1)
+                content: bytes = answer.read(_MAX_PAGE_BYTES + 1)
         except urllib.error.HTTPError as error:
             reason: object = f"{error.code} {error.reason}"
             error.close()

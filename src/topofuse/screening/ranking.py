@@ -89,7 +89,8 @@ class Filters:
     def promise(self, row: Row) -> float:
         """What rows are ordered by, 0 to 1."""
         p = sum(row[f"p_{name}"] for name in self.classes) if self.classes else row["p_nontrivial"]
-        return p * (1.0 - (row.get("novelty") or 0.0))
+        score: float = p * (1.0 - (row.get("novelty") or 0.0))
+        return score
 
     def in_words(self) -> list[str]:
         """The filters as lines for a person."""

@@ -209,7 +209,8 @@ def _parquet_rows(path: Path) -> int:
                 found = ", ".join(file.schema_arrow.names) or "none"
                 raise SourceError(f"{path} has no column {', '.join(missing)}; found are {found}")
             _check_columns(path, file)
-            return file.metadata.num_rows
+            rows: int = file.metadata.num_rows
+            return rows
     except (pa.ArrowException, OSError) as error:
         raise SourceError(f"{path} is not a readable parquet file: {error}") from error
 

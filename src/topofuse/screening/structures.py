@@ -16,7 +16,7 @@ from topofuse.screening.entries import Entry, FileEntry
 
 if TYPE_CHECKING:
     from ase import Atoms
-    from pymatgen.core import IStructure
+    from pymatgen.core.structure import IStructure
 
 StructureLike: TypeAlias = "str | os.PathLike[str] | Crystal | IStructure | Atoms"
 

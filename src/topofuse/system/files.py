@@ -31,7 +31,7 @@ def write_whole(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        os.chmod(temporary, 0o666 & ~_UMASK)  # mkstemp's files are for their owner alone
+        Path(temporary).chmod(0o666 & ~_UMASK)  # mkstemp's files are for their owner alone
         settle(Path(temporary), path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
@@ -41,7 +41,7 @@ def write_whole(path: Path, content: bytes) -> None:
 def settle(temporary: Path, path: Path) -> None:
     """Rename a finished file; content and name are on the disk before it returns."""
     _flush_to_disk(temporary)  # before the rename, which could reach the disk without the content
-    os.replace(temporary, path)
+    temporary.replace(path)
     _flush_to_disk(path.parent)
 
 

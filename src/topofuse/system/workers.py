@@ -131,7 +131,8 @@ class _Worker(Generic[T, R]):
             return Lost(needs_too_much(self._memory_limit)) if fresh else self.do(task)
         if failed:
             raise result
-        return result
+        done: R = result
+        return done
 
     def close(self) -> None:
         """End the process, whatever it is doing."""

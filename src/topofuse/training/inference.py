@@ -58,4 +58,5 @@ def predict_views(network: Network, views: Sequence[FeatureStore], rows: NDArray
     """Test-time augmentation: the mean of the probabilities over the views, (len(rows), 5)."""
     if not views:
         raise ValueError("test-time augmentation needs at least one view")
-    return np.mean([predict(network, view, rows) for view in views], axis=0)
+    averaged: NDArray[np.float64] = np.mean([predict(network, view, rows) for view in views], axis=0)
+    return averaged

@@ -170,7 +170,7 @@ class Trainer:
                 logits = network.classify(mixture.features(network.fuse(batch)))
             loss = mixture.loss(Logits(*(part.float() for part in logits)), labels, training.label_smoothing).mean()
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), training.gradient_clip)
             optimizer.step()
             total += float(loss.detach()) * len(labels)

@@ -84,7 +84,8 @@ def bonds(crystal: Crystal) -> NDArray[np.int64]:
     a, b, c = shift.T
     forward = (i < j) | ((i == j) & ((a > 0) | ((a == 0) & ((b > 0) | ((b == 0) & (c > 0))))))
     found = np.column_stack([i, j, shift])[forward]
-    return found[:0] if len(found) > MAX_BONDS else found
+    kept: NDArray[np.int64] = found[:0] if len(found) > MAX_BONDS else found
+    return kept
 
 
 def _element(z: int) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Service:
         self._model: Future[Any] = Future()
         self._turns = threading.BoundedSemaphore(AT_ONCE)
 
-    def start(self, when_ready: Callable[[BaseException | None], None] = lambda error: None) -> None:
+    def start(self, when_ready: Callable[[BaseException | None], None] = lambda _: None) -> None:
         """Load the model in the background; `when_ready` is told of the error, or None."""
 
         def work() -> None:
@@ -108,7 +108,7 @@ class Service:
         from topofuse.web.scene import describe
 
         with self._turn(), self._written([upload]) as paths:
-            found = self._supervised(describe, paths[0])
+            found: dict[str, Any] = self._supervised(describe, paths[0])
         for element in found["elements"]:
             element["colour"] = element_colours()[element["symbol"]]
         return found

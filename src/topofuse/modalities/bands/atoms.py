@@ -50,7 +50,7 @@ class FreeAtom:
 
 
 @cache
-def _table() -> dict[str, NDArray]:
+def _table() -> dict[str, NDArray[np.float64]]:
     with resources.files(__package__).joinpath("atoms.npz").open("rb") as file, np.load(file) as npz:
         return {name: npz[name] for name in npz.files}
 

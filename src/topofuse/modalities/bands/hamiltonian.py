@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ def basis_of(atoms: tuple[FreeAtom, ...]) -> Basis:
     sizes = [atom.n_orbitals for atom in atoms]
     width = [2 * atom.ell + 1 for atom in atoms]
 
-    def of_orbitals(of_shells: Iterable[NDArray]) -> NDArray:
+    def of_orbitals(of_shells: Iterable[NDArray[Any]]) -> NDArray[Any]:
         return np.concatenate([np.repeat(values, w) for values, w in zip(of_shells, width, strict=True)])
 
     shift = of_orbitals(atom.shift for atom in atoms)
@@ -155,7 +155,7 @@ class TightBinding:
         at_once = max(1, _MEMORY // self.basis.size**2)
         return [momenta[first : first + at_once] for first in range(0, len(momenta), at_once)]
 
-    def _adapted(self, momenta: NDArray[np.float64]) -> tuple[NDArray[np.complex128], NDArray]:
+    def _adapted(self, momenta: NDArray[np.float64]) -> tuple[NDArray[np.complex128], NDArray[Any]]:
         plain = self.matrices(momenta)
         return plain, plain if self._gauge is None else self._gauge.matrices(plain)
 
@@ -260,7 +260,7 @@ def _bonds(cell: Crystal, basis: Basis) -> tuple[NDArray[np.float64], list[_Bloc
     return vectors[np.concatenate(used) if used else []], blocks
 
 
-def _solve(overlap: NDArray, hamiltonian: NDArray, vectors: bool) -> tuple[NDArray[np.float64], NDArray]:
+def _solve(overlap: NDArray[Any], hamiltonian: NDArray[Any], vectors: bool) -> tuple[NDArray[np.float64], NDArray[Any]]:
     """Generalised eigenproblem at each momentum: (k, n) energies, (k, n, n) states (empty without `vectors`).
 
     Where atoms nearly coincide the overlap matrix has negative eigenvalues: its small ones are then raised.
@@ -282,7 +282,9 @@ def _solve(overlap: NDArray, hamiltonian: NDArray, vectors: bool) -> tuple[NDArr
     return energy, states
 
 
-def _solve_indefinite(overlap: NDArray, hamiltonian: NDArray, vectors: bool) -> tuple[NDArray[np.float64], NDArray]:
+def _solve_indefinite(
+    overlap: NDArray[Any], hamiltonian: NDArray[Any], vectors: bool
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
     value, column = np.linalg.eigh(overlap)
     root = column / np.sqrt(np.maximum(value, _SMALLEST_OVERLAP))[:, None, :]
     orthogonal = root.conj().transpose(0, 2, 1) @ hamiltonian @ root

@@ -185,4 +185,5 @@ def _share_of_even(parity: NDArray[np.float64], energy: NDArray[np.float64]) -> 
     """Share of even states in the degenerate set of each level: single parities depend on a choice of states."""
     number = np.concatenate([[0], np.cumsum(np.diff(energy) > _SET_GAP)])
     mean = np.bincount(number, parity) / np.bincount(number)
-    return ((1 + mean) / 2)[number]
+    share: NDArray[np.float64] = ((1 + mean) / 2)[number]
+    return share

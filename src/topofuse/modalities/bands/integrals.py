@@ -72,14 +72,15 @@ def gaunt(first: int, second: int, third: int) -> NDArray[np.float64]:
     """(2l+1, 2l'+1, 2L+1) integrals of three real spherical harmonics over the sphere."""
     values, weights = _harmonics_on_sphere()
     parts = [values[:, ell * ell : (ell + 1) ** 2] for ell in (first, second, third)]
-    integral = np.einsum("q,qa,qb,qc->abc", weights, *parts, optimize=True)
+    integral: NDArray[np.float64] = np.einsum("q,qa,qb,qc->abc", weights, *parts, optimize=True)
     integral[np.abs(integral) < 1e-12] = 0
     return integral
 
 
 @lru_cache(maxsize=16)
 def _bessel(ell: int) -> NDArray[np.float64]:
-    return spherical_jn(ell, _DISTANCES[:, None] * MOMENTA) * _WEIGHTS
+    bessel: NDArray[np.float64] = spherical_jn(ell, _DISTANCES[:, None] * MOMENTA) * _WEIGHTS
+    return bessel
 
 
 @lru_cache(maxsize=8192)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import spglib
@@ -18,7 +19,7 @@ PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
 
 @lru_cache(maxsize=1)
-def _fit() -> tuple[NDArray[np.float64], tuple[NDArray, ...]]:
+def _fit() -> tuple[NDArray[np.float64], tuple[NDArray[Any], ...]]:
     """Directions, and the pseudo-inverse of the harmonics of each l on them."""
     directions = sphere_quadrature()[0][::7]
     harmonics = real_harmonics(directions, MAX_ELL)
@@ -44,7 +45,10 @@ def spinor(rotation: NDArray[np.float64]) -> NDArray[np.complex128]:
     else:
         axis = np.array([proper[2, 1] - proper[1, 2], proper[0, 2] - proper[2, 0], proper[1, 0] - proper[0, 1]])
         axis /= 2 * np.sin(angle)
-    return np.cos(angle / 2) * np.eye(2) - 1j * np.sin(angle / 2) * np.einsum("a,abc->bc", axis, PAULI)
+    matrix: NDArray[np.complex128] = np.cos(angle / 2) * np.eye(2) - 1j * np.sin(angle / 2) * np.einsum(
+        "a,abc->bc", axis, PAULI
+    )
+    return matrix
 
 
 @lru_cache(maxsize=1)
@@ -118,10 +122,10 @@ class Operators:
     def _scatter(self, basis: Basis, rotated: list[tuple[NDArray[np.float64], ...]]) -> None:
         """Nonzero elements U[row, column] of every operation, without the phases: (g, c) each."""
         within = np.arange(basis.size) - basis.starts[basis.atom]
-        rows: list[NDArray] = []
-        columns: list[NDArray] = []
-        values: list[NDArray] = []
-        atoms: list[NDArray] = []
+        rows: list[NDArray[Any]] = []
+        columns: list[NDArray[Any]] = []
+        values: list[NDArray[Any]] = []
+        atoms: list[NDArray[Any]] = []
         for ell in range(MAX_ELL + 1):
             width = 2 * ell + 1
             shell = np.flatnonzero(basis.ell == ell).reshape(-1, width)  # (shells, 2l + 1)
@@ -169,7 +173,10 @@ class Operators:
         """(d, g) traces Tr(U ρ) of operations (g,) that fix `momentum`, with densities ρ (d, n, n)."""
         values = self._values[operations] * self._phases(operations, momentum)
         places = self._columns[operations] * self._size + self._rows[operations]
-        return np.einsum("gc,dgc->dg", values, densities.reshape(len(densities), -1)[:, places])
+        traced: NDArray[np.complex128] = np.einsum(
+            "gc,dgc->dg", values, densities.reshape(len(densities), -1)[:, places]
+        )
+        return traced
 
 
 def _images(
@@ -182,4 +189,5 @@ def _images(
     image = np.einsum("gij,aj->gai", rotations, positions) + translations[:, None]
     apart = image[:, :, None] - positions
     apart -= np.rint(apart)
-    return (np.abs(apart @ lattice).max(-1)).argmin(-1)
+    nearest: NDArray[np.int64] = (np.abs(apart @ lattice).max(-1)).argmin(-1)
+    return nearest

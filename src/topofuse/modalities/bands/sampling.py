@@ -41,7 +41,8 @@ class Sampling:
 def same_momentum(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether momenta (..., 3) agree up to a reciprocal lattice vector."""
     apart = a - b
-    return np.abs(apart - np.rint(apart)).max(-1) < 1e-5
+    same: NDArray[np.bool_] = np.abs(apart - np.rint(apart)).max(-1) < 1e-5
+    return same
 
 
 def sampling_of(crystal: SymmetricCrystal, operators: Operators) -> Sampling:

@@ -53,7 +53,8 @@ class Convolution(nn.Module):
         """(n, channels) → (n, channels)."""
         source, target, weight, position, lower = edges
         message = take(self.send(self.norm(h)), source) * self.filter(position, lower) * weight[:, None]
-        return h + self.drop(self.receive(scatter_sum(message, target, h.shape[0])))
+        out: Tensor = h + self.drop(self.receive(scatter_sum(message, target, h.shape[0])))
+        return out
 
 
 class Encoder(nn.Module):
@@ -83,7 +84,8 @@ class Encoder(nn.Module):
         mean = scatter_sum(h * part["node.weight"][:, None], graph, n_graphs)
         lowest = h.new_full((n_graphs, h.shape[1]), -1e4)
         largest = lowest.scatter_reduce(0, graph[:, None].expand_as(h), h, reduce="amax")
-        return self.pool(torch.cat([mean, largest], dim=1)) + self.table(part)
+        out: Tensor = self.pool(torch.cat([mean, largest], dim=1)) + self.table(part)
+        return out
 
     def _edges(self, part: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Source, target, weight, grid position and the grid point below, with training noise."""

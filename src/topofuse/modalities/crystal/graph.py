@@ -37,7 +37,9 @@ TABLE_NAMES: tuple[str, ...] = (
 )
 
 
-def merged_edges(crystal: SymmetricCrystal) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray, NDArray]:
+def merged_edges(
+    crystal: SymmetricCrystal,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Target orbit, source orbit, mean distance (Å) and count of every group of equivalent bonds."""
     found = crystal.neighbours
     source = crystal.orbits[found.atom]
@@ -69,7 +71,9 @@ def extract(crystal: SymmetricCrystal) -> Part:
     }
 
 
-def _table(crystal: SymmetricCrystal, weight: NDArray, log_site_order: NDArray) -> NDArray[np.float64]:
+def _table(
+    crystal: SymmetricCrystal, weight: NDArray[np.float64], log_site_order: NDArray[np.float64]
+) -> NDArray[np.float64]:
     found = crystal.neighbours
     m = crystal.n_orbits
     first = np.searchsorted(found.centre, np.arange(m))

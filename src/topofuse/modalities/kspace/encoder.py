@@ -22,7 +22,8 @@ class GatedRound(nn.Module):
     def forward(self, h: Tensor, lines: Tensor, source: Tensor, target: Tensor) -> Tensor:
         """(n, channels) nodes and (e, channels) lines → (n, channels)."""
         message = take(self.send(self.norm(h)), source) * torch.sigmoid(self.gate(lines))
-        return self.block(h + scatter_sum(message, target, h.shape[0]))
+        out: Tensor = self.block(h + scatter_sum(message, target, h.shape[0]))
+        return out
 
 
 class Encoder(nn.Module):
@@ -58,4 +59,5 @@ class Encoder(nn.Module):
         mean = scatter_sum(h, graph, n_graphs) / count
         lowest = h.new_full((n_graphs, h.shape[1]), -1e4)
         largest = lowest.scatter_reduce(0, graph[:, None].expand_as(h), h, reduce="amax")
-        return self.pool(torch.cat([mean, largest], dim=1)) + self.table(part)
+        out: Tensor = self.pool(torch.cat([mean, largest], dim=1)) + self.table(part)
+        return out

@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,11 +80,12 @@ class Zone:
 
 
 @lru_cache(maxsize=1)
-def _table() -> dict:
-    return json.loads(resources.files(__package__).joinpath("irreps.json").read_text(encoding="utf-8"))
+def _table() -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(resources.files(__package__).joinpath("irreps.json").read_text(encoding="utf-8"))
+    return table
 
 
-def _little_group(record: list) -> LittleGroup:
+def _little_group(record: list[Any]) -> LittleGroup:
     order, inversion, reversal, star, double, single = record
     return LittleGroup(order, bool(inversion), bool(reversal), star, dict(double), dict(single))
 
@@ -126,7 +128,7 @@ def bravais(spacegroup: int, centering: str) -> str:
     return next(family for last, family in bounds if spacegroup <= last) + centering
 
 
-def extended_bravais(spacegroup: int, centering: str, conventional: NDArray[np.float64]) -> str:
+def extended_bravais(spacegroup: int, centering: str, conventional: NDArray[np.float64]) -> str:  # noqa: C901 - the table of Hinuma et al., case by case
     """Extended Bravais symbol of Hinuma et al. for a conventional lattice (3, 3), rows in Å.
 
     All triclinic cells share one symbol: their eight special momenta are the same set in every basis.
@@ -172,7 +174,9 @@ def cell_parameters(conventional: NDArray[np.float64]) -> tuple[float, float, fl
 
 
 @lru_cache(maxsize=64)
-def _points(symbol: str, centering: str) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64], tuple]:
+def _points(
+    symbol: str, centering: str
+) -> tuple[tuple[str, ...], NDArray[np.float64], NDArray[np.float64], tuple[Any, ...]]:
     """Labels, constant part (k, 3), slope (k, 3, p) of the coordinates and the parameters' formulas.
 
     Coordinates are in the reciprocal basis of our primitive cell, and affine in the parameters.

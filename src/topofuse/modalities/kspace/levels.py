@@ -82,7 +82,8 @@ def _lattice_points(lattice: NDArray[np.float64], basis: NDArray[np.float64], ra
     bounds = np.floor(radius * np.sqrt((lattice**2).sum(1)) / (2.0 * np.pi)).astype(int)
     axes = [np.arange(-b, b + 1, dtype=np.float64) for b in bounds]
     grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-    return grid[((grid @ basis) ** 2).sum(1) <= radius**2]
+    within: NDArray[np.float64] = grid[((grid @ basis) ** 2).sum(1) <= radius**2]
+    return within
 
 
 def _around(energy: NDArray[np.float64], pairs: int) -> EmptyLattice:
