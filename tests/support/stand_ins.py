@@ -133,7 +133,7 @@ def leaky(crystal):
 
 def kill_at_each_step_of_writing(crystals, cache_dir):
     """Children that fill caches, the n-th killed at its n-th step to the disk; how many there were until one lived."""
-    from topofuse import files
+    from topofuse.system import files
 
     fsync, replace = os.fsync, os.replace
     for moment in range(1, 100):
