@@ -51,7 +51,11 @@ def blend(families: Mapping[str, Probabilities], weights: Mapping[str, float]) -
 
 
 def log_loss(labels: NDArray[np.integer], probabilities: Probabilities) -> float:
-    """Mean negative log-likelihood of the five classes."""
+    """Mean negative log-likelihood of the five classes, in nats.
+
+    Not scikit-learn's: probabilities have the floor that `fit_weights` minimises with, 1e-6, so that one row to which a
+    family gave zero does not decide which strategy is chosen.
+    """
     chosen = probabilities[np.arange(len(labels)), labels]
     return float(-np.log(np.maximum(chosen, _FLOOR)).mean())
 

@@ -2,6 +2,8 @@
 
 Rows of one reduced formula are near-copies of each other; drawing them one by one would count them as
 independent evidence and make the intervals too narrow. Intervals are percentile intervals at 95 %.
+scipy.stats.bootstrap draws rows, not groups, and calls a metric once per resample; here all metrics of all resamples
+are a few matrix products.
 
 Degenerate resamples. A resample may miss a class. Then balanced accuracy, macro F1 and the one-vs-rest
 AUROC are means over the classes that it holds (as `metrics` defines them), and the two-class AUROC, which

@@ -42,7 +42,9 @@ class Standardise(nn.Module):
     """Map every column to a standard normal distribution by the training crystals' quantiles; undefined becomes 0.
 
     A value becomes Φ⁻¹ of its rank among the training values, ties in the middle of their ranks. Heavy tails and
-    counts need no treatment of their own. Measured against shifting and scaling: see docs/levers.md.
+    counts need no treatment of their own. Measured against shifting and scaling: see docs/levers.md. Not scikit-learn's
+    QuantileTransformer: that one lets a rounding error beside a tied value count as another value, and is no part of
+    a network that is saved without pickle or exported as ONNX.
     """
 
     quantiles: Tensor

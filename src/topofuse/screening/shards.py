@@ -8,12 +8,12 @@ No name in the folder is one of a structure file's, so that a search for structu
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from topofuse.modalities.registry import code_hash
 from topofuse.screening.entries import Entry, in_chunks, printable
@@ -36,23 +36,20 @@ class Shards:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._stack = contextlib.ExitStack()
+        self._lock = FileLock(folder / "LOCK")
 
     def __enter__(self) -> Shards:
         try:
             self.folder.mkdir(exist_ok=True)
-            lock = self._stack.enter_context((self.folder / "LOCK").open("w"))
+            self._lock.acquire(blocking=False)  # a killed process gives it up
+        except Timeout as error:
+            raise OutputError(f"another process is writing {self.folder}: wait for it, or choose another -o") from error
         except OSError as error:
             raise OutputError(f"{self.folder} cannot be written: {error.strerror or error}") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a killed process gives it up
-        except OSError as error:
-            self._stack.close()
-            raise OutputError(f"another process is writing {self.folder}: wait for it, or choose another -o") from error
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        self._lock.release()
 
     def begin(self, inputs: str, model: str, size: int, say: Callable[[str], None], *, spare: bool = False) -> None:
         """Keep the shards that are there if they are of the same work; `say` tells a person what was decided.

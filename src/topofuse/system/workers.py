@@ -3,6 +3,9 @@
 A worker has one task at a time. Before it begins, it asks the kernel for an alarm at the time limit, whose
 default action ends the process; so a task stuck in C code is stopped too, even when this process is gone.
 One thread here looks after each worker and starts another where one has ended.
+
+pebble's ProcessPool was looked at: its time limits are kept by a thread of the parent, so a stuck worker outlives a
+parent that was killed; it has no memory limit, no second try in a fresh process, and its `map` draws all tasks at once.
 """
 
 from __future__ import annotations

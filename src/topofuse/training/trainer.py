@@ -1,7 +1,8 @@
 """Training of one network: epochs, validation, early stopping, a checkpoint after every epoch.
 
 Every epoch's random numbers are derived from the job's seed and the epoch's number, so that a run that was
-stopped and resumed gives the same network as one that was not.
+stopped and resumed gives the same network as one that was not. That, and checkpoints that hold no pickle, are why the
+loop is written out here and is not Lightning's or skorch's.
 """
 
 from __future__ import annotations

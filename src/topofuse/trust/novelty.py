@@ -189,7 +189,7 @@ def _standardised(table: Array, quantiles: Array) -> Array:
     """Normal scores of the columns' ranks, and beyond the training materials' range a slowly growing distance from it.
 
     (b, f) → (b, f); 0 where undefined. As `modalities.encoders.Standardise` does it, without torch, which takes long
-    to load.
+    to load; why not scikit-learn's QuantileTransformer, is said there.
     """
     out = np.zeros(table.shape, dtype=np.float32)
     for start in range(0, len(table), _BLOCK):
@@ -224,7 +224,10 @@ def _scores() -> NDArray[np.float64]:
 
 
 def _principal_axes(standard: Array, gain: NDArray[np.floating] | None) -> NDArray[np.float16]:
-    """(f, k) columns' weights times the axes of largest variance, these partly whitened."""
+    """(f, k) columns' weights times the axes of largest variance, these partly whitened.
+
+    By hand: scikit-learn's PCA whitens wholly or not, and would give other bits than the carried bundles have.
+    """
     weights = np.ones(standard.shape[1])
     if gain is not None:
         weights = (gain / max(gain.mean(), 1e-12) + _LEAST_GAIN) ** _WEIGHTING
@@ -241,7 +244,8 @@ def _nearest(
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Squared distances and rows of the nearest `others`, (b, 3) each, ascending; inf where there are too few.
 
-    group: (b,) where `points` are `others`: those of the same group are left out
+    group: (b,) where `points` are `others`: those of the same group are left out. scikit-learn's NearestNeighbors
+        cannot leave them out, and its distances differ in the last bits
     """
     lengths = (others**2).sum(axis=1)
     squares = np.full((len(points), NEIGHBOURS), np.inf, dtype=np.float32)

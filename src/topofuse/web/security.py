@@ -2,12 +2,13 @@
 
 A server on 127.0.0.1 can still be reached by any web page that the person's browser shows. A page of another
 origin may send requests blindly, and one whose name was made to point at 127.0.0.1 (DNS rebinding) may read the
-answers. The first is told by `Origin`, the second by `Host`.
+answers. The first is told by `Origin`, the second by `Host` (Starlette's `TrustedHostMiddleware`).
 """
 
 from __future__ import annotations
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,7 +30,7 @@ class Guard:
     """Refuses foreign and oversized requests before they are read, and adds `HEADERS` to every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+        self._app = TrustedHostMiddleware(app, HOSTS, www_redirect=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -50,12 +51,10 @@ class Guard:
 
 def _refusal(method: str, headers: Headers) -> tuple[int, str] | None:
     """HTTP status and reason, or None where the request is to be answered."""
-    host = headers.get("host", "")
-    if host.rpartition(":")[0] not in HOSTS and host not in HOSTS:
-        return 400, "this page answers to 127.0.0.1 and localhost only"
     if method in ("GET", "HEAD"):
         return None
-    if headers.get("origin", f"http://{host}") != f"http://{host}":
+    here = f"http://{headers.get('host', '')}"
+    if headers.get("origin", here) != here:
         return 403, "a page of another origin may not use this server"
     length = headers.get("content-length", "")
     if not length.isdecimal():
