@@ -320,8 +320,8 @@ def test_the_ablation_stands_beside_what_was_expected(run_dir, tmp_path):
     page = write_ablation_report(tmp_path)
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "| Capacity | +2.0 | −0.90 [−1.40, −0.40] |" in text
-    assert "were to bring +6.5 points" in text
-    assert "below zero: Capacity" in text
+    assert "expects +6.5 points in all from 7 of these parts" in text
+    assert "below zero: Capacity." in text
     Page(page.read_text(encoding="utf-8"))
     assert "Provenance" not in text
     twin = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))

@@ -109,7 +109,7 @@ def ablation(content: Mapping[str, Any]) -> Section:
     ]
     blocks: list[Block] = [Text(_ablation_verdict(rows), "lead"), Text(str(content["protocol"]))]
     blocks.append(Gallery((figures.ablation_figure(rows),), "broad"))
-    caption = "Gain of each part in points (hundredths), with it minus without it, and 95 % intervals"
+    caption = "Gain of each part in percentage points (AUROC: hundredths), with the part minus without it, and 95 % intervals"
     blocks.append(table(caption, header, body))
     if content.get("reference"):
         blocks.append(_reference_table(content["reference"]))
@@ -124,14 +124,15 @@ def _ablation_verdict(rows: list[Mapping[str, Any]]) -> str:
     unclear = len(known) - len(helps) - len(hurts)
     compared = [r for r in known if is_number(r.get("expected_points"))]
     text = (
-        f"{len(known)} parts were measured. With an interval above zero: {', '.join(helps) or 'none'}; "
-        f"below zero: {', '.join(hurts) or 'none'}; {unclear} cannot be told from no effect."
+        f"{len(known)} parts were measured. Gain, with an interval above zero: {', '.join(helps) or 'none'}. "
+        f"Loss, with an interval below zero: {', '.join(hurts) or 'none'}. "
+        f"For {unclear}, the interval contains zero, so no effect is shown."
     )
     if compared:
         expected = sum(r["expected_points"] for r in compared)
         measured = sum(r["gain"]["value"] for r in compared)
         text += (
-            f" The {len(compared)} parts with an expectation were to bring {signed(expected)} points together; "
+            f" The strategy note expects {signed(expected)} points in all from {len(compared)} of these parts; "
             f"measured one at a time, their gains add up to {signed(measured)}."
         )
     return text
