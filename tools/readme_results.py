@@ -92,8 +92,8 @@ def _made_by(results: dict[str, Any]) -> str:
 def strategies_block(results: dict[str, Any]) -> str:
     """Both tables of all strategies and the sentence that says what they are."""
     lines = [
-        f"{_made_by(results)} Per cent, AUROC as a number; brackets are 95 % bootstrap intervals over formulas. "
-        "★ was chosen on out-of-fold rows; nothing was chosen on test.",
+        f"{_made_by(results)} All figures are in per cent, except AUROC; brackets are 95 % bootstrap intervals over "
+        "formulas. ★: the strategy that was chosen, on out-of-fold rows. No choice was made on test rows.",
         "",
         *strategy_table(results, "oof"),
         "",
@@ -147,7 +147,7 @@ def confidence_block(rows: Rows) -> str:
         first = order[: round(share * len(order))]
         decided = Share("", int(ok[first].sum()), len(first))
         body.append([f"{100 * share:.0f} %", f"{sure[first[-1]]:.3f}", _percent(decided)])
-    return _table(("The surest", "probability at least", "accuracy, 2 classes"), body)
+    return _table(("Most confident", "probability at least", "accuracy, 2 classes"), body)
 
 
 def classes_block(rows: Rows) -> str:
@@ -183,7 +183,7 @@ def mistakes_block(rows: Rows) -> str:
         [m.material_id, m.formula, str(m.spacegroup), f"`{m.label}`", f"`{m.decision}`", f"{m.confidence:.3f}"]
         for m in confident_mistakes([rows], WORST)
     ]
-    return _table(("Material", "formula", "space group", "label", "decided", "probability"), body)
+    return _table(("Material", "formula", "space group", "label", "predicted", "probability"), body)
 
 
 def how_good_blocks(run: Run) -> dict[str, str]:

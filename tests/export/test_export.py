@@ -207,7 +207,7 @@ class TestCommand:
     def test_options_of_another_format_are_refused(self, run, invoke, tmp_path):
         done = invoke(run, "--format", "matbench", "--level", "five", "-o", tmp_path / "r.json")
         assert done.exit_code == 2
-        assert "--level says nothing about --format matbench" in done.stderr
+        assert "--level does not apply to --format matbench" in done.stderr
 
     def test_without_the_extra_onnx_is_one_line_with_the_way_out(self, invoke, monkeypatch, tmp_path):
         found = importlib.util.find_spec

@@ -88,7 +88,7 @@ def test_the_verdict_comes_first_and_in_numbers(run_dir, html):
     for level in ("two", "three", "five"):
         said = held_together(numbers.interval("accuracy", chosen["test"][level]["accuracy"]))
         assert said in html[: html.index("Strategies side by side</h2>")]
-    assert "On the surest 80 % of the materials, 97.5 %" in html.replace("\u00a0", " ")
+    assert "Of the 80 % most confident predictions for two classes, 97.5 % are right" in html.replace("\u00a0", " ")
     assert html.index('id="verdict"') < html.index('id="strategies"') < html.index('id="protocol"')
 
 
@@ -111,7 +111,7 @@ def test_every_figure_that_a_reader_expects_is_drawn(html):
         "ROC curve: area",
         "Precision-recall curve: at 90 % recall",
         "Reliability diagram.",
-        "Accuracy against share answered.",
+        "Accuracy against the share of predictions used.",
         "Coverage of the 90 % prediction sets.",
         "Periodic table of accuracy.",
         "Accuracy by crystal system",
@@ -192,8 +192,8 @@ def test_an_ablation_beside_the_run_counts_if_it_is_of_the_same_data(run_dir, tm
 
 
 def test_small_data_are_called_small(html, markdown):
-    assert "Small data: 240 materials" in html
-    assert "> **Mind:** Small data" in markdown
+    assert "Small data: these figures come from only 240 materials" in html
+    assert "> **Note:** Small data" in markdown
     assert "Made-up data" in html
 
 
@@ -239,7 +239,7 @@ def test_the_same_run_gives_the_same_bytes(run_dir, html, markdown):
 
 
 def test_strategies_that_were_not_chosen_are_marked(markdown):
-    overview = [line for line in markdown.splitlines() if line.startswith(("| ", "| **")) and "not chosen from" in line]
+    overview = [line for line in markdown.splitlines() if line.startswith(("| ", "| **")) and "for comparison" in line]
     assert len(overview) == 6  # five strategies and the networks alone
     assert "| **★ Super ensemble, weighted** |" in markdown
     assert "| test † |" in markdown
@@ -279,7 +279,7 @@ def test_a_run_without_a_test_set_is_reported_out_of_fold(run_dir, tmp_path):
     frame = pd.read_parquet(tmp_path / "predictions.parquet")
     frame[frame["split"] == "pool"].to_parquet(tmp_path / "predictions.parquet")
     text = write_report(tmp_path).read_text(encoding="utf-8")
-    assert "900 materials, each predicted by models that had not seen its formula" in text
+    assert "900 materials, each predicted by models that were trained without its formula" in text
     for absent in ("members", "ablation", "trust"):
         assert f'id="{absent}"' not in text
     assert "surest 80" not in text
@@ -320,8 +320,8 @@ def test_the_ablation_stands_beside_what_was_expected(run_dir, tmp_path):
     page = write_ablation_report(tmp_path)
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "| Capacity | +2.0 | −0.90 [−1.40, −0.40] |" in text
-    assert "were to bring +6.5 points" in text
-    assert "below zero: Capacity" in text
+    assert "expects +6.5 points in all from 7 of these parts" in text
+    assert "below zero: Capacity." in text
     Page(page.read_text(encoding="utf-8"))
     assert "Provenance" not in text
     twin = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
@@ -363,7 +363,11 @@ def test_numbers_in_a_figure_are_not_rounded_with_its_coordinates():
 
 
 def test_the_report_tells_of_troubled_elements_one_by_one(markdown):
-    told = markdown[markdown.index("Elements that trouble") :].split("\n\n")[1].splitlines()[2:]
+    told = (
+        markdown[markdown.index("Elements for which first-principles calculations are unreliable") :]
+        .split("\n\n")[1]
+        .splitlines()[2:]
+    )
     assert [line.split(" | ")[0].strip("| ") for line in told] == ["Fe", "Cu", "any of these", "none of these"]
 
 

@@ -221,9 +221,12 @@ def test_the_command_measures_every_kind_and_the_curve(whole):
 
 def test_the_page_says_it_in_words(whole):
     text = (whole / "report.md").read_text()
-    assert "On materials whose formula they have not met, the boosted trees tell trivial from non-trivial" in text
-    assert "on systems of elements that they have not met" in text
-    assert "Not measured, with too few materials to learn from: 10 %." in text
+    assert (
+        "For materials whose formula is not in the training rows, the boosted trees predict trivial or non-trivial"
+        in text
+    )
+    assert "on sets of elements that are not in the training rows" in text
+    assert "Not measured, because of too few training materials: 10 %." in text
     assert "the test split is not touched" in text
     page = (whole / "report.html").read_text()
     assert "The numbers are in generalisation.json beside this file." in page

@@ -20,22 +20,22 @@ from topofuse.cli.train import ablate_command, generalise_command, run_command
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(topofuse.__version__, package_name="topofuse")
 def main() -> None:
-    """Topological class of a crystal, from its structure alone.
+    """Predict the topological class of a crystal from its structure alone.
 
-    topofuse tells whether a material is topologically trivial, a semimetal whose bands must cross at a
-    high-symmetry point (hsp_semimetal) or line (hsl_semimetal), a topological insulator (ti) or a
-    topological crystalline insulator (tci).
+    The classes: trivial, semimetal whose bands must cross at a high-symmetry point (hsp_semimetal) or on a
+    high-symmetry line (hsl_semimetal), topological insulator (ti), topological crystalline insulator (tci).
 
     \b
-      topofuse predict my_structures/ -o table.csv     classes of your crystals
-      topofuse screen structures.zip -o found/         a large collection, ranked
-      topofuse explain crystal.cif                     why it says so
-      topofuse run                                     the whole strategy on the embedded data
-      topofuse run --preset cpu --data mine.parquet    ... on yours
-      topofuse serve                                   a local page to drop structures on
-      topofuse data check mine.parquet                 is the data usable?
+      topofuse predict my_structures/ -o table.csv     predict the classes of your crystals
+      topofuse screen structures.zip -o found/         predict and rank a large collection
+      topofuse explain crystal.cif                     show what a prediction is based on
+      topofuse run                                     train on the data set in the package
+      topofuse run --preset cpu --data mine.parquet    train on your own data set
+      topofuse serve                                   open a local web page: drop structure files on it
+      topofuse data check mine.parquet                 check a data set for problems
 
-    Errors in what you give are one line on stderr with exit code 2; an interrupted command ends with 130.
+    If an argument or an input is wrong, the command prints one line on stderr and ends with exit code 2. An
+    interrupted command ends with exit code 130.
     """
     # waiting OpenMP threads sleep instead of spinning: beside other work, spinning made everything many times slower
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

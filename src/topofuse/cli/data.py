@@ -12,33 +12,35 @@ from topofuse.cli.errors import USAGE_ERROR, plain_errors
 
 @click.group("data")
 def data_group() -> None:
-    """Look at and check data sets.
+    """Describe and check data sets.
 
     \b
-    A .parquet has one row per material and the columns
-      material_id   text, unique
+    A .parquet file has one row per material and these columns:
+      material_id   text, unique in the file
       class_soc     trivial, hsp_semimetal, hsl_semimetal, ti, tci or unknown
       lattice       list of 9 numbers: row vectors a, b, c in Å
       numbers       list of N atomic numbers
       frac_coords   list of 3N fractional coordinates
-      split, fold   optional, together: pool, test or unlabelled; 0 to 4 in the pool, -1 elsewhere
+      split, fold   optional, both or none: split is pool, test or unlabelled; fold is 0 to 4 in the
+                    pool, -1 elsewhere
 
     \b
-    A .csv has the columns
-      path          structure file, relative to the CSV
-      label         one of the five classes; empty or unknown where not known
-      id            optional, unique
-      split, fold   optional, together
+    A .csv file has these columns:
+      path          structure file; the path is relative to the CSV
+      label         one of the five classes; empty or "unknown" if the class is not known
+      id            optional; unique in the file
+      split, fold   optional, both or none, as above
 
-    Where split and fold are absent they are made: 15 % test and five folds, grouped by reduced formula,
-    so that no formula is on both sides. A material of unknown class is never taken as trivial.
+    If split and fold are absent, topofuse makes them: 15 % of the materials are for testing, the rest is
+    the pool (for training) in five folds. They are grouped by reduced formula, so that no formula is on both
+    sides. A material of unknown class is never counted as trivial.
     """
 
 
 @data_group.command("info")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 def data_info(path: Path | None) -> None:
-    """Tell what the data set at PATH holds (without PATH: the embedded one)."""
+    """Describe the data set at PATH (without PATH: the data set in the package)."""
     with plain_errors("nothing was changed"):
         from topofuse.materials import check, load
 
@@ -48,7 +50,10 @@ def data_info(path: Path | None) -> None:
 @data_group.command("check")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 def data_check(path: Path | None) -> None:
-    """List what is wrong with the data set at PATH; exit code 2 if anything is."""
+    """List the problems of the data set at PATH (without PATH: the data set in the package).
+
+    Ends with exit code 2 if there is a problem.
+    """
     with plain_errors("nothing was changed"):
         from topofuse.materials import check
 

@@ -16,22 +16,28 @@ from topofuse.cli.errors import plain_errors
     default="full",
     show_default=True,
     metavar="full|fast|DIR",
-    help="A model that comes along, or the folder of a bundle that `run` wrote.",
+    help="A model in the package (full, fast), or the folder of a model that `topofuse run` wrote.",
 )
-@click.option("--figure", type=click.Path(path_type=Path), metavar="FILE.svg|FILE.png", help="Draw it, too.")
-@click.option("--json", "as_json", is_flag=True, help="The same as data.")
+@click.option(
+    "--figure",
+    type=click.Path(path_type=Path),
+    metavar="FILE.svg|FILE.png",
+    help="Also draw the explanation into this file.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def explain_command(file: Path, model: str, figure: Path | None, as_json: bool) -> None:
-    """Explain the answer for the structure in FILE.
+    """Show what the prediction for the structure in FILE is based on.
 
     \b
-      modalities   how p(non-trivial) changes when one is left out; beside it, the sum of what the
-                   boosted trees take from its columns, in log-odds
-      columns      the strongest contributions to the boosted trees, by name and value
-      attention    between the modalities, where the model has networks that attend
-      zone         electrons, levels at the special momenta, what the space group allows
-      band sketch  what a tight-binding sketch of the bands says
+      modalities   how p(non-trivial) changes when one modality (a description of the crystal: crystal
+                   graph, kspace, scalar, physics, bands) is left out; in the same line, the sum of the
+                   contributions of its columns to the boosted trees, in log-odds
+      columns      the columns with the strongest contributions to the boosted trees, with their values
+      attention    how much the modalities attend to each other, if the model has networks with attention
+      zone         number of electrons, levels at the special momenta, what the space group allows
+      band sketch  the class that a rough tight-binding model of the bands would give
 
-    Contributions say what the model used, not what makes the material what it is.
+    Contributions say what the model used. They do not say what causes the topology of the material.
     """
     with plain_errors("nothing was written"):
         import json

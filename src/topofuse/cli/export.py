@@ -13,23 +13,29 @@ LEVELS = ("two", "three", "five")  # as topofuse.labels.LEVELS has them
 
 @click.command("export")
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("--format", "kind", type=click.Choice(("matbench", "jarvis", "onnx")), required=True)
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write; jarvis: folder.")
-@click.option("--strategy", metavar="NAME", help="matbench, jarvis: whose predictions [the run's choice].")
+@click.option("--format", "kind", type=click.Choice(("matbench", "jarvis", "onnx")), required=True, help="See above.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="File to write; for jarvis, a folder."
+)
+@click.option(
+    "--strategy",
+    metavar="NAME",
+    help="matbench, jarvis: strategy whose predictions are written [the one that the run chose].",
+)
 @click.option("--level", type=click.Choice(LEVELS), help="jarvis: number of classes [two].")
-@click.option("--member", metavar="NAME", help="onnx: which network of the bundle [the first].")
+@click.option("--member", metavar="NAME", help="onnx: network of the bundle to write [the first].")
 def export_command(
     source: Path, kind: str, output: Path, strategy: str | None, level: str | None, member: str | None
 ) -> None:
-    """Write predictions for a public benchmark, or a network as ONNX.
+    """Write predictions for a public benchmark, or a network as an ONNX file.
 
     \b
-      matbench   SOURCE is a run's folder or its predictions.parquet. One JSON (.json, .json.gz) in the
-                 layout of a Matbench record: out-of-fold p(non-trivial) per fold, and scores.
-      jarvis     SOURCE as above. A folder in the layout of the JARVIS-Leaderboard: predicted classes of the
-                 test rows (AI-SinglePropertyClass-...-test-acc.csv.zip), metadata.json, and the benchmark.
-      onnx       SOURCE is a bundle: full, fast or a folder. A network with named inputs, one per array of
-                 features; needs `pip install 'topofuse[onnx]'`.
+      matbench   SOURCE is the folder of a run, or its predictions.parquet. Writes one JSON file (.json or
+                 .json.gz) in the layout of a Matbench record: out-of-fold p(non-trivial) and scores per fold.
+      jarvis     SOURCE is the same. Writes a folder in the layout of the JARVIS-Leaderboard: predicted classes
+                 of the test rows (AI-SinglePropertyClass-...-test-acc.csv.zip), metadata.json, the benchmark.
+      onnx       SOURCE is a trained model: full, fast or a folder. Writes one of its networks with named
+                 inputs, one per array of features. Needs `pip install 'topofuse[onnx]'`.
 
     The layouts are described in docs/export.md.
     """
@@ -60,4 +66,4 @@ def _refuse_stray_options(kind: str, given: dict[str, str | None]) -> None:
     meant_for = {"matbench": {"--strategy"}, "jarvis": {"--strategy", "--level"}, "onnx": {"--member"}}
     for name, value in given.items():
         if value is not None and name not in meant_for[kind]:
-            raise click.UsageError(f"{name} says nothing about --format {kind}")
+            raise click.UsageError(f"{name} does not apply to --format {kind}")

@@ -18,15 +18,17 @@ from topofuse.cli.errors import plain_errors
     default="full",
     show_default=True,
     metavar="full|fast|DIR",
-    help="full: the best that comes along; fast: less accurate by half a point, several times quicker; or the folder "
-    "of a bundle that `run` wrote.",
+    help="full: the most accurate bundled model; fast: several times quicker, about half a percentage point less "
+    "accurate (two classes); DIR: the folder of a model that `topofuse run` wrote.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Table to write: .csv, .parquet or .jsonl.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Table to write; the name ends in .csv, .parquet or .jsonl."
+)
 @click.option(
     "--workers",
     type=click.IntRange(1),
     metavar="N",
-    help="Processes that read structures and compute features [one per core].",
+    help="Number of processes that read structures and compute features [one per core].",
 )
 @click.option(
     "--time-limit",
@@ -34,7 +36,7 @@ from topofuse.cli.errors import plain_errors
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="A structure that takes longer becomes an error row.",
+    help="A structure that takes longer gets an error row.",
 )
 @click.option(
     "--memory-limit",
@@ -42,9 +44,9 @@ from topofuse.cli.errors import plain_errors
     default=2.0,
     show_default=True,
     metavar="GIB",
-    help="A structure that takes more of a worker's memory becomes an error row.",
+    help="A structure for which a process needs more memory gets an error row.",
 )
-@click.option("--progress/--no-progress", default=None, help="Progress bar on stderr [where that is a terminal].")
+@click.option("--progress/--no-progress", default=None, help="Show a progress bar on stderr [if stderr is a terminal].")
 def predict_command(
     paths: tuple[Path, ...],
     model: str,
@@ -54,40 +56,43 @@ def predict_command(
     memory_limit: float,
     progress: bool | None,
 ) -> None:
-    """Classify structure files, and folders of them (searched recursively).
+    """Predict the classes of structure files, and of folders of them.
 
-    Reads CIF, POSCAR/CONTCAR/*.vasp, pymatgen JSON, XYZ with a cell, XSF, and more, also gzipped. One
-    row per structure, in input order:
+    Folders are searched recursively. Reads CIF, POSCAR/CONTCAR/*.vasp, pymatgen JSON, XYZ with a cell, XSF
+    and more, also gzipped. Writes one row per structure, in the order of the input:
 
     \b
       input        the file
-      status       ok     classified
-                   metal  an odd number of electrons in the primitive cell: gapless by
-                          Kramers' theorem, outside the classification
-                   error  cannot be used; the reason says why
-      reason       for metal and error
+      status       ok     a class was predicted
+                   metal  an odd number of electrons in the primitive cell: there is no gap, by Kramers'
+                          theorem, and none of the five classes applies
+                   error  the file cannot be used
+      reason       why the status is metal or error
       formula, spacegroup (international number)
-      label        trivial, hsp_semimetal, hsl_semimetal, ti or tci
+      label        predicted class: trivial, hsp_semimetal, hsl_semimetal, ti or tci
       p_...        probability of each class, calibrated; p_nontrivial is the sum of all but trivial
-      set_90       classes that cannot be ruled out, joined by |: nine of ten materials of every class
-                   have theirs among them; empty where the models hesitate more than they do for those
+      set_90       the classes that remain possible, separated by |. For the materials of each class, it
+                   holds the true class in nine of ten cases. It is empty if, for every class, the
+                   probability is lower than that of 90 % of the materials that belong to the class
       set_95       the same for nineteen of twenty (in files, not on the terminal)
-      novelty      share of the training materials that are nearer to another of them: 0 is one of
-                   them, above 0.95 is unlike nearly all
-      nearest      the three closest training materials with their classes (in files)
-      domain       in, likely_magnetic (open d or f shells: the labels are of materials without a
-                   moment), unseen_element, odd_electrons (the metals)
+      novelty      how isolated the crystal is, as a percentile: 0.95 means farther from its nearest
+                   training material than 95 % of these are from theirs
+      nearest      the three nearest training materials with their classes (in files)
+      domain       in: a material of the kind that the labels cover; otherwise why not: likely_magnetic
+                   (open d or f shells; the labels are for materials without a magnetic moment),
+                   unseen_element (in no training material), odd_electrons (the metals)
 
-    The label is decided from the top down: non-trivial where p_nontrivial is above one half, then
-    semimetal or insulator, then which. Without -o the table goes to the terminal, or as CSV to a pipe.
-    A file that cannot be used, takes too long or crashes its reader never ends the run: it is an error row.
+    The label is decided in steps: first trivial or non-trivial (non-trivial if p_nontrivial is above one
+    half), then semimetal or insulator, then which of the two. Without -o, the table is printed: aligned on a
+    terminal, as CSV into a pipe. A file that cannot be used, takes too long or crashes its reader gets an
+    error row; the other files are not affected.
 
-    The table appears whole or not at all. Until then finished rows are kept in OUTPUT.partial: the same
-    command started again after an interruption or a kill continues with them, unless the input files or
-    the model have changed.
+    The file OUTPUT appears when the table is complete. Until then, finished rows are kept in OUTPUT.partial.
+    After an interruption or a kill, start the same command again: it continues with these rows, unless the
+    input files or the model have changed.
     """
     progress = sys.stderr.isatty() if progress is None else progress
-    lost = "the same command continues where it was" if output else "no table was printed; start again"
+    lost = "start the same command again to continue" if output else "no table was printed; start the command again"
     with plain_errors(lost):
         from topofuse.system import workers as processes
 

@@ -14,13 +14,14 @@ from topofuse.cli.errors import plain_errors
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="The run's data set, where the report is to show the structures of mistakes and the run kept none.",
+    help="Data set of the run. Only needed for a run of an old version, to show the structures of the mistakes.",
 )
 def report_command(run: Path, data: Path | None) -> None:
     """Write report.html, report.md and report.json of the run in DIR again.
 
-    For a run of an older version, or after `ablate` or `generalise`: their parts are taken from DIR, or from
-    ablate-NAME and generalise-NAME beside a folder NAME, where they are of the same data. Nothing is trained.
+    Use it for a run of an older version, or after `ablate` or `generalise`: the report then includes their
+    results. It looks for them in DIR and, if DIR is a folder NAME, in the folders ablate-NAME and
+    generalise-NAME beside it, and takes those that were made on the same data. Nothing is trained.
     """
     with plain_errors(f"start again with `topofuse report {run}`"):
         from topofuse.report import keep_structures, write_report

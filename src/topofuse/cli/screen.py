@@ -18,19 +18,36 @@ def _symbols(_context: click.Context, _option: click.Parameter, value: str | Non
 
 @click.command("screen")
 @click.argument("source")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder to fill.")
-@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True)
-@click.option("--address", help="Ray cluster that is there: auto, HOST:PORT, ray://HOST:PORT [one is started here].")
-@click.option("--model", default="full", show_default=True, metavar="full|fast|DIR", help="As for predict.")
-@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes on this machine [one per core].")
-@click.option("--shard-size", type=click.IntRange(1, 100_000), default=256, show_default=True, metavar="N")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder for the results."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="local: processes on this machine; ray: a Ray cluster.",
+)
+@click.option("--address", help="Ray cluster to use: auto, HOST:PORT or ray://HOST:PORT [start one on this machine].")
+@click.option("--model", default="full", show_default=True, metavar="full|fast|DIR", help="As for `predict`.")
+@click.option(
+    "--workers", type=click.IntRange(1), metavar="N", help="Number of processes on this machine [one per core]."
+)
+@click.option(
+    "--shard-size",
+    type=click.IntRange(1, 100_000),
+    default=256,
+    show_default=True,
+    metavar="N",
+    help="Structures per shard: results are stored after each shard.",
+)
 @click.option(
     "--time-limit",
     type=click.FloatRange(0, 1e6, min_open=True),
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="A structure that takes longer becomes an error row.",
+    help="A structure that takes longer gets an error row.",
 )
 @click.option(
     "--memory-limit",
@@ -38,15 +55,26 @@ def _symbols(_context: click.Context, _option: click.Parameter, value: str | Non
     default=2.0,
     show_default=True,
     metavar="GIB",
-    help="A structure that takes more of a worker's memory becomes an error row.",
+    help="A structure for which a process needs more memory gets an error row.",
 )
-@click.option("--elements", callback=_symbols, metavar="A,B", help="Rank only what contains all of these.")
-@click.option("--without", callback=_symbols, metavar="A,B", help="Rank only what contains none of these.")
-@click.option("--max-atoms", type=click.IntRange(1), metavar="N", help="... of at most N atoms in the primitive cell.")
-@click.option("--max-novelty", type=click.FloatRange(0, 1), metavar="X", help="... of at most this novelty.")
-@click.option("--class", "classes", multiple=True, metavar="CLASS", help="... of this class (repeatable).")
-@click.option("--top", type=click.IntRange(1, 100_000), default=100, show_default=True, metavar="N")
-@click.option("--progress/--no-progress", default=None, help="Progress bar on stderr [where that is a terminal].")
+@click.option("--elements", callback=_symbols, metavar="A,B", help="Rank only structures with all of these elements.")
+@click.option("--without", callback=_symbols, metavar="A,B", help="Rank only structures with none of these elements.")
+@click.option("--max-atoms", type=click.IntRange(1), metavar="N", help="Rank only primitive cells of at most N atoms.")
+@click.option(
+    "--max-novelty", type=click.FloatRange(0, 1), metavar="X", help="Rank only structures of at most this novelty."
+)
+@click.option(
+    "--class", "classes", multiple=True, metavar="CLASS", help="Rank only this class (repeatable) [all but trivial]."
+)
+@click.option(
+    "--top",
+    type=click.IntRange(1, 100_000),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Number of structures in the ranking.",
+)
+@click.option("--progress/--no-progress", default=None, help="Show a progress bar on stderr [if stderr is a terminal].")
 def screen_command(
     source: str,
     output: Path,
@@ -60,25 +88,28 @@ def screen_command(
     progress: bool | None,
     **filters: Any,
 ) -> None:
-    """Classify every structure of SOURCE, on one machine or many, and rank the most promising.
+    """Predict the classes of a large collection, and rank the most promising.
+
+    Works on one machine or, with Ray, on many.
 
     \b
     SOURCE is
-      a folder           as for predict
-      an archive         .tar, .tar.gz, .tar.bz2, .tar.xz, .zip of structure files
-      a .parquet         columns lattice, numbers, frac_coords; material_id if there is one
-      a .jsonl[.gz]      a structure a line: pymatgen's as_dict(), these columns, or OPTIMADE's
-      http(s)://...      an OPTIMADE server; a filter may follow as ?filter=...
+      a folder           as for `predict`
+      an archive         .tar, .tar.gz, .tar.bz2, .tar.xz or .zip of structure files
+      a .parquet         with the columns lattice, numbers, frac_coords, and optionally material_id
+      a .jsonl[.gz]      one structure per line: pymatgen's as_dict(), these columns, or OPTIMADE's format
+      http(s)://...      an OPTIMADE server; you may add a filter as ?filter=...
 
-    DIR gets predictions.parquet (rows as of predict, in the order of the source), ranking.csv,
-    ranking.html and ranking.md. Work is done in shards, which are kept in DIR/shards: the same command
-    goes on after a kill, and with other filters it ranks anew without predicting again. If the source,
-    the model or the program has changed, DIR is refused.
+    DIR gets predictions.parquet (the columns of `predict`, in the order of SOURCE), ranking.csv,
+    ranking.html and ranking.md. The ranking is by p_nontrivial × (1 - novelty). Results are stored in
+    DIR/shards as the work goes on. Start the same command again to continue after an interruption. With other
+    ranking options, it only ranks again and predicts nothing. If the source, the model or the program has
+    changed, the command refuses DIR.
     """
     if address is not None and engine != "ray":
-        raise click.UsageError("--address is for --engine ray")
+        raise click.UsageError("--address needs --engine ray")
     progress = sys.stderr.isatty() if progress is None else progress
-    with plain_errors("the same command continues where it was"):
+    with plain_errors("start the same command again to continue"):
         from topofuse.system import workers as processes
 
         if engine == "local":

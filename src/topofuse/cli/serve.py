@@ -15,15 +15,18 @@ from topofuse.cli.errors import plain_errors
     type=click.IntRange(0, 65535),
     default=8765,
     show_default=True,
-    help="Port on 127.0.0.1; 0: any that is free.",
+    help="Port on 127.0.0.1; 0: any free port.",
 )
 @click.option("--model", default="full", show_default=True, metavar="full|fast|DIR", help="As for `predict`.")
-@click.option("--open/--no-open", "open_browser", default=True, show_default=True, help="Open it in a web browser.")
+@click.option(
+    "--open/--no-open", "open_browser", default=True, show_default=True, help="Open the page in a web browser."
+)
 def serve_command(port: int, model: str, open_browser: bool) -> None:
-    """Open a local page: drop structure files, see their classes, crystals and Brillouin zones.
+    """Open a local web page for structure files.
 
-    The page is for this machine alone: it listens on 127.0.0.1, asks no other address for anything, and keeps
-    no file. Programs can use it too: its interface is described at /api/openapi.json.
+    Drop structure files on it, and see their classes, crystals and Brillouin zones. The page is for this
+    machine alone: it listens on 127.0.0.1, contacts no other address, and keeps no file. Programs can use the
+    same interface; it is described at /api/openapi.json. Ctrl-C ends the command.
     """
     with plain_errors("the page is no longer served"):
         from topofuse.web.serve import serve

@@ -15,31 +15,32 @@ _preset = click.option(
     default="quick",
     show_default=True,
     metavar="NAME|FILE",
-    help="quick (minutes on two cores), cpu (about an hour for 20,000 materials), extreme (the strategy at "
+    help="Settings: quick (minutes on two cores), cpu (about an hour for 20,000 materials), extreme (the strategy at "
     "full size, for a GPU), or a TOML file with the same keys.",
 )
 _data = click.option(
     "--data",
     type=click.Path(path_type=Path),
-    help="A .parquet in topomat's schema or a .csv of path,label beside structure files; without it, the "
-    "embedded textbook of well-known compounds.",
+    help="Data set: a .parquet, or a .csv with the columns path and label (see `topofuse data --help`) [the well-known "
+    "compounds in the package].",
 )
-_resume = click.option("--resume", is_flag=True, help="Continue what an earlier run left in --out.")
+_resume = click.option("--resume", is_flag=True, help="Continue an interrupted run in the folder --out.")
 
 
 @click.command("run")
 @_preset
 @_data
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for models, logs and report [runs/PRESET].")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for models, logs and the report [runs/PRESET].")
 @_resume
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything random.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random numbers.")
 def run_command(preset: str, data: Path | None, out: Path | None, resume: bool, seed: int) -> None:
-    """Train and compare every strategy, and report the best.
+    """Train all models, compare all strategies, and write the best with a report.
 
-    Cross-validated folds, diverse members, the full-data model, boosted trees and the super ensemble;
-    a table of every strategy with intervals, a model bundle and an HTML report in --out. A line per
-    epoch goes to a JSONL log there. Ctrl-C or a kill loses at most one epoch: add --resume to continue,
-    the final numbers are those of an uninterrupted run.
+    The models are K-fold networks, a diverse ensemble of networks, a network on the full data, and boosted
+    trees; the strategies are these and their blends. --out gets a table of every strategy with intervals, a
+    trained model (bundle) for `predict --model`, a report (HTML), and a log with one line per epoch (JSONL).
+    Ctrl-C or a kill loses at most one epoch. Add --resume to continue: the final numbers are the same as
+    without the interruption.
     """
     out = out or Path("runs") / Path(preset).stem
     with plain_errors(f"continue with `{_again('run', preset, data, out)} --seed {seed} --resume`"):
@@ -51,8 +52,12 @@ def run_command(preset: str, data: Path | None, out: Path | None, resume: bool, 
 @click.command("ablate")
 @_preset
 @_data
-@click.option("--folds", type=click.IntRange(1, 5), help="Folds to measure on; fewer are faster and less certain.")
-@click.option("--only", multiple=True, metavar="PART", help="Measure this part alone (repeatable): trees_no_bands, ...")
+@click.option(
+    "--folds", type=click.IntRange(1, 5), help="Number of folds to measure on; fewer are faster but less certain [all]."
+)
+@click.option(
+    "--only", multiple=True, metavar="PART", help="Measure only this part, such as trees_no_bands (repeatable)."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results [runs/ablate-PRESET].")
 @_resume
 def ablate_command(
@@ -60,9 +65,9 @@ def ablate_command(
 ) -> None:
     """Measure what each part of the strategy gains, by leaving it out.
 
-    One at a time: capacity, cross-attention, cyclic schedule, mixup, test-time augmentation, label
-    smoothing, K-fold, ensembling, committees, and each modality in networks and in trees. Writes
-    measured gain and interval beside the gain that the strategy expects.
+    Leaves out one at a time: capacity, cross-attention, cyclic schedule, mixup, test-time augmentation, label
+    smoothing, K-fold, ensembling, committees, and each modality in networks and in trees. Writes the measured
+    gain with its interval, beside the gain that the strategy note expects.
     """
     out = out or Path("runs") / f"ablate-{Path(preset).stem}"
     options = [*(["--folds", str(folds)] if folds else []), *(word for part in only for word in ("--only", part))]
@@ -80,25 +85,25 @@ def ablate_command(
     "--kinds",
     type=click.Choice(KINDS),
     multiple=True,
-    help="A kind of split to measure, beside formula; may be given several times [all].",
+    help="Kind of split to measure, besides formula (repeatable) [all].",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the results [runs/generalise-PRESET].")
 @_resume
 def generalise_command(preset: str, data: Path | None, kinds: tuple[str, ...], out: Path | None, resume: bool) -> None:
-    """Measure how far the boosted trees carry to materials unlike those that they learned from.
+    """Measure accuracy on new kinds of materials, and with less training data.
 
-    Out of fold on the pool; the test rows are not touched. Kinds of split, each with its difference to the
-    first:
+    Only the boosted trees are measured. All predictions are out of fold, on the pool; the test rows are not
+    used. The kinds of split, each compared with the first:
 
     \b
-      formula      no reduced formula on both sides (as in `run`; always measured)
-      chemsys      no set of elements on both sides
-      prototype    no anonymous formula with space group on both sides
-      random       rows drawn one by one, to compare with publications
+      formula      no reduced formula is on both sides (as in `run`; always measured)
+      chemsys      no set of elements is on both sides
+      prototype    no anonymous formula with space group is on both sides
+      random       rows are drawn one by one, for comparison with publications
 
-    Then a learning curve over 10, 25, 50 and 100 % of the rows to learn from, split by formula. Writes
-    generalisation.json and a report; copied into the folder of a run, generalisation.json becomes a part
-    of that run's report.
+    Then a learning curve: accuracy with 10, 25, 50 and 100 % of the training rows, split by formula. Writes
+    generalisation.json and a report. Copy generalisation.json into the folder of a run, and the results
+    become a part of that run's report.
     """
     out = out or Path("runs") / f"generalise-{Path(preset).stem}"
     again = _again("generalise", preset, data, out) + "".join(f" --kinds {kind}" for kind in kinds)

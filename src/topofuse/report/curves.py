@@ -82,7 +82,7 @@ def roc_figure(parts: Sequence[Rows]) -> Picture:
     axes.legend(loc="lower right", title="area under the curve")
     return Picture(
         inline_svg(figure, "roc"),
-        "Receiver operating characteristic of p(non-trivial); marker: where the decision falls, at 0.5.",
+        "Receiver operating characteristic (ROC) of p(non-trivial). Marker: at 0.5, where the prediction changes.",
         "ROC curve: " + (", ".join(words) or "undefined, one class only") + ".",
         tuple(data),
     )
@@ -107,12 +107,17 @@ def precision_recall_figure(parts: Sequence[Rows]) -> Picture:
         data += _points(rows, recall[some], precision[some], ("recall", "precision"))
         at = precision[recall >= 0.9].max()
         words.append(f"at 90 % recall the precision is {percent(at)} on {SPLITS[rows.split][1]} rows")
-    axes.set(xlabel="recall: non-trivial found", ylabel="precision: called so, and is", xlim=(0, 1.01), ylim=(0, 1.02))
+    axes.set(
+        xlabel="recall: non-trivial ones found",
+        ylabel="precision: right, if called non-trivial",
+        xlim=(0, 1.01),
+        ylim=(0, 1.02),
+    )
     axes.grid(True)
     axes.legend(loc="lower left")
     return Picture(
         inline_svg(figure, "precision-recall"),
-        "Precision and recall of p(non-trivial). Dotted: precision of guessing; marker: where the decision falls.",
+        "Precision and recall of p(non-trivial). Dotted: precision of guessing. Marker: at 0.5.",
         "Precision-recall curve: " + ("; ".join(words) or "undefined, no non-trivial material") + ".",
         tuple(data),
     )
@@ -126,7 +131,7 @@ def own_reliability_figure(parts: Sequence[Rows]) -> Picture:
         bins = max(1, min(BINS, len(p) // _PER_BIN))
         curves[rows.split] = reliability_curve(event, p, bins)
         errors[rows.split] = calibration_error(event, p, bins)
-    caption = "Reliability of p(non-trivial), in bins of equal mass; on the diagonal, a probability means what it says."
+    caption = "Reliability of p(non-trivial), in bins of equal size. On the diagonal, probabilities are exact."
     return reliability_figure(curves, errors, "reliability", caption)
 
 
@@ -179,7 +184,7 @@ def risk_coverage_figure(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> P
         x, y = (np.array([100 * of[key] for of in points]) for key in ("coverage", "accuracy"))
         axes.plot(x, y, label=title, **_line_style(split))
         for of in points[4::5]:
-            told = f"{title}: {percent(of['accuracy'])} of the surest {percent(of['coverage'], 0)} are right"
+            told = f"{title}: {percent(of['accuracy'])} of the most confident {percent(of['coverage'], 0)} are right"
             told += f" (confidence from {decimal(of['confidence'])})"
             hover_point(axes, 100 * of["coverage"], 100 * of["accuracy"], told)
         data += [{"rows": title, **of} for of in points]
@@ -187,14 +192,14 @@ def risk_coverage_figure(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> P
         said = [f"{percent(of['accuracy'])} at {percent(of['coverage'], 0)}" for of in points[9::10]]
         words.append(f"{title}: {', '.join(said)}")
     axes.set(xlim=(0, 101), ylim=(np.floor(100 * lowest) - 0.5, 100.2))
-    axes.set(xlabel="share of the materials that is answered, surest first", ylabel="accuracy, two classes")
+    axes.set(xlabel="share of the predictions used, most confident first", ylabel="accuracy, two classes")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
     axes.grid(True)
     axes.legend(loc="lower left")
     return Picture(
         inline_svg(figure, "risk-coverage"),
-        "Accuracy for two classes if only the surest materials are answered.",
-        "Accuracy against share answered. " + "; ".join(words) + ".",
+        "Accuracy for two classes if only the most confident predictions are used.",
+        "Accuracy against the share of predictions used. " + "; ".join(words) + ".",
         tuple(data),
     )

@@ -73,7 +73,7 @@ def strategies_figure(strategies: Sequence[Mapping[str, Any]], chosen: str, leve
     figure.legend(loc="outside upper right", ncols=2)
     return Picture(
         inline_svg(figure, f"strategies-{level}"),
-        f"{LEVEL_TITLES[level]}: accuracy with 95 % intervals. ★: chosen on out-of-fold data.",
+        f"{LEVEL_TITLES[level]}: accuracy with 95 % intervals. ★: chosen on out-of-fold rows.",
         f"Accuracy of each strategy, {LEVEL_TITLES[level].lower()}. " + "; ".join(words) + ".",
         tuple(data),
     )
@@ -134,7 +134,7 @@ def importance_figure(features: Sequence[Mapping[str, Any]]) -> Picture:
     axes.set_yticks(range(len(features)), [f["feature"] for f in features])
     axes.set_ylim(len(features) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("share of the gain of the features shown")
+    axes.set_xlabel("share of the total gain of these features")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} %"))
     axes.grid(axis="x")
     handles, labels = axes.get_legend_handles_labels()
@@ -143,7 +143,7 @@ def importance_figure(features: Sequence[Mapping[str, Any]]) -> Picture:
     words = ", ".join(f"{f['feature']} ({f['modality']})" for f in features[:5])
     return Picture(
         inline_svg(figure, "importance"),
-        "What the boosted trees split on, by gain.",
+        "The features that the boosted trees use most, by gain.",
         f"Most useful features of the boosted trees: {words}.",
         tuple(features),
     )
@@ -180,7 +180,7 @@ def ablation_figure(rows: Sequence[Mapping[str, Any]]) -> Picture:
     figure.legend(unique.values(), unique.keys(), loc="outside upper right", ncols=2)
     return Picture(
         inline_svg(figure, "ablation"),
-        "What each part brings: accuracy with it minus accuracy without it.",
+        "What each part gains: accuracy with it minus accuracy without it.",
         "Measured gain in points: " + "; ".join(words) + ".",
         tuple({"part": row["title"], "expected": row.get("expected_points"), "gain": row["gain"]} for row in rows),
     )

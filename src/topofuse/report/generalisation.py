@@ -11,8 +11,8 @@ from topofuse.report.document import Block, Gallery, Section, Text, table
 from topofuse.report.numbers import LEVEL_TITLES, count, interval, is_number, percent, signed, signed_interval
 
 MET = {
-    "chemsys": "on systems of elements that they have not met",
-    "prototype": "on structure types (anonymous formula with space group) that they have not met",
+    "chemsys": "on sets of elements that are not in the training rows",
+    "prototype": "on structure types (anonymous formula with space group) that are not in the training rows",
     "random": "with rows drawn one by one, as in most publications",
 }
 
@@ -45,17 +45,17 @@ def splits(content: Mapping[str, Any]) -> Section:
     blocks.append(table(f"{title} by kind of split, out of fold, with 95 % bootstrap intervals", header, rows, [0]))
     compared = [kind for kind in kinds if kind["difference"]]
     if compared:
-        caption = f"{title}: difference to the split by formula in points (hundredths), paired, with 95 % intervals"
+        caption = f"{title}: paired difference to the split by formula in points (AUROC: hundredths), 95 % intervals"
         rows = [[str(kind["title"]), *_differences(kind["difference"])] for kind in compared]
         blocks.append(table(caption, ["Split", *_difference_header()], rows))
         blocks.append(
             Text(
-                "Prototypes leave the formula free: other structures of a formula may stand on the other side. Space "
-                "groups are those that this package finds. A random split has near-copies of a material on both "
-                "sides; its figures are for comparison with publications, not for what new materials will show."
+                "A split by prototype may have other structures of a formula on the other side. Space groups are those "
+                "that topofuse finds. A random split has near-copies of a material on both sides. Its figures are for "
+                "comparison with publications; they do not say what accuracy to expect on new materials."
             )
         )
-    return Section("splits", "Materials unlike those learned from", tuple(blocks))
+    return Section("splits", "Accuracy on new kinds of materials", tuple(blocks))
 
 
 def learning_curve(content: Mapping[str, Any]) -> Section:
@@ -69,14 +69,14 @@ def learning_curve(content: Mapping[str, Any]) -> Section:
         "Five classes: macro F1",
     ]
     rows = [[percent(point["share"], 0), count(point["n_rows"]), *_metrics(point["metrics"])] for point in curve]
-    caption = f"{title} by the share of the rows to learn from, split by formula, with 95 % bootstrap intervals"
+    caption = f"{title} by the share of the training rows used, split by formula, with 95 % bootstrap intervals"
     blocks.append(table(caption, ["Share", "Materials", *metrics], rows, [len(rows) - 1]))
     fewer = [point for point in curve if point["difference"]]
     if fewer:
-        caption = f"{title}: difference to all rows in points (hundredths), paired, with 95 % intervals"
+        caption = f"{title}: paired difference to all rows in points (AUROC: hundredths), 95 % intervals"
         rows = [[percent(point["share"], 0), *_differences(point["difference"])] for point in fewer]
         blocks.append(table(caption, ["Share", *_difference_header()], rows))
-    return Section("data-size", "What more data bring", tuple(blocks))
+    return Section("data-size", "Accuracy by amount of training data", tuple(blocks))
 
 
 def _metrics(of: Mapping[str, Any]) -> list[str]:
@@ -98,8 +98,8 @@ def _verdict(content: Mapping[str, Any]) -> str:
     kinds = {kind["name"]: kind for kind in content["kinds"]}
     reached = interval("accuracy", kinds["formula"]["metrics"]["two"]["accuracy"])
     text = (
-        f"On materials whose formula they have not met, the {content['family']} tell trivial from non-trivial with "
-        f"{reached} accuracy."
+        f"For materials whose formula is not in the training rows, the {content['family']} predict trivial or "
+        f"non-trivial with {reached} accuracy."
     )
     said = [f"{MET[name]} {_changed(kind['difference'])}" for name, kind in kinds.items() if name in MET]
     return f"{text} Compared with that: {'; '.join(said)}." if said else text
@@ -119,13 +119,13 @@ def _curve_words(content: Mapping[str, Any]) -> list[str]:
     curve: Sequence[Mapping[str, Any]] = content["curve"]
     accuracy = [percent(point["metrics"]["two"]["accuracy"]["value"]) for point in curve]
     points = [
-        f"{percent(point['share'], 0)} of the rows ({count(point['n_rows'])} materials) {value}"
+        f"{percent(point['share'], 0)} of the rows ({count(point['n_rows'])} materials): {value}"
         for point, value in zip(curve, accuracy, strict=True)
     ]
     lines = [
-        f"Accuracy of the {content['family']} for two classes, learning from " + ", from ".join(points) + ". A share "
-        "is drawn as whole formulas, classes in equal shares; the rows for early stopping come out of it; every "
-        "point is scored on all of the pool, out of fold."
+        f"Accuracy of the {content['family']} for two classes, trained on " + "; on ".join(points) + ". A share "
+        "consists of whole formulas, with the same share of every class; the rows for early stopping come out of "
+        "it. Every point is measured on the whole pool, out of fold."
     ]
     half = next((point for point in curve if point["share"] == 0.5), None)
     if half:
@@ -133,10 +133,10 @@ def _curve_words(content: Mapping[str, Any]) -> list[str]:
         verdict = (
             "More data would still help"
             if is_number(rising) and rising < 0
-            else "Whether more data would help cannot be told from the last doubling"
+            else "The last doubling of the data does not show whether more data would help"
         )
         lines.append(f"{verdict}: with half of the rows instead of all, {_changed(half['difference'])}.")
     if content["skipped_shares"]:
         skipped = ", ".join(percent(share, 0) for share in content["skipped_shares"])
-        lines.append(f"Not measured, with too few materials to learn from: {skipped}.")
+        lines.append(f"Not measured, because of too few training materials: {skipped}.")
     return lines

@@ -89,7 +89,7 @@ def _broken(name: str) -> str:
 
 @styled()
 def periodic_figure(shares: Mapping[str, Share]) -> Picture:
-    """Accuracy per element: the stronger the shade, the more of the element's materials are told wrongly."""
+    """Accuracy per element: the stronger the shade, the more of the element's materials are predicted wrongly."""
     figure, axes = new_figure(9.4, 4.9)
     worst = max([*(1 - s.value for s in shares.values() if s.n >= FEW), 0.01])
     for symbol, (row, column) in POSITIONS.items():
@@ -103,8 +103,8 @@ def periodic_figure(shares: Mapping[str, Share]) -> Picture:
     low = ", ".join(f"{s.name} {percent(s.value)} of {s.n:,}" for s in known[:5]) or "none has enough materials"
     return Picture(
         inline_svg(figure, "periodic"),
-        "Accuracy for two classes, in per cent, over the materials that contain the element; shade: share told "
-        f"wrongly, strongest at {percent(worst)}. Grey: fewer than {FEW} materials.",
+        "Accuracy for two classes, in per cent, over the materials that contain the element. Shade: share of wrong "
+        f"predictions, strongest at {percent(worst)}. Grey: fewer than {FEW} materials.",
         f"Periodic table of accuracy. Lowest: {low}.",
         tuple(share_data(share) for share in shares.values()),
     )
@@ -135,4 +135,4 @@ def _scale(axes: Axes, worst: float) -> None:
     axes.add_patch(Rectangle((3.5, 0.55), 5, 0.4, fill=False, edgecolor=FAINT, linewidth=0.5))
     axes.text(3.5, 1.25, "0 %", ha="left", va="center", fontsize=8.5)
     axes.text(8.5, 1.25, percent(worst), ha="right", va="center", fontsize=8.5)
-    axes.text(3.5, 0.25, "told wrongly", ha="left", va="center", fontsize=8.5)
+    axes.text(3.5, 0.25, "wrong", ha="left", va="center", fontsize=8.5)

@@ -19,7 +19,7 @@ def _block(block: Block) -> str:
         case Text(text=text, tone="lead"):
             return f"**{_plain(text)}**"
         case Text(text=text, tone="warning"):
-            return f"> **Mind:** {_plain(text)}"
+            return f"> **Note:** {_plain(text)}"
         case Text(text=text):
             return _plain(text)
         case Items(lines=lines):

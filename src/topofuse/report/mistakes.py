@@ -42,7 +42,7 @@ def keep_structures(run_dir: Path, data: Dataset) -> None:
 def section(run: Run) -> Section:
     """The table of mistakes; with structures.json, each with its structure."""
     listed = found(run)
-    header = ["Material", "Formula", "Space group", "Atoms", "Label", "Decided", "Confidence", "Rows"]
+    header = ["Material", "Formula", "Space group", "Atoms", "Label", "Predicted", "Confidence", "Rows"]
     kept = run.structures
     rows = []
     for i, m in enumerate(listed):
@@ -52,12 +52,13 @@ def section(run: Run) -> Section:
         structure = [Cell("POSCAR", f"#{_anchor(i)}") if m.material_id in kept else Cell("–")] if kept else []
         rows.append([*named, *told, *structure])
     note = (
-        "Wrong between trivial and non-trivial, surest first. Labels are calculations, too: two databases of them "
-        "disagree in a few per cent of the materials, and some of these rows may be right."
+        "Materials that were predicted trivial instead of non-trivial or the reverse, most confident first. Labels "
+        "come from calculations too, and two databases of them disagree in a few per cent of the materials. So some of "
+        "these predictions may be right."
     )
     if kept:
-        note += " POSCAR leads to the structure below; an identifier of the Materials Project to its page, online."
-    caption = "Most confident mistakes; confidence is the probability of the side decided for"
+        note += " POSCAR links to the structure below; a Materials Project identifier links to its page, online."
+    caption = "Most confident mistakes; confidence is the probability of the predicted answer (trivial or not)"
     blocks: list[Block] = [Text(note), table(caption, [*header, *(["Structure"] if kept else [])], rows)]
     if kept:
         blocks.append(Folded("Structures of these materials", _structures(listed, kept)))

@@ -28,23 +28,23 @@ from topofuse.report.source import Run
 
 SHOWN_FEATURES = 20
 PROTOCOL = (
-    "Folds and test set are grouped by reduced formula: no formula stands on both sides of a boundary.",
-    "Out-of-fold: every material of the pool is predicted by models that were trained without its formula.",
+    "Folds and test set are grouped by reduced formula: no formula is on both sides of a split.",
+    "Out-of-fold: each material of the pool is predicted by models that were trained without its formula.",
     "Every choice (epochs, weights, which strategy is reported) was made on out-of-fold or validation rows.",
-    "The test set was looked at once, for this report. Test figures of strategies that were not chosen are shown "
-    "for comparison and took no part in the choice.",
-    "Intervals: percentile bootstrap at 95 %, resampling reduced formulas with all their materials.",
-    "Levels never contradict each other: decisions go from two classes to three to five.",
+    "The test set was predicted once, for this report. Test figures of strategies that were not chosen are shown "
+    "for comparison; they played no part in the choice.",
+    "Intervals: 95 % percentile bootstrap, which resamples reduced formulas with all their materials.",
+    "The answers for two, three and five classes never contradict each other: they are decided in this order.",
     "Inputs come from the crystal structure alone; no output of a band-structure calculation is used.",
 )
 TIMING_TITLES = {
     "features_s": "Features",
     "networks_s": "Networks",
     "trees_s": "Boosted trees",
-    "bundles_s": "Bundles, and predictions",
-    "total_s": "In all",
-    "peak_memory_gib": "Main process",
-    "peak_worker_memory_gib": "Largest worker",
+    "bundles_s": "Training of the bundles, and predictions",
+    "total_s": "Total",
+    "peak_memory_gib": "Memory of the main process",
+    "peak_worker_memory_gib": "Memory of the largest worker",
 }
 LEFT_OUT = {
     "n_rejected": "No valid crystal (not used)",
@@ -73,12 +73,12 @@ def members(run: Run) -> Section | None:
     blocks: list[Block] = []
     if pictures:
         legend = (
-            "Loss against epoch, a line for each network: training (blue, dashed) and validation (orange); diamonds "
+            "Loss by epoch, two lines for each network: training (blue, dashed) and validation (orange). Diamonds "
             "mark the epochs that were kept. The shaded area below is the learning rate with its warm-up and cycles. "
-            "Training loss holds mixup and label smoothing, so it may lie above the validation loss."
+            "Training loss includes mixup and label smoothing, so it may be higher than the validation loss."
         )
         blocks += [Text(legend), Gallery(pictures, "small")]
-    blocks.append(Folded("All networks in figures", (table("Members of the ensemble", header, rows),)))
+    blocks.append(Folded("All networks in numbers", (table("Members of the ensemble", header, rows),)))
     features = sorted(results.get("feature_importance") or [], key=lambda f: -f["gain"])[:SHOWN_FEATURES]
     if features:
         blocks.append(Gallery((figures.importance_figure(features),), "broad"))
@@ -109,11 +109,13 @@ def ablation(content: Mapping[str, Any]) -> Section:
     ]
     blocks: list[Block] = [Text(_ablation_verdict(rows), "lead"), Text(str(content["protocol"]))]
     blocks.append(Gallery((figures.ablation_figure(rows),), "broad"))
-    caption = "Gain of each part in points (hundredths), with it minus without it, and 95 % intervals"
+    caption = (
+        "Gain of each part in percentage points (AUROC: hundredths), with the part minus without it, and 95 % intervals"
+    )
     blocks.append(table(caption, header, body))
     if content.get("reference"):
         blocks.append(_reference_table(content["reference"]))
-    return Section("ablation", "What each part brings", tuple(blocks))
+    return Section("ablation", "What each part gains", tuple(blocks))
 
 
 def _ablation_verdict(rows: list[Mapping[str, Any]]) -> str:
@@ -124,14 +126,15 @@ def _ablation_verdict(rows: list[Mapping[str, Any]]) -> str:
     unclear = len(known) - len(helps) - len(hurts)
     compared = [r for r in known if is_number(r.get("expected_points"))]
     text = (
-        f"{len(known)} parts were measured. With an interval above zero: {', '.join(helps) or 'none'}; "
-        f"below zero: {', '.join(hurts) or 'none'}; {unclear} cannot be told from no effect."
+        f"{len(known)} parts were measured. Gain, with an interval above zero: {', '.join(helps) or 'none'}. "
+        f"Loss, with an interval below zero: {', '.join(hurts) or 'none'}. "
+        f"For {unclear}, the interval contains zero, so no effect is shown."
     )
     if compared:
         expected = sum(r["expected_points"] for r in compared)
         measured = sum(r["gain"]["value"] for r in compared)
         text += (
-            f" The {len(compared)} parts with an expectation were to bring {signed(expected)} points together; "
+            f" The strategy note expects {signed(expected)} points in all from {len(compared)} of these parts; "
             f"measured one at a time, their gains add up to {signed(measured)}."
         )
     return text
@@ -144,7 +147,11 @@ def _reference_table(reference: Mapping[str, Any]) -> Block:
         raise ValueError(f"ablation reference must be keyed by level ({', '.join(LEVELS)}), not {list(reference)}")
     metrics = [m for m in METRIC_TITLES if m in reference[levels[0]]]
     rows = [[LEVEL_TITLES[le], *(interval(m, reference[le][m]) for m in metrics)] for le in levels]
-    return table("The reference that parts were left out of", ["Level", *(METRIC_TITLES[m] for m in metrics)], rows)
+    return table(
+        "Accuracy with all parts, which the gains are measured against",
+        ["Level", *(METRIC_TITLES[m] for m in metrics)],
+        rows,
+    )
 
 
 def protocol(run: Run) -> Section:
@@ -163,7 +170,7 @@ def protocol(run: Run) -> Section:
         Items(PROTOCOL),
         table("The run", ["What", "Value"], facts),
         _class_table(dataset["class_counts"]),
-        table("Time and memory", ["Step", "Wall clock, or memory at its peak"], timings),
+        table("Time and memory", ["Step", "Wall-clock time, or peak memory"], timings),
         _versions(results),
         Code("Resolved configuration", json.dumps(results["config"], indent=2, ensure_ascii=False)),
     ]
@@ -213,7 +220,7 @@ def _class_table(class_counts: Mapping[str, Mapping[str, int]]) -> Block:
 def citations(run: Run) -> Section | None:
     """What is to be cited where these results are shown; None where nothing is."""
     lines = run.results["dataset"]["citations"]
-    return Section("citations", "Cite", (Items(tuple(lines)),)) if lines else None
+    return Section("citations", "Please cite", (Items(tuple(lines)),)) if lines else None
 
 
 def subtitle(results: Mapping[str, Any]) -> str:

@@ -42,15 +42,16 @@ def verdict(run: Run) -> Section:
         raise ValueError(f"the chosen strategy {chosen['name']!r} has neither out-of-fold nor test metrics")
     n = dataset["n_test"] if split == "test" else dataset["n_pool"]
     where = (
-        f"{count(n)} test materials that no choice looked at"
+        f"{count(n)} test materials, which were used for no choice"
         if split == "test"
-        else f"{count(n)} materials, each predicted by models that had not seen its formula"
+        else f"{count(n)} materials, each predicted by models that were trained without its formula"
     )
     lead = (
-        f"From the crystal structure alone, “{chosen['title']}” tells trivial from non-trivial materials with "
-        f"{interval('accuracy', of['two']['accuracy'])} accuracy (AUROC {interval('auroc', of['two']['auroc'])}), "
-        f"three classes with {interval('accuracy', of['three']['accuracy'])} and five with "
-        f"{interval('accuracy', of['five']['accuracy'])}, on {where}; brackets are 95 % bootstrap intervals."
+        f"From the crystal structure alone, the strategy “{chosen['title']}” predicts whether a material is trivial or "
+        f"non-trivial with {interval('accuracy', of['two']['accuracy'])} accuracy "
+        f"(AUROC {interval('auroc', of['two']['auroc'])}). For three classes the accuracy is "
+        f"{interval('accuracy', of['three']['accuracy'])}, for five {interval('accuracy', of['five']['accuracy'])}. "
+        f"This was measured on {where}; brackets are 95 % bootstrap intervals."
     )
     blocks: list[Block] = [Text(lead, "lead")]
     other = chosen.get("oof") if split == "test" else None
@@ -79,8 +80,8 @@ def _warnings(run: Run, split: str) -> list[str]:
             points = 100 * (accuracy["high"] - accuracy["low"])
             width = f", and the interval of the accuracy for two classes is {points:.1f} points wide"
         lines.append(
-            f"Small data: {count(n)} materials carry this verdict{width}. Take it as a sign that everything runs, "
-            "not as the quality to be expected on other materials."
+            f"Small data: these figures come from only {count(n)} materials{width}. They show that everything works. "
+            "They do not show what accuracy to expect on other materials."
         )
     if dataset.get("note"):
         lines.append(dataset["note"])
@@ -92,7 +93,7 @@ def _comparisons(run: Run, split: str) -> list[str]:
     lines = []
     guess = _majority_share(run.results["dataset"]["class_counts"].get(SPLITS[split][0], {}))
     if guess is not None:
-        lines.append(f"For comparison: calling every material by the most frequent class reaches {guess}.")
+        lines.append(f"For comparison: always guessing the most frequent class reaches {guess}.")
     networks = run.results.get("networks_only")
     if networks and networks.get(split):
         reached = interval("accuracy", networks[split]["two"]["accuracy"])
@@ -157,7 +158,7 @@ def _metric_table(listed: Sequence[Mapping[str, Any]], level: str, run: Run) -> 
             aside = " †" if split == "test" and strategy.get("name") != run.results["chosen"] else ""
             rows.append([_marked(strategy, run), title + aside, *(_cell(strategy, split, level, m) for m in METRICS)])
     header = ["Strategy", "Rows", *(METRIC_TITLES[m] for m in METRICS)]
-    return table(f"{LEVEL_TITLES[level]}: all metrics (†: not chosen from)", header, rows, marked)
+    return table(f"{LEVEL_TITLES[level]}: all metrics (†: played no part in the choice)", header, rows, marked)
 
 
 def _marked(strategy: Mapping[str, Any], run: Run) -> str:
@@ -170,8 +171,8 @@ def _cell(strategy: Mapping[str, Any], split: str, level: str, metric: str) -> s
 
 def _role(strategy: Mapping[str, Any], run: Run) -> str:
     if strategy.get("name") == run.results["chosen"]:
-        return "★ chosen, out-of-fold"
-    return "not chosen from" if strategy.get("test") else ""
+        return "★ chosen on out-of-fold rows"
+    return "for comparison" if strategy.get("test") else ""
 
 
 def quality(run: Run) -> list[Section]:
@@ -191,9 +192,9 @@ def quality(run: Run) -> list[Section]:
         Section(
             "confusion",
             "Confusion matrices",
-            (Text(f"Decisions of “{title}”. Rows are labels, columns decisions."), Gallery(matrices)),
+            (Text(f"Predictions of “{title}”. Rows are labels, columns are predicted classes."), Gallery(matrices)),
         ),
-        Section("curves", "Ranking and reliability", (Gallery(drawn),)),
+        Section("curves", "ROC, precision and reliability", (Gallery(drawn),)),
         *([trust.section(believed)] if believed else []),
         _where(parts[0]),
     ]
@@ -254,10 +255,10 @@ def _troubled(rows: Rows) -> list[Block]:
     ]
     for title, shares in (("any of these", any_of), ("none of these", none_of)):
         body.append([title, count(shares[0].n), *(_share(share) for share in shares)])
-    caption = "Elements that trouble first-principles databases: accuracy, with Wilson 95 % intervals"
+    caption = "Elements for which first-principles calculations are unreliable: accuracy, with Wilson 95 % intervals"
     note = (
-        f"First-principles databases have trouble with {', '.join(TROUBLED[:-1])} and {TROUBLED[-1]}: there, a wrong "
-        "prediction may be a wrong label."
+        f"First-principles calculations are least reliable for {', '.join(TROUBLED[:-1])} and {TROUBLED[-1]}. For "
+        "materials with these elements, a prediction that counts as wrong may be right, and the label wrong."
     )
     return [
         table(caption, ["Element", "Materials", *(LEVEL_TITLES[level] for level in LEVELS)], body),

@@ -20,7 +20,7 @@ DOMAINS = {
     "in": "inside",
     "likely_magnetic": "likely magnetic",
     "odd_electrons": "odd number of electrons",
-    "unseen_element": "an element without training material",
+    "unseen_element": "element in no training material",
 }
 ASIDE = " !"  # behind a coverage that chance does not explain
 
@@ -31,11 +31,11 @@ def sentences(trust: Mapping[str, Any]) -> list[str]:
     sets = rows["sets"]["90"]
     worst = min((c["share"] for c in sets["classes"].values() if is_number(c["share"])), default=None)
     text = (
-        f"Its probabilities, calibrated, are off by {percent(rows['after']['ece']['two'])} on average "
-        f"({SPLITS[split][1]}; exact ones would show {percent(rows['after']['ece_floor'])}). On the surest 80 % of the "
-        f"materials, {percent(rows['accuracy_at_80'])} are told rightly for two classes. The sets of classes that are "
-        f"to hold the true one in 90 % of each class hold it in {percent(worst)} or more, with "
-        f"{decimal(sets['mean_size'], 2)} classes on average."
+        f"After calibration, the probabilities are off by {percent(rows['after']['ece']['two'])} on average "
+        f"({SPLITS[split][1]}; even exact probabilities would show {percent(rows['after']['ece_floor'])}). Of the 80 % "
+        f"most confident predictions for two classes, {percent(rows['accuracy_at_80'])} are right. The prediction sets "
+        f"promise to contain the true class in 90 % of the cases, for each class. They do so in {percent(worst)} or "
+        f"more, and have {decimal(sets['mean_size'], 2)} classes on average."
     )
     return [text]
 
@@ -45,15 +45,15 @@ def section(trust: Mapping[str, Any]) -> Section:
     main = trust["main"]
     rows = {split: main[split] for split in SPLITS if main.get(split)}
     said = (
-        "Of the answers that `topofuse predict` gives. Temperatures and sets were fitted on "
-        f"{main['fitted_on']}; the out-of-fold rows here were answered by a fit to the other folds, the test rows by "
-        "the bundle itself. Temperatures: "
-        f"{decimal(main['temperatures']['nontrivial'], 2)} for non-trivial or not, "
-        f"{decimal(main['temperatures']['kind'], 2)} for the kind (above 1: the models were too sure)."
+        "This part is about the predictions of `topofuse predict`. Their calibration (two temperatures) and prediction "
+        f"sets were fitted on {main['fitted_on']}. For the out-of-fold rows here, they were fitted on the other folds; "
+        "the test rows were predicted by the bundle itself. The temperatures are "
+        f"{decimal(main['temperatures']['nontrivial'], 2)} for trivial or not, and "
+        f"{decimal(main['temperatures']['kind'], 2)} for the kind (above 1: the models were overconfident)."
     )
     blocks: list[Block] = [Text(said), Gallery((_reliability(rows), _risk(rows), _coverage_figure(rows)))]
     blocks.append(_calibration(trust))
-    abstain = "Abstaining: who answers only the surest 80 % is right, for two classes, in {}."
+    abstain = "Of the 80 % most confident predictions, {} are right for two classes."
     blocks.append(
         Text(
             abstain.format(" and ".join(f"{percent(of['accuracy_at_80'])} ({SPLITS[s][1]})" for s, of in rows.items()))
@@ -61,12 +61,12 @@ def section(trust: Mapping[str, Any]) -> Section:
     )
     blocks += [_coverage(rows), _sizes(rows)]
     note = (
-        "A prediction set lists the classes that are to be reckoned with. It holds the true class of 90 (95) % of the "
-        f"materials of each class, rare ones as well.{ASIDE}: further from that than 19 of 20 draws of so many "
-        "materials would be."
+        "A prediction set lists the classes that remain possible. It should contain the true class for 90 (95) % of "
+        f"the materials of each class, also of rare ones.{ASIDE}: farther from this than chance explains (outside the "
+        "range of 95 % of random samples of the same size)."
     )
     blocks += [Text(note), *_apart(trust)]
-    return Section("trust", "How far the probabilities can be believed", tuple(blocks))
+    return Section("trust", "How far to trust the probabilities", tuple(blocks))
 
 
 def _apart(trust: Mapping[str, Any]) -> list[Block]:
@@ -78,14 +78,16 @@ def _apart(trust: Mapping[str, Any]) -> list[Block]:
             for split in SPLITS
             for name, of in (trust["domain"].get(split) or {}).items()
         ]
-        blocks.append(_accuracies("Inside and outside the domain of the labels: accuracy", "Domain", rows))
+        blocks.append(_accuracies("Accuracy inside and outside the domain of the labels", "Domain", rows))
     if trust.get("novelty"):
         rows = [
             (f"{of['low']:g} to {of['high']:g}, {SPLITS[split][1]}", of)
             for split in SPLITS
             for of in trust["novelty"].get(split) or []
         ]
-        blocks.append(_accuracies("Near to the training materials and far from them: accuracy", "Novelty", rows))
+        blocks.append(
+            _accuracies("Accuracy by novelty: near to the training materials, and far from them", "Novelty", rows)
+        )
     return blocks
 
 
@@ -107,7 +109,7 @@ def _reliability(rows: Mapping[str, Mapping[str, Any]]) -> Picture:
         {split: of["after"]["reliability"] for split, of in rows.items()},
         {split: of["after"]["ece"]["two"] for split, of in rows.items()},
         "reliability-after",
-        "Reliability of p(non-trivial) after calibration, in bins of equal mass, with 95 % intervals.",
+        "Reliability of p(non-trivial) after calibration, in bins of equal size, with 95 % intervals.",
     )
 
 
@@ -131,21 +133,23 @@ def _coverage_figure(rows: Mapping[str, Mapping[str, Any]]) -> Picture:
             share, low, high = (100 * of[key] for key in ("share", "low", "high"))
             axes.barh(i + offset, high - low, left=low, height=0.26, color=style["color"], alpha=0.3, linewidth=0)
             axes.plot([share], [i + offset], color=style["color"], marker=style["marker"], markersize=5, label=title)
-            told = f"{CLASS_TITLES[name]}, {title}: {share:.1f} % of {of['n']:,}; by chance {low:.1f} to {high:.1f} %"
+            told = (
+                f"{CLASS_TITLES[name]}, {title}: {share:.1f} % of {of['n']:,}; chance allows {low:.1f} to {high:.1f} %"
+            )
             hover_point(axes, share, i + offset, told)
             words.append(told)
             data.append({"class": name, "rows": title, **of})
     axes.set_yticks(range(len(FIVE)), [CLASS_TITLES[name].replace(" ", "\n", 1) for name in FIVE])
     axes.set_ylim(len(FIVE) - 0.5, -0.5)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g} %"))
-    axes.set_xlabel("materials of the class whose set holds it")
+    axes.set_xlabel("share of materials whose set holds their class")
     axes.grid(axis="x")
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     figure.legend(unique.values(), unique.keys(), loc="outside upper right", ncols=2)
     return Picture(
         inline_svg(figure, "coverage"),
-        "Coverage of the 90 % prediction sets; bands: where 95 % of draws of so many materials would be.",
+        "Coverage of the 90 % prediction sets: how often they hold the true class. Bands: 95 % range of chance.",
         "Coverage of the 90 % prediction sets. " + "; ".join(words) + ".",
         tuple(data),
     )
@@ -164,7 +168,7 @@ def _calibration(trust: Mapping[str, Any]) -> Block:
             body.append([title, SPLITS[split][1], count(of["n"]), *errors, floor, *losses])
     titles = [LEVEL_TITLES[level].lower() for level in LEVELS]
     header = ["Bundle", "Rows", "Materials", *(f"Calibration error, {t}" for t in titles), "Floor, two classes"]
-    caption = "Calibration error and log loss, before → after calibration; floor: what exact probabilities would show"
+    caption = "Calibration error and log loss, before → after calibration; floor: error of exact probabilities"
     return table(caption, [*header, *(f"Log loss, {t}" for t in titles)], body)
 
 
