@@ -1,0 +1,1 @@
+"""Symmetry analysis of band structures."""
