@@ -101,7 +101,7 @@ def stars_of(number, centering, group):
 
 
 def chosen_operations(characters):
-    """As many of the operations as there are coirreps, whose characters tell them apart best; identity first."""
+    """As many of the operations as there are coirreps, whose characters tell them apart best."""
     picked = qr(characters, pivoting=True, mode="economic")[2][: len(characters)]
     assert np.linalg.cond(characters[:, picked]) < WORST_CONDITION
     return picked

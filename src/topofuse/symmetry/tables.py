@@ -55,7 +55,7 @@ class Momentum:
     """One momentum of a star, and the operations by which its coirreps are told apart.
 
     star: index into `SymmetryTable.stars`; k: (3,) in the reciprocal basis of the primitive cell
-    operations: (c,) into the operations of the group; the first is the identity
+    operations: (c,) into the operations of the group
     characters: (c operations, c coirreps); from_traces: its inverse, traces → multiplicities
     """
 
@@ -117,7 +117,7 @@ class SymmetryTable:
     @property
     def places(self) -> NDArray[np.int64]:
         """(s,) what each component of an indicator counts in its number: the last one counts 1."""
-        return np.concatenate([np.cumprod(self.orders[::-1])[::-1][1:], [1]])[: len(self.orders)].astype(np.int64)
+        return np.array([np.prod(self.orders[i + 1 :]) for i in range(len(self.orders))], dtype=np.int64)
 
     def number(self, indicators: NDArray[np.int64]) -> NDArray[np.int64]:
         """(...,) numbers of indicators (..., s), 0 for the trivial one."""
@@ -125,7 +125,8 @@ class SymmetryTable:
 
     def elements(self) -> NDArray[np.int64]:
         """(x, s) all indicators in the order of their numbers."""
-        return np.indices(tuple(self.orders)).reshape(len(self.orders), -1).T.astype(np.int64)
+        elements = list(np.ndindex(*self.orders))
+        return np.array(elements, dtype=np.int64).reshape(len(elements), len(self.orders))
 
     def find(self, k: NDArray[np.float64]) -> Momentum | None:
         """The momentum that equals k (3,) up to a reciprocal lattice vector, if the table has it."""
