@@ -77,7 +77,9 @@ class Star:
             moved = group.find(r @ group.rotations[h] @ back)
             shift = r @ group.translations[h] + t - group.rotations[moved] @ t - group.translations[moved]
             assert near_integer(shift)
-            factor = group.spin_sign(u @ group.spins[h] @ u.conj().T, moved) * np.exp(-2j * np.pi * self.points[0] @ shift)
+            factor = group.spin_sign(u @ group.spins[h] @ u.conj().T, moved) * np.exp(
+                -2j * np.pi * self.points[0] @ shift
+            )
             found[:, i] = factor * self.characters[:, place[moved]]
         return elements, found if sign == 1 else found.conj()
 

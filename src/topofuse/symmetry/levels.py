@@ -56,7 +56,9 @@ class Alignment:
         shifts = translations[index] - table.translations
         signs = np.einsum("gst,gst->g", table.spins.conj(), spins[index]).real / 2
         if np.abs(shifts - np.rint(shifts)).max() > 1 / (2 * FRACTION):
-            raise ValueError(f"the translations are not those of the standard setting of space group {table.spacegroup}")
+            raise ValueError(
+                f"the translations are not those of the standard setting of space group {table.spacegroup}"
+            )
         if np.abs(np.abs(signs) - 1).max() > 1e-3:
             raise ValueError("the spin rotations are not in the axes of the standardised lattice")
         return cls(index, np.sign(signs), np.rint(shifts))
@@ -73,7 +75,7 @@ class Levels:
 
     star: index of the star in the table; below: (c,) multiplicities of what lies beneath the first level
     energy: (l,) eV; coirrep: (l,) which of the star's; set: (l,) number of the degenerate set that it is part of
-    set_of_state: (s,) the set of each state
+    set_of_state: (s,) the set of each state that was identified
     """
 
     star: int
@@ -90,12 +92,15 @@ def identify(
     energy: NDArray[np.float64],
     traces: NDArray[np.complex128],
     below: NDArray[np.complex128] | None = None,
+    electrons: int = 0,
 ) -> Levels:
-    """The coirreps of states with energies (s,) ascending, eV, of which no degenerate set is left out in part.
+    """The coirreps of states with energies (s,) ascending, eV.
 
     traces: (c, s) expectation values of `momentum.operations`, in the table's convention (`Alignment`)
     below: (c,) traces over all states beneath these; None if there are none
-    Raises `RepresentationError` where they are no coirreps.
+    electrons: that the levels, with all beneath, have to hold
+    States from the first set on that is no representation are left out: the last set may be given in part, and high
+    states of a poor basis may be wrong. Raises `RepresentationError` where too few are left.
     """
     star = table.stars[momentum.star]
     nothing = np.zeros(len(star.dimensions), dtype=np.int64)
@@ -103,8 +108,10 @@ def identify(
     if not whole:
         raise RepresentationError(f"the states beneath those at {star.label} are no coirreps")
     sets, multiplicities = _sets(star.dimensions, momentum.from_traces, energy, traces)
-    number = np.bincount(sets)
-    mean = np.bincount(sets, energy) / number
+    hold = int((base + multiplicities.sum(0)) @ star.dimensions)
+    if hold < electrons or not len(multiplicities):
+        raise RepresentationError(f"only {hold} of {electrons} electrons at {star.label} are in states of coirreps")
+    mean = np.bincount(sets, energy[: len(sets)]) / np.bincount(sets)
     owner, coirrep = np.nonzero(multiplicities)
     times = multiplicities[owner, coirrep]
     owner, coirrep = np.repeat(owner, times), np.repeat(coirrep, times)
@@ -122,19 +129,21 @@ def _sets(
     energy: NDArray[np.float64],
     traces: NDArray[np.complex128],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number of the degenerate set of each state, and (sets, c) multiplicities of the coirreps in each."""
+    """Number of the degenerate set of each state, and (sets, c) multiplicities of the coirreps in each.
+
+    As many states and sets as come before the first set that is no representation.
+    """
     apart = np.diff(energy)
     ends = apart > DEGENERATE
-    for distance in (*_JOINED, None):
+    for distance in (*_JOINED, 0.0):
         starts = np.concatenate([[0], np.flatnonzero(ends) + 1])
         size = np.diff([*starts, len(energy)])
         found = np.add.reduceat(traces, starts, axis=1).T @ from_traces.T
         nearest = np.rint(found.real).astype(np.int64)
         bad = (np.abs(found - nearest).max(1) > _ROUNDING) | (nearest < 0).any(1) | (nearest @ dimensions != size)
+        sets = np.concatenate([[0], np.cumsum(ends)])
         if not bad.any():
             break
-        if distance is None:
-            raise RepresentationError(f"states at {energy[starts[bad.argmax()]]:.3f} eV are no coirreps")
-        sets = np.concatenate([[0], np.cumsum(ends)])
         ends &= ~((bad[sets[1:]] | bad[sets[:-1]]) & (apart < distance))
-    return np.concatenate([[0], np.cumsum(ends)]), nearest
+    good = int(bad.argmax()) if bad.any() else len(bad)
+    return sets[sets < good], nearest[:good]

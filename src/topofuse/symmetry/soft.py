@@ -57,7 +57,9 @@ def soft_verdict(
     widths = np.array(blurs, dtype=np.float64)
     found = [star_fillings(table, one, own, electrons, widths) for one, own in zip(levels, rigid, strict=True)]
     uncut = np.prod([probability.sum(0) for _, probability in found], axis=0)
-    indicator = _combined(table, [(table.multiplicities(s.star, m), p) for s, (m, p) in zip(levels, found, strict=True)])
+    indicator = _combined(
+        table, [(table.multiplicities(s.star, m), p) for s, (m, p) in zip(levels, found, strict=True)]
+    )
     cut = np.clip(1 - uncut, 0, 1)
     broken = np.clip(uncut - indicator.sum(0), 0, 1)
     classes = np.zeros((5, len(widths)))

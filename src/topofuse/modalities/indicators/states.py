@@ -38,9 +38,8 @@ def star_levels(sketch: Sketch, table: SymmetryTable) -> list[StarLevels]:
         point, momentum = _sampled(sketch, table, star)
         traces, below = _traces(sketch, point, alignment.operations[momentum.operations])
         factors = alignment.factors(momentum)
-        levels = identify(
-            table, momentum, sketch.spin[point].energy, traces * factors[:, None], below * factors
-        )
+        traces, below = traces * factors[:, None], below * factors
+        levels = identify(table, momentum, sketch.spin[point].energy, traces, below, 2 * sketch.filled)
         found.append(StarLevels(levels, _rigid(sketch, point, levels)))
     return found
 
@@ -82,5 +81,6 @@ def _rigid(sketch: Sketch, point: int, levels: Levels) -> NDArray[np.int64]:
     parent = np.concatenate([[0], np.cumsum(np.diff(energy) > _ONE_SET)])
     share = (spin.states.real**2 + spin.states.imag**2).sum(1)  # (bands, levels)
     of_parent = np.add.reduceat(share, np.flatnonzero(np.diff(parent, prepend=-1)), axis=0)
+    of_parent = of_parent[:, : len(levels.set_of_state)]
     of_set = np.add.reduceat(of_parent, np.flatnonzero(np.diff(levels.set_of_state, prepend=-1)), axis=1)
     return np.round(of_set / of_set.sum(0), _DECIMALS).argmax(0)[levels.set]
