@@ -23,7 +23,7 @@ from small_representations import (
     wyckoff_sites,
 )
 from topofuse.modalities.kspace.irreps import fixed_labels, group_facts, momenta
-from topofuse.symmetry.tables import FRACTION, write_tables
+from topofuse.symmetry.tables import FIELDS, FRACTION
 
 TARGET = Path(__file__).parents[1] / "src/topofuse/symmetry/tables.npz"
 TRIMS = np.array(list(product((0.0, 0.5), repeat=3)))
@@ -160,7 +160,8 @@ def index_tables(group, stars, dims, orders, generators):
         moved = CENTRES * (parity @ vector)
         odd_pairs = electrons - moved  # four times
         faces = np.array([odd_pairs[:, TRIMS[:, axis] > 0].sum(1) for axis in range(3)])
-        assert not (moved.sum(1) % 4).any() and not (faces % 4).any()
+        assert not (moved.sum(1) % 4).any()
+        assert not (faces % 4).any()
         z4, weak = moved.sum(1) // 4 % 4, (faces // 4 % 2).any(0)
         assert len(set(z4 % 2)) == 1
         found.append((z4.min(), weak.min()))
@@ -182,9 +183,10 @@ def group_record(number, hall, centering):
     cyclic = [i for i, factor in enumerate(factors) if factor > 1]
     orders = [factors[i] for i in cyclic]
     facts = group_facts(number)
-    assert tuple(orders) == facts.indicators and len(factors) == facts.rank, f"space group {number}: {orders}"
+    assert (tuple(orders), len(factors)) == (facts.indicators, facts.rank), f"space group {number}: {orders}"
     null = null_basis(rows)
-    assert not (rows @ null).any() and null.shape[1] == len(dims) - len(factors)
+    assert not (rows @ null).any()
+    assert null.shape[1] == len(dims) - len(factors)
     z4, weak = index_tables(group, stars, dims, orders, [basis[i] for i in cyclic])
     indicator = [[int(columns[a, i]) % factors[i] for i in cyclic] for a in range(len(dims))]
     points = [(s, k, *star.characters_at(k)) for s, star in enumerate(stars) for k in star.points]
@@ -207,6 +209,19 @@ def group_record(number, hall, centering):
         "z4": z4,
         "weak": weak,
     }
+
+
+def write_tables(path, records):
+    """Write the arrays of all space groups, in order: all groups' one after the other, and where each group's end."""
+    arrays = {}
+    for name, (kind, _) in FIELDS.items():
+        parts = [np.asarray(record[name]) for record in records]
+        flat = np.concatenate([part.ravel() for part in parts])
+        stored = flat.astype(kind)
+        assert np.allclose(stored, flat) if stored.dtype.kind in "ic" else (stored == flat).all(), f"{name}: {kind}"
+        arrays[name] = stored
+        arrays[f"{name}.ends"] = np.cumsum([part.size for part in parts])
+    np.savez_compressed(path, **arrays)
 
 
 def main():

@@ -10,7 +10,7 @@ import pytest
 from topofuse.modalities.kspace.irreps import group_facts
 from topofuse.symmetry import indicator_classes, symmetry_table
 from topofuse.symmetry.diagnosis import TCI, TI
-from topofuse.symmetry.tables import SPACE_GROUPS, _record, write_tables
+from topofuse.symmetry.tables import SPACE_GROUPS
 
 GROUPS = range(1, SPACE_GROUPS + 1)
 # groups of indicators with spin-orbit coupling: H. C. Po et al., Nat. Commun. 8, 50 (2017), table 3 of the supplement
@@ -110,10 +110,3 @@ def test_numbers_of_indicators_and_back():
 def test_there_are_230_groups(number):
     with pytest.raises(ValueError, match=f"1 to 230; found {number}"):
         symmetry_table(number)
-
-
-def test_what_does_not_fit_is_not_written(tmp_path):
-    records = [dict(_record(number)) for number in (1, 2)]
-    write_tables(tmp_path / "small.npz", records)
-    with pytest.raises(ValueError, match="'points' does not fit"):
-        write_tables(tmp_path / "small.npz", [{**record, "points": record["points"] + 200} for record in records])

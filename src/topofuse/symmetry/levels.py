@@ -56,9 +56,7 @@ class Alignment:
         shifts = translations[index] - table.translations
         signs = np.einsum("gst,gst->g", table.spins.conj(), spins[index]).real / 2
         if np.abs(shifts - np.rint(shifts)).max() > 1 / (2 * FRACTION):
-            raise ValueError(
-                f"the translations are not those of the standard setting of space group {table.spacegroup}"
-            )
+            raise ValueError(f"translations are not those of the standard setting of space group {table.spacegroup}")
         if np.abs(np.abs(signs) - 1).max() > 1e-3:
             raise ValueError("the spin rotations are not in the axes of the standardised lattice")
         return cls(index, np.sign(signs), np.rint(shifts))
@@ -66,7 +64,8 @@ class Alignment:
     def factors(self, momentum: Momentum) -> NDArray[np.complex128]:
         """(c,) by which traces of the other operations are multiplied to be those of the momentum's operations."""
         own = momentum.operations
-        return self.signs[own] * np.exp(2j * np.pi * self.shifts[own] @ momentum.k)
+        phases: NDArray[np.complex128] = np.exp(2j * np.pi * self.shifts[own] @ momentum.k)
+        return self.signs[own] * phases
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,11 +15,10 @@ m of the coirreps of a set of bands at all fixed momenta, one integer vector, ar
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -160,10 +159,11 @@ def symmetry_table(spacegroup: int) -> SymmetryTable:
         Star(str(label), slice(int(end - c), int(end)), own["dimensions"][end - c : end])
         for label, c, end in zip(own["labels"], own["coirreps"], ends, strict=True)
     )
-    momenta, first = [], 0
+    momenta: list[Momentum] = []
+    first = 0
     for star, k, c in zip(own["point_star"], own["points"], own["coirreps"][own["point_star"]], strict=True):
         operations = own["operations"][first : first + c]
-        squares = sum(len(m.operations) ** 2 for m in momenta)
+        squares = sum(m.characters.size for m in momenta)
         characters = own["characters"][squares : squares + c * c].reshape(c, c)
         momenta.append(Momentum(int(star), k / FRACTION, operations, characters, np.linalg.inv(characters)))
         first += c
@@ -191,7 +191,8 @@ def symmetry_table(spacegroup: int) -> SymmetryTable:
 
 def _record(spacegroup: int) -> dict[str, NDArray[Any]]:
     """The arrays of a space group, named `FIELDS`."""
-    arrays, found = _arrays(), {}
+    arrays = _arrays()
+    found: dict[str, NDArray[Any]] = {}
     for name, (_, shape) in FIELDS.items():
         ends = arrays[f"{name}.ends"]
         begin = 0 if spacegroup == 1 else int(ends[spacegroup - 2])
@@ -205,20 +206,3 @@ def _record(spacegroup: int) -> dict[str, NDArray[Any]]:
 
 def _width(name: str, found: Mapping[str, NDArray[Any]], size: int) -> int:
     return len(found[name]) if name in found else size // len(found["dimensions"])
-
-
-def write_tables(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    """Write the arrays of all space groups, in order, named `FIELDS` (for `tools/make_symmetry_tables.py`).
-
-    Raises ValueError where a number does not fit into the type of its field.
-    """
-    arrays: dict[str, NDArray[Any]] = {}
-    for name, (kind, _) in FIELDS.items():
-        parts = [np.asarray(record[name]) for record in records]
-        flat = np.concatenate([part.ravel() for part in parts])
-        stored = flat.astype(kind)
-        if not (np.allclose(stored, flat) if stored.dtype.kind in "ic" else (stored == flat).all()):
-            raise ValueError(f"field {name!r} does not fit into {kind}")
-        arrays[name] = stored
-        arrays[f"{name}.ends"] = np.cumsum([part.size for part in parts])
-    np.savez_compressed(path, **arrays)
