@@ -19,8 +19,8 @@ from topofuse.symmetry.diagnosis import HSL, HSP, check_complete, indicator_clas
 from topofuse.symmetry.levels import Levels
 from topofuse.symmetry.tables import SymmetryTable
 
-_NODES = np.arange(-9, 10) * 0.5  # of the integral, in standard deviations around the last filled level
-_STEP = 0.5
+_STEP = 0.6  # of the integral, in standard deviations; sums over equal steps converge fast for Gaussians
+_NODES = np.arange(-7, 8) * _STEP  # around the last filled level
 _REACH = 5.0  # standard deviations from the last filled level beyond which nothing changes
 _NEGLIGIBLE = 1e-6
 
@@ -80,6 +80,9 @@ def star_fillings(
     wanted = electrons - int(levels.below @ dimensions)
     if not 0 < wanted <= size.sum():
         raise ValueError(f"the levels at {table.stars[levels.star].label} do not reach the filling")
+    if len(dimensions) == 1 and levels.set[-1] == len(levels.set) - 1:  # nothing to exchange, nothing degenerate
+        whole = wanted % dimensions[0] == 0
+        return np.full((int(whole), 1), electrons // dimensions[0]), np.ones((int(whole), len(widths)))
     last = levels.energy[np.searchsorted(np.cumsum(size), wanted)]
     sets, filled = _movable(levels, rigid, last, _REACH * widths.max(), len(dimensions))
     # columns are blur × node; the last filled level is at `last` plus the node
@@ -90,8 +93,9 @@ def star_fillings(
     room = np.cumsum([0, *(int(steps[-1] @ dimensions) for _, steps in sets[::-1])])[::-1]
     for (energy, steps), rest in zip(sets, room[1:], strict=True):
         z = away + (last - energy[:, None]) / width
-        below = ndtr(z)
-        share = -np.diff(below, axis=0, prepend=1.0, append=0.0)
+        below = np.ones((len(z) + 2, len(width)))
+        below[1:-1], below[-1] = ndtr(z), 0.0
+        share = below[:-1] - below[1:]
         at = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
         found, state = _with_set(found, state, steps, share, at)
         electrons_now = found @ dimensions
@@ -105,21 +109,29 @@ def star_fillings(
 def _movable(
     levels: Levels, rigid: NDArray[np.int64], last: float, reach: float, n_coirreps: int
 ) -> tuple[list[tuple[NDArray[np.float64], NDArray[np.int64]]], NDArray[np.int64]]:
-    """Rigid sets near the filling, and the multiplicities (c,) of all that is certainly filled.
+    """Rigid sets near the filling, the farthest first, and the multiplicities (c,) of all that is certainly filled.
 
     Of each set: energies (k,) of its degenerate levels, and (k + 1, c) multiplicities of the lowest 0 to k of them.
     """
-    one = np.zeros((len(levels.energy), n_coirreps), dtype=np.int64)
-    one[np.arange(len(one)), levels.coirrep] = 1
-    near = np.abs(levels.energy - last) < reach
-    moves = np.isin(rigid, rigid[near])
-    sets = []
-    for number in np.unique(rigid[moves]):
-        own = np.flatnonzero(rigid == number)
-        energy, begin = np.unique(levels.energy[own], return_index=True)
-        steps = np.cumsum(np.add.reduceat(one[own], begin, axis=0), axis=0)
-        sets.append((energy, np.concatenate([np.zeros((1, n_coirreps), dtype=np.int64), steps])))
-    return sets, one[~moves & (levels.energy < last)].sum(0)
+    away = np.abs(levels.energy - last)
+    closest = np.full(rigid.max() + 1, np.inf)
+    np.minimum.at(closest, rigid, away)
+    moves = closest[rigid] < reach
+    one = np.eye(n_coirreps, dtype=np.int64)[levels.coirrep]
+    order = np.lexsort((levels.energy, rigid))
+    order = order[moves[order]]
+    owner, energy = rigid[order], levels.energy[order]
+    sums = np.concatenate([np.zeros((1, n_coirreps), dtype=np.int64), np.cumsum(one[order], axis=0)])
+    ends = np.flatnonzero(np.diff(owner, append=-1) | (np.diff(energy, append=np.inf) > 0))  # of degenerate levels
+    firsts = np.flatnonzero(np.diff(owner[ends], prepend=-1))
+    sets, begin = {}, 0
+    for first, after in zip(firsts.tolist(), [*firsts[1:].tolist(), len(ends)], strict=True):
+        own = ends[first:after]
+        sets[int(owner[own[0]])] = energy[own], sums[np.concatenate([[begin], own + 1])] - sums[begin]
+        begin = int(own[-1]) + 1
+    # far sets are nearly certain and leave few fillings to go on with
+    far_first = sorted(sets, key=lambda number: (-closest[number], number))
+    return [sets[number] for number in far_first], one[~moves & (levels.energy < last)].sum(0)
 
 
 def _with_set(

@@ -58,19 +58,20 @@ def _traces(
     sketch: Sketch, point: int, operations: NDArray[np.int64]
 ) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
     """(c, s) expectation values of operations in the levels with spin, and (c,) traces over all bands beneath them."""
-    spin, operators = sketch.spin[point], sketch.operators
-    width, states = len(spin.states), sketch.bands.states[point][:, : spin.first + len(spin.states)]
-    dual = sketch.bands.dual[point][:, : states.shape[1]]
-    unitary = np.array([operators.matrix(int(o), sketch.sampling.points[point]) for o in operations])
-    turned = unitary @ states  # (c, n, bands)
+    spin, operators, k = sketch.spin[point], sketch.operators, sketch.sampling.points[point]
+    first, width = spin.first, len(spin.states)
+    states, dual = sketch.bands.states[point], sketch.bands.dual[point].conj().T
     spinors = operators.spinors[operations]
-    beneath = np.einsum("nb,cnb->c", dual[:, : spin.first].conj(), turned[:, :, : spin.first])
-    between = dual[:, spin.first :].conj().T @ turned[:, :, spin.first :]  # (c, w, w)
-    vectors = spin.states.reshape(width, -1)  # (w, 2 · levels)
-    moved = (between @ vectors).reshape(len(operations), width, 2, -1)
-    moved = np.einsum("cst,cwtl->cwsl", spinors, moved)
-    traces = (spin.states.conj() * moved).sum((1, 2))
-    return traces, beneath * np.trace(spinors, axis1=1, axis2=2)
+    beneath = np.zeros(len(operations), dtype=np.complex128)
+    if first:
+        density = states[:, :first] @ dual[:first]
+        beneath = operators.traces(operations, k, density[None])[0] * np.trace(spinors, axis1=1, axis2=2)
+    window = slice(first, first + width)
+    unitary = np.array([operators.matrix(int(o), k) for o in operations])
+    between = dual[window] @ (unitary @ states[:, window])  # (c, w, w)
+    moved = (between @ spin.states.reshape(width, -1)).reshape(len(operations), width, 2, -1)
+    moved = spinors[:, None] @ moved
+    return (spin.states.conj() * moved).sum((1, 2)), beneath
 
 
 def _rigid(sketch: Sketch, point: int, levels: Levels) -> NDArray[np.int64]:
