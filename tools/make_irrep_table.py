@@ -143,7 +143,7 @@ def group_record(group, points):
     for i, (dim, kind) in enumerate(zip(reps_at[0][1].dims, reps_at[0][1].kind, strict=True)):
         if kind != 0 or reps_at[0][1].partner[i] > i:
             dims.append(int(dim) * (1 if kind > 0 else 2))
-    factors, basis = smith_normal_form(np.unique(rows, axis=0))
+    factors, basis, _ = smith_normal_form(np.unique(rows, axis=0))
     assert all(later % former == 0 for former, later in pairwise(factors))
     fillings = rows[:, : len(dims)] @ np.array(dims)
     band = [int(sum(x * d for x, d in zip(row, dims, strict=False))) for row in basis]

@@ -225,14 +225,15 @@ def _multiplicities(reps, induced):
 
 
 def smith_normal_form(matrix):
-    """Non-zero invariant factors of an integer matrix and a basis of the saturated lattice of its rows.
+    """Non-zero invariant factors of an integer matrix A, and what its columns were combined to on the way.
 
-    Returns (factors, basis): rows of `basis` (rank, columns) span every integer vector in the rational row space.
+    Returns (factors, basis, columns) with P A `columns` = diag(factors), P and `columns` unimodular. Rows of `basis`
+    (rank, n), the first of the inverse of `columns` (n, n), span every integer vector in the rational row space of A.
     """
     rows = [list(map(int, r)) for r in matrix]
     n = len(rows[0])
-    # the inverse of the column operations, whose first rows are the saturated basis
     basis = [[int(i == j) for j in range(n)] for i in range(n)]
+    columns = [[int(i == j) for j in range(n)] for i in range(n)]
     factors, top = [], 0
     while True:
         entries = [(abs(x), i, j) for i, r in enumerate(rows[top:], top) for j, x in enumerate(r[top:], top) if x]
@@ -240,16 +241,16 @@ def smith_normal_form(matrix):
             break
         _, i, j = min(entries)
         rows[top], rows[i] = rows[i], rows[top]
-        for r in rows:
+        for r in (*rows, *columns):
             r[top], r[j] = r[j], r[top]
         basis[top], basis[j] = basis[j], basis[top]
-        if _clear(rows, basis, top):
+        if _clear(rows, basis, columns, top):
             factors.append(abs(rows[top][top]))
             top += 1
-    return factors, np.array(basis[:top], dtype=object)
+    return factors, np.array(basis[:top], dtype=object), np.array(columns, dtype=object)
 
 
-def _clear(rows, basis, top):
+def _clear(rows, basis, columns, top):
     """One round of elimination with the pivot; True once the pivot divides the rest and its cross is empty."""
     pivot, clean = rows[top][top], True
     for i in range(top + 1, len(rows)):
@@ -258,7 +259,7 @@ def _clear(rows, basis, top):
         clean &= rows[i][top] == 0
     for j in range(top + 1, len(rows[0])):
         if quotient := rows[top][j] // pivot:  # column j -= q · column top, so row top of the inverse += q · row j
-            for r in rows:
+            for r in (*rows, *columns):
                 r[j] -= quotient * r[top]
             basis[top] = [x + quotient * y for x, y in zip(basis[top], basis[j], strict=True)]
         clean &= rows[top][j] == 0

@@ -332,7 +332,7 @@ def test_linear_algebra_has_one_thread_inside_a_sketch_and_its_own_number_afterw
         seen.extend(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
         return NoSketch.ODD_ELECTRONS
 
-    monkeypatch.setattr(features, "sketch_of", spy)
+    monkeypatch.setattr(features, "shared_sketch_of", spy)
     with threadpool_limits(2, user_api="blas"):
         features.extract(analyse(fcc(29, 3.61)))
         after = {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}

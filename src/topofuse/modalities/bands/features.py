@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 from topofuse.crystals import SymmetricCrystal
 from topofuse.modalities.bands.atoms import free_atom
 from topofuse.modalities.bands.indicators import Indicators, indicators, parity_exchange
-from topofuse.modalities.bands.sketch import DEGENERATE, NoSketch, Sketch, sketch_of
+from topofuse.modalities.bands.sketch import DEGENERATE, NoSketch, Sketch, shared_sketch_of
 from topofuse.modalities.base import Costly, Modality, Part
 
 # Columns that are evaluated without spin (bare name) and with spin-orbit coupling (name_soc).
@@ -66,7 +66,7 @@ TRIVIAL, DEGENERATE_POINT, CROSSING_LINE, STRONG_OR_WEAK, HIGHER_ORDER = range(5
 _TIE = 1e-5  # eV; of two points whose gaps differ by less, the first counts
 _CROSSES = 0.02  # eV on each side of the Fermi level
 _DECIMALS = 6
-_CHEAP_ORBITALS = 40  # up to here a sketch takes 9 ms; a fifth of topomat's crystals, where it brings most
+CHEAP_ORBITALS = 40  # up to here a sketch takes 9 ms; a fifth of topomat's crystals, where it brings most
 _CHARGED = 1e-6  # electrons; atoms that exceed the neutral number by this are anions
 
 
@@ -85,14 +85,14 @@ def extract(crystal: SymmetricCrystal) -> Part:
     gamma_*, narrow_*: weight of s, p, d orbitals and of anions (a) in the highest occupied (top) and lowest empty
         (bottom) band at Γ, and at the point with the smallest gap with spin-orbit coupling
     """
-    with _linear_algebra().limit(limits=1):
-        sketch = sketch_of(crystal)
+    with linear_algebra().limit(limits=1):
+        sketch = shared_sketch_of(crystal)
         row = np.full(len(TABLE_NAMES), np.nan) if isinstance(sketch, NoSketch) else _row(sketch, crystal.orbits)
     return {"table": row[None].astype(np.float32)}
 
 
 @cache
-def _linear_algebra() -> ThreadpoolController:
+def linear_algebra() -> ThreadpoolController:
     """The libraries whose threads only wait for each other on matrices as small as these: up to ten times slower."""
     return ThreadpoolController().select(user_api="blas")
 
@@ -203,13 +203,14 @@ def _weights(sketch: Sketch, gap_soc: NDArray[np.float64], orbits: NDArray[np.in
     return found
 
 
-def _is_costly(crystal: SymmetricCrystal) -> bool:
+def is_costly(crystal: SymmetricCrystal) -> bool:
+    """Whether the sketch of a crystal would have more than `CHEAP_ORBITALS` orbitals."""
     atoms = (free_atom(int(z)) for z in crystal.primitive.numbers)
-    return sum(atom.n_orbitals for atom in atoms if atom is not None) > _CHEAP_ORBITALS
+    return sum(atom.n_orbitals for atom in atoms if atom is not None) > CHEAP_ORBITALS
 
 
 def _costly_rows(table: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.asarray(table[:, TABLE_NAMES.index("orbitals")] > _CHEAP_ORBITALS)  # no sketch: undefined, not costly
+    return np.asarray(table[:, TABLE_NAMES.index("orbitals")] > CHEAP_ORBITALS)  # no sketch: undefined, not costly
 
 
-BANDS = Modality("bands", 3, extract, TABLE_NAMES, costly=Costly(_is_costly, _costly_rows))
+BANDS = Modality("bands", 3, extract, TABLE_NAMES, costly=Costly(is_costly, _costly_rows))

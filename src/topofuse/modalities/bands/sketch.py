@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,7 +128,20 @@ def sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
     return Sketch(basis, model, operators, sampling, filled, bands, inside, spin)
 
 
-def why_no_sketch(crystal: SymmetricCrystal) -> NoSketch | None:
+_last: WeakKeyDictionary[SymmetricCrystal, Sketch | NoSketch] = WeakKeyDictionary()
+
+
+def shared_sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
+    """`sketch_of`, kept for the modalities that ask for the same crystal next; only the last one is kept."""
+    try:
+        return _last[crystal]
+    except KeyError:
+        _last.clear()
+        _last[crystal] = sketch = sketch_of(crystal)
+        return sketch
+
+
+def why_no_sketch(crystal: SymmetricCrystal) -> NoSketch | NoSketch:
     """Why `sketch_of` has none for a crystal, without computing it; None where there is one."""
     atoms = _sketchable_atoms(crystal)
     return atoms if isinstance(atoms, NoSketch) else None

@@ -1,0 +1,89 @@
+"""The symmetry analysis of the band sketch as one table row: the verdict, and its probabilities with blurred levels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topofuse.crystals import SymmetricCrystal
+from topofuse.modalities.bands.features import CHEAP_ORBITALS, is_costly, linear_algebra
+from topofuse.modalities.bands.sketch import NoSketch, Sketch, shared_sketch_of
+from topofuse.modalities.base import Costly, Modality, Part
+from topofuse.modalities.indicators.states import star_levels
+from topofuse.modalities.indicators.words import BLURS, NOMINAL, SOFT, WORDS
+from topofuse.symmetry import RepresentationError, SymmetryTable, diagnose, soft_verdict, symmetry_table
+from topofuse.symmetry.diagnosis import TCI, TI
+
+TABLE_NAMES = tuple(WORDS)
+_DECIMALS = 4
+_GAPPED = 0.01  # of a smaller probability, shares mean nothing
+_FEW = 0.002  # added to both probabilities of a share that would otherwise be 0 / 0
+_TINY = 1e-12
+
+
+def extract(crystal: SymmetricCrystal) -> Part:
+    """One row of the symmetry analysis, named `TABLE_NAMES`; NaN where there is no sketch.
+
+    The meaning of the columns is in `words.py`. verdict: index into `labels.FIVE`; broken, order, z4 and weak are
+    undefined where the question does not arise (a level is cut; bands are incompatible; no inversion).
+    Columns with a suffix are probabilities when every degenerate level without spin-orbit coupling, and what spin-orbit
+    coupling makes of it, moves by a Gaussian error with that standard deviation, in hundredths of an eV. "If gapped":
+    among fillings that cut no level and whose bands are compatible; undefined where these are rarer than 1 %.
+    """
+    with linear_algebra().limit(limits=1):
+        sketch = shared_sketch_of(crystal)
+        found = {} if isinstance(sketch, NoSketch) else _row(sketch, symmetry_table(crystal.spacegroup))
+    row = np.array([found.get(name, np.nan) for name in TABLE_NAMES], dtype=np.float64)
+    return {"table": (np.round(row, _DECIMALS) + 0.0)[None].astype(np.float32)}
+
+
+def _row(sketch: Sketch, table: SymmetryTable) -> dict[str, float]:
+    size = {"orbitals": float(sketch.basis.size)}
+    try:
+        stars = star_levels(sketch, table)
+    except RepresentationError:  # atoms so close that their orbitals are dependent: undefined, as without a sketch
+        return size
+    levels, rigid = [star.levels for star in stars], [star.rigid for star in stars]
+    electrons = 2 * sketch.filled
+    nominal = diagnose(table, levels, electrons)
+    found = size | {"verdict": float(nominal.verdict), "cut_share": len(nominal.cut) / len(table.stars)}
+    if nominal.compatible is not None:
+        found["broken"] = float(not nominal.compatible)
+    if nominal.indicator is not None:
+        found["order"] = float(np.lcm.reduce(table.orders // np.gcd(table.orders, nominal.indicator), initial=1))
+    if nominal.z4 is not None and nominal.weak is not None:
+        found |= {"z4": float(nominal.z4), "weak": float(nominal.weak)}
+    soft = soft_verdict(table, levels, rigid, electrons, tuple(BLURS.values()))
+    for i, suffix in enumerate(BLURS):
+        part = _soft_columns(table, soft.classes[:, i], soft.indicator[:, i], soft.cut[i], soft.broken[i])
+        found |= {f"{name}_{suffix}": value for name, value in part.items()}
+    return found
+
+
+def _soft_columns(
+    table: SymmetryTable, classes: NDArray[np.float64], indicator: NDArray[np.float64], cut: float, broken: float
+) -> dict[str, float]:
+    found = dict(zip(("p_trivial", "p_hsp", "p_hsl", "p_ti", "p_tci"), classes.tolist(), strict=True))
+    found["ti_share"] = float((classes[TI] + _FEW) / (classes[TI] + classes[TCI] + 2 * _FEW))
+    found["entropy"] = float(-(classes * np.log(classes + _TINY)).sum())
+    if 1 - cut > _GAPPED:
+        found["broken"] = float(broken / (1 - cut))
+    gapped = float(indicator.sum())
+    if gapped > _GAPPED:
+        share = indicator / gapped
+        found["nontrivial"] = 1 - float(share[0])
+        if table.inversion:
+            found |= {f"z4_{z}": float(share[table.z4 == z].sum()) for z in range(4)}
+            found["weak"] = float(share[table.weak == 1].sum())
+            found["weak_only"] = float(share[(table.weak == 1) & (table.z4 == 0)].sum())
+    return found
+
+
+def _costly_rows(table: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray(table[:, TABLE_NAMES.index("orbitals")] > CHEAP_ORBITALS)  # no sketch: undefined, not costly
+
+
+INDICATORS = Modality("indicators", 1, extract, TABLE_NAMES, costly=Costly(is_costly, _costly_rows))
+assert set(NOMINAL).isdisjoint(f"{name}_{suffix}" for name in SOFT for suffix in BLURS)

@@ -1,0 +1,86 @@
+"""From the band sketch to coirreps: the levels with spin-orbit coupling at the momenta that symmetry fixes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topofuse.modalities.bands.sketch import Sketch
+from topofuse.symmetry import Alignment, Levels, Momentum, SymmetryTable, identify
+
+_ONE_SET = 2e-5  # eV; levels without spin-orbit coupling that are this close are one set
+_DECIMALS = 6  # of weights, so that a tie between two sets is not decided by rounding errors
+
+
+@dataclass(frozen=True, eq=False)
+class StarLevels:
+    """The levels of a star, and which of them move together.
+
+    rigid: (l,) the set of levels without spin-orbit coupling that a level has the largest part of
+    """
+
+    levels: Levels
+    rigid: NDArray[np.int64]
+
+
+def star_levels(sketch: Sketch, table: SymmetryTable) -> list[StarLevels]:
+    """The levels of every star of the table.
+
+    Raises `RepresentationError` where the sketch's states are no representations, which overlapping atoms may bring.
+    """
+    operators = sketch.operators
+    alignment = Alignment.of(table, operators.rotations, operators.translations, operators.spinors)
+    found = []
+    for star in range(len(table.stars)):
+        point, momentum = _sampled(sketch, table, star)
+        traces, below = _traces(sketch, point, alignment.operations[momentum.operations])
+        factors = alignment.factors(momentum)
+        traces, below = traces * factors[:, None], below * factors
+        levels = identify(table, momentum, sketch.spin[point].energy, traces, below, 2 * sketch.filled)
+        found.append(StarLevels(levels, _rigid(sketch, point, levels)))
+    return found
+
+
+def _sampled(sketch: Sketch, table: SymmetryTable, star: int) -> tuple[int, Momentum]:
+    """The first point of the sketch that is a momentum of the star."""
+    own = [m for m in table.momenta if m.star == star]
+    apart = sketch.sampling.points[:, None] - np.array([m.k for m in own])
+    equal = np.abs(apart - np.rint(apart)).max(2) < 1e-5
+    if not equal.any():
+        raise ValueError(f"the sketch has no momentum of the star {table.stars[star].label}")
+    point = int(equal.any(1).argmax())
+    return point, own[int(equal[point].argmax())]
+
+
+def _traces(
+    sketch: Sketch, point: int, operations: NDArray[np.int64]
+) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+    """(c, s) expectation values of operations in the levels with spin, and (c,) traces over all bands beneath them."""
+    spin, operators, k = sketch.spin[point], sketch.operators, sketch.sampling.points[point]
+    first, width = spin.first, len(spin.states)
+    states, dual = sketch.bands.states[point], sketch.bands.dual[point].conj().T
+    spinors = operators.spinors[operations]
+    beneath = np.zeros(len(operations), dtype=np.complex128)
+    if first:
+        density = states[:, :first] @ dual[:first]
+        beneath = operators.traces(operations, k, density[None])[0] * np.trace(spinors, axis1=1, axis2=2)
+    window = slice(first, first + width)
+    unitary = np.array([operators.matrix(int(o), k) for o in operations])
+    between = dual[window] @ (unitary @ states[:, window])  # (c, w, w)
+    moved = (between @ spin.states.reshape(width, -1)).reshape(len(operations), width, 2, -1)
+    moved = spinors[:, None] @ moved
+    return (spin.states.conj() * moved).sum((1, 2)), beneath
+
+
+def _rigid(sketch: Sketch, point: int, levels: Levels) -> NDArray[np.int64]:
+    spin = sketch.spin[point]
+    width = len(spin.states)
+    energy = sketch.bands.energy[point][spin.first : spin.first + width]
+    parent = np.concatenate([[0], np.cumsum(np.diff(energy) > _ONE_SET)])
+    share = (spin.states.real**2 + spin.states.imag**2).sum(1)  # (bands, levels)
+    of_parent = np.add.reduceat(share, np.flatnonzero(np.diff(parent, prepend=-1)), axis=0)
+    of_parent = of_parent[:, : len(levels.set_of_state)]
+    of_set = np.add.reduceat(of_parent, np.flatnonzero(np.diff(levels.set_of_state, prepend=-1)), axis=1)
+    return np.round(of_set / of_set.sum(0), _DECIMALS).argmax(0)[levels.set]
