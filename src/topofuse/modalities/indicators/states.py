@@ -83,4 +83,5 @@ def _rigid(sketch: Sketch, point: int, levels: Levels) -> NDArray[np.int64]:
     of_parent = np.add.reduceat(share, np.flatnonzero(np.diff(parent, prepend=-1)), axis=0)
     of_parent = of_parent[:, : len(levels.set_of_state)]
     of_set = np.add.reduceat(of_parent, np.flatnonzero(np.diff(levels.set_of_state, prepend=-1)), axis=1)
-    return np.round(of_set / of_set.sum(0), _DECIMALS).argmax(0)[levels.set]
+    chosen: NDArray[np.int64] = np.round(of_set / of_set.sum(0), _DECIMALS).argmax(0)[levels.set]
+    return chosen
