@@ -193,7 +193,112 @@ BROKEN = {
 }
 
 
+P1_SYMOPS = "loop_\n_space_group_symop_operation_xyz\nx,y,z\n"
+MOMENTS = "loop_\n_atom_site_moment.label\n_atom_site_moment.crystalaxis_z\nNa1 2.5\n"
+WRONG_WITHOUT_A_WORD = {
+    "type symbol with a comma": (ROCK_SALT.replace("Na1 Na1+", "M1 'Fe,Ni'"), "several elements"),
+    "type symbol with a slash": (ROCK_SALT.replace("Na1 Na1+", "M1 Fe/Ni"), "several elements"),
+    "type symbol of shares": (ROCK_SALT.replace("Na1 Na1+", "M1 Fe0.5Ni0.5"), "several elements"),
+    "label of shares": (ROCK_SALT.replace("Na1 Na1+", "Fe0.5Ni0.5 Fe"), "several elements"),
+    "label of two": (ROCK_SALT.replace("Na1 Na1+", "Fe/Ni1 Fe"), "several elements"),
+    "dummy atoms": (ROCK_SALT.replace("Na1 Na1+", "Dum1 ?"), "no element on site 'Dum1'"),
+    "vacancy": (ROCK_SALT.replace("Na1 Na1+", "Vac1 ."), "no element on site 'Vac1'"),
+    "water": (ROCK_SALT.replace("Na1 Na1+", "Wat1 ?"), "no element on site 'Wat1'"),
+    "tetrahedron": (ROCK_SALT.replace("Na1 Na1+", "Tet1 ?"), "no element on site 'Tet1'"),
+    "centre of a ring": (ROCK_SALT.replace("Na1 Na1+", "Cg1 ?"), "no element on site 'Cg1'"),
+    "element beyond the table": (ROCK_SALT.replace("Na1 Na1+", "Uuo1 ?"), "no element on site 'Uuo1'"),
+    "named group and the identity alone": (ROCK_SALT + P1_SYMOPS, "are those of P 1: which is meant?"),
+    "numbered group and another's operations": (
+        ROCK_SALT.replace("_space_group_name_H-M_alt 'F m -3 m'", "_space_group_IT_number 225") + P1_SYMOPS,
+        "names the space group '225'",
+    ),
+    "operations that are no group of the tables": (
+        ROCK_SALT + P1_SYMOPS + "x+1/2,y,z\n-x,-y,-z\n-x+1/2,-y,-z\nx,y+1/2,z+1/4\n",
+        "of a point group of order",
+    ),
+    "Z": (ROCK_SALT.replace("'Na4 Cl4'", "'Na Cl'\n_cell_formula_units_Z 2"), "declares Z = 2"),
+    "Z of the whole cell": (PLAIN_P1 + "_chemical_formula_sum 'Na Cl'\n_cell_formula_units_Z 4\n", "declares Z = 4"),
+    "superspace group": (ROCK_SALT + "_space_group_ssg_name 'P2(a0c)'\n", "modulated"),
+    "wave vector": (ROCK_SALT + "loop_\n_cell_wave_vector_seq_id\n_cell_wave_vector_x\n1 0.3\n", "modulated"),
+    "superspace operations": (
+        ROCK_SALT + "loop_\n_space_group_symop_ssg_operation_algebraic\nx1,x2,x3,x4\n",
+        "modulated",
+    ),
+    "moments": (ROCK_SALT + MOMENTS, "a magnetic moment of 2.5"),
+    "moments of other names": (ROCK_SALT + MOMENTS.replace("moment.c", "moment_c"), "a magnetic moment of 2.5"),
+    "magnetic group": (ROCK_SALT + "_space_group_magn.number_BNS 1.1\n", "a magnetic CIF"),
+    "disorder groups": (
+        ROCK_SALT.replace("_atom_site_label\n", "_atom_site_label\n_atom_site_disorder_group\n")
+        .replace("Na1 Na", "Na1 1 Na")
+        .replace("Cl1 Cl", "Cl1 2 Cl"),
+        "disorder groups",
+    ),
+    "lead on lead": (ROCK_SALT.replace("Cl1 Cl1- 1.0 0.5 0.5 0.5", "Pb1 Pb 1.0 0 0 0.1"), "apart"),
+}
+
+
 class TestWhatIsRefused:
+    @pytest.mark.parametrize("kind", WRONG_WITHOUT_A_WORD)
+    def test_what_a_lenient_reader_would_answer_wrongly(self, write, kind):
+        text, words = WRONG_WITHOUT_A_WORD[kind]
+        if kind == "lead on lead":
+            text = text.replace("Na1 Na1+", "Pb2 Pb").replace("'Na4 Cl4'", "Pb")
+        assert words in refusal(write(text))
+
+    def test_what_is_declared_rightly_is_no_contradiction(self, write):
+        for change in (
+            ("'Na4 Cl4'", "'Na4 Cl4'\n_cell_formula_units_Z 4"),
+            ("'Na4 Cl4'", "'Na Cl'\n_cell_formula_units_Z 4"),
+            ("'Na4 Cl4'", "'Na Cl'\n_cell_formula_units_Z ?"),
+            ("Na1 Na1+", "Na1A Na+1"),
+            ("Na1 Na1+", "Na_1 ?"),
+            ("_chemical_formula_sum", "_space_group_IT_number 225\n_chemical_formula_sum"),
+            ("Na1 Na1+", "M1 Na"),
+        ):
+            assert len(read_structure(write(ROCK_SALT.replace(*change)))) == 8
+        assert len(read_structure(write(ROCK_SALT + MOMENTS.replace("2.5", "0.0")))) == 8
+        assert len(read_structure(write(PLAIN_P1 + "_space_group_name_H-M_alt 'P 1'\n" + P1_SYMOPS))) == 2
+
+    def test_operations_in_settings_of_every_group_agree_with_their_names(self):
+        import gemmi
+
+        from topofuse.crystals.cif_declared import check_group
+
+        for group in gemmi.spacegroup_table():
+            triplets = tuple(op.triplet() for op in group.operations())
+            check_group((group.xhm(),), (str(group.number),), triplets)
+            if group.number > 1:
+                with pytest.raises(CrystalError, match="which is meant"):
+                    check_group((group.xhm(),), (), ("x,y,z",))
+
+    @pytest.mark.parametrize("more", [ROCK_SALT.replace("data_NaCl", "data_two"), "x"])
+    def test_every_member_of_a_gzip_file_is_read(self, write, more):
+        members = gzip.compress(ROCK_SALT.encode()) + gzip.compress(more.encode())
+        assert refusal(write(members, "x.cif.gz"))
+        half = len(ROCK_SALT) // 2
+        split = gzip.compress(ROCK_SALT[:half].encode()) + gzip.compress(ROCK_SALT[half:].encode())
+        assert len(read_structure(write(split + bytes(512), "x.cif.gz"))) == 8
+        assert "gzip" in refusal(write(gzip.compress(ROCK_SALT.encode()) + b"more", "x.cif.gz"))
+        assert "when decompressed" in refusal(write(gzip.compress(b"#" * 15 * 2**20) * 2, "x.cif.gz"))
+
+    def test_a_molecule_in_a_box_is_no_crystal(self, write):
+        water = "O 12.5 12.5 12.5\nH 13.46 12.5 12.5\nH 12.26 13.43 12.5\n"
+        text = f'3\nLattice="{{0}} 0 0 0 {{0}} 0 0 0 {{0}}" Properties=species:S:1:pos:R:3\n{water}'
+        with pytest.raises(CrystalError, match="molecule or cluster in an empty box"):
+            analyse(read_structure(write(text.format(25), "x.xyz")))
+        assert analyse(read_structure(write(text.format(6), "x.xyz")))
+
+    def test_json_with_moments_or_a_slab(self, write):
+        data = json.loads(GOOD["json"])
+        assert read_structure(write(json.dumps({**data, "lattice": {**data["lattice"], "pbc": [True] * 3}}), "x.json"))
+        slab = {**data, "lattice": {**data["lattice"], "pbc": [True, True, False]}}
+        assert "periodic" in refusal(write(json.dumps(slab), "x.json"))
+        for moment in (2.0, [0, 0, -1.5]):
+            data["sites"][0]["properties"] = {"magmom": moment}
+            assert "magnetic moment" in refusal(write(json.dumps(data), "x.json"))
+        data["sites"][0]["properties"] = {"magmom": 0.01}
+        assert len(read_structure(write(json.dumps(data), "x.json"))) == 2
+
     @pytest.mark.parametrize("kind", BROKEN)
     def test_a_broken_cif_has_a_reason(self, write, kind):
         content, words = BROKEN[kind]

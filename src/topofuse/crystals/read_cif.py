@@ -15,13 +15,13 @@ import numpy as np
 from gemmi import cif
 from numpy.typing import NDArray
 
+from topofuse.crystals.cif_declared import check_formula, check_group, refuse_kinds
 from topofuse.crystals.crystal import MAX_ATOMS, CrystalError
 from topofuse.crystals.formula import atomic_number
-from topofuse.crystals.text import OCCUPANCY_TOLERANCE, Arrays, lattice_of
+from topofuse.crystals.text import OCCUPANCY_TOLERANCE, Arrays, lattice_of, refuse_moments
 
 MERGE_DISTANCE = 0.1  # Å; images of one site closer than this are one atom on a special position
 METRIC_TOLERANCE = 0.02  # relative; how well a symmetry operation must preserve the cell
-FORMULA_TOLERANCE = 0.02  # atoms per atom, between the atoms listed and the formula declared
 MAX_OPERATIONS = 1000
 _CELL_TAGS = tuple(f"_cell_length_{x}" for x in "abc") + tuple(f"_cell_angle_{x}" for x in ("alpha", "beta", "gamma"))
 _OPERATION_TAGS = (
@@ -37,6 +37,16 @@ _NAME_TAGS = (
 )
 _NUMBER_TAGS = ("_space_group_IT_number", "_symmetry_Int_Tables_number")
 _NULLS = ("", "?", ".")
+_COMPONENTS = (
+    *(f"{sign}{system}{axis}" for sign in "._" for system in ("crystalaxis_", "cartn_") for axis in "xyz"),
+    *(f"{sign}{name}" for sign in "._" for name in ("magnitude", "spherical_modulus")),
+)
+_NO_GROUP = frozenset((*_NULLS, "0"))
+_OTHER_KINDS = re.compile(r"_magn|ssg_|_moment|_fourier_|_special_|_displace_|_wave_vector_", re.IGNORECASE)
+# a charge may follow: 'Fe3+', 'Fe+3', 'Fe2.5+', and a number: 'Fe1'
+_TYPE_SYMBOL = re.compile(r"([A-Za-z]{1,2})(?:\d*|\d*\.?\d*[+-]\d*\.?\d*)")
+# more than one element, with or without shares: 'Fe0.5Ni0.5', 'Fe/Ni', 'Fe,Ni'
+_MIXTURE = re.compile(r"[A-Z][a-z]?\d*\.\d+[ \t]*[A-Z]|[A-Z][a-z]?[\d.]*[ \t]*[,/&|][ \t]*[A-Z]")
 
 
 def parse_cif(text: str) -> Arrays:
@@ -47,14 +57,15 @@ def parse_cif(text: str) -> Arrays:
     D and T are read as hydrogen. Raises `CrystalError` with the reason.
     """
     block = _block_with_atoms(text)
-    _refuse_other_kinds(block)
+    _refuse_other_kinds(block, text)
     lattice = _lattice(block)
     numbers, coords = _sites(block)
     if len(numbers) > MAX_ATOMS:
         raise CrystalError(f"{len(numbers)} sites in the cell; at most {MAX_ATOMS} atoms are supported")
     rotations, translations = _operations(block, lattice)
     site, full = _expand(lattice, coords, rotations, translations)
-    _check_formula(block, numbers[site])
+    units = _value(block, "_cell_formula_units_Z")
+    check_formula(_value(block, "_chemical_formula_sum"), units, numbers[site])
     return lattice, numbers[site], full
 
 
@@ -102,11 +113,17 @@ def _plain(message: str) -> str:
     return f"{match.group(2).strip()} (line {match.group(1)})" if match else message
 
 
-def _refuse_other_kinds(block: gemmi.cif.Block) -> None:
-    if _column(block, "_space_group_symop_magn_operation.xyz", "_space_group_symop_magn_operation_xyz"):
-        raise CrystalError("a magnetic CIF: the classification is of non-magnetic crystals only")
+def _refuse_other_kinds(block: gemmi.cif.Block, text: str) -> None:
+    tags = []
+    for item in block if _OTHER_KINDS.search(text) else ():
+        tags += [tag.lower() for tag in (item.loop.tags if item.loop is not None else (item.pair or ())[:1])]
+    refuse_kinds(tags)
     if _value(block, "_cell_modulation_dimension") not in ("", "0"):
         raise CrystalError("an incommensurately modulated structure has no unit cell in three dimensions")
+    for tag in tags:
+        if tag.startswith("_atom_site_moment") and tag.endswith(_COMPONENTS):
+            for value in _column(block, tag):
+                refuse_moments([0.0 if value in _NULLS else _number(value, "a magnetic moment")], "an atom")
 
 
 def _number(text: str, what: str) -> float:
@@ -141,7 +158,8 @@ def _sites(block: gemmi.cif.Block) -> tuple[NDArray[np.int64], NDArray[np.float6
     symbols = symbols or [""] * n
     occupancies = _column(block, "_atom_site_occupancy") or ["1"] * n
     flags = _column(block, "_atom_site_calc_flag") or ["."] * n
-    if any(len(column) != n for column in (*columns, labels, symbols, occupancies, flags)):
+    disorder = _column(block, "_atom_site_disorder_group") or ["."] * n
+    if any(len(column) != n for column in (*columns, labels, symbols, occupancies, flags, disorder)):
         raise CrystalError("the columns of the CIF's atom list have different lengths")
     atoms = np.array([flag.lower() != "dum" for flag in flags], dtype=bool)
     if not atoms.any():
@@ -150,6 +168,10 @@ def _sites(block: gemmi.cif.Block) -> tuple[NDArray[np.int64], NDArray[np.float6
     coords = np.array([[cif.as_number(text) for text in column] for column in columns]).T
     occupancy = np.array([1.0 if text in _NULLS else cif.as_number(text) for text in occupancies])
     good = (np.abs(occupancy - 1.0) <= OCCUPANCY_TOLERANCE) & (numbers > 0) & np.isfinite(coords).all(1)
+    if not _NO_GROUP.issuperset(disorder):
+        raise CrystalError("sites are in disorder groups: disordered structures cannot be classified")
+    if mixture := _MIXTURE.search("\n".join(labels)):
+        raise CrystalError(_several(mixture.group()))
     if not good[atoms].all():
         i = int(np.flatnonzero(atoms & ~good)[0])
         _refuse_site(labels[i], symbols[i], occupancies[i], [column[i] for column in columns])
@@ -161,12 +183,18 @@ def _refuse_site(label: str, symbol: str, occupancy: str, coords: list[str]) -> 
     value = 1.0 if occupancy in _NULLS else _number(occupancy, f"the occupancy of site {label}")
     if abs(value - 1.0) > OCCUPANCY_TOLERANCE:
         raise CrystalError(f"site {label} has occupancy {value:g}: disordered structures cannot be classified")
+    if _MIXTURE.search(symbol):
+        raise CrystalError(_several(symbol))
     if _element(symbol, label) is None:
         if symbol in _NULLS:
-            raise CrystalError(f"unknown element on site {label[:20]!r}")
+            raise CrystalError(f"no element on site {label[:20]!r}: name it in _atom_site_type_symbol")
         raise CrystalError(f"unknown element {symbol[:20]!r} on site {label}")
     for text, axis in zip(coords, "xyz", strict=True):
         _number(text, f"coordinate {axis} of site {label}")
+
+
+def _several(name: str) -> str:
+    return f"a site holds {name[:30]!r}, several elements: disordered structures cannot be classified"
 
 
 def _element(symbol: str, label: str) -> int | None:
@@ -176,27 +204,34 @@ def _element(symbol: str, label: str) -> int | None:
 
 @lru_cache(maxsize=1024)
 def _element_of_symbol(symbol: str) -> int | None:
-    match = re.match(r"[A-Za-z]{1,2}(?![A-Za-z])", symbol)
-    return atomic_number(match.group()) if match else None
+    match = _TYPE_SYMBOL.fullmatch(symbol)
+    return atomic_number(match.group(1)) if match else None
 
 
 @lru_cache(maxsize=1024)
 def _element_of_label(label: str) -> int | None:
-    letters = re.match(r"[A-Za-z]+", label)
-    found = [atomic_number(letters.group()[:length]) for length in (2, 1)] if letters else []
-    return next((z for z in found if z is not None), None)
+    """The letters that a label begins with must be an element: 'Wat1' is no tungsten, 'Cg1' no carbon, 'Tet1' is none.
+
+    Water's 'Ow' and 'Hw' are oxygen and hydrogen.
+    """
+    letters = re.match(r"[A-Za-z]*", label)
+    name = letters.group() if letters else ""
+    if name.capitalize() in ("Ow", "Hw"):
+        name = name[:1]
+    return atomic_number(name) if 1 <= len(name) <= 2 else None
 
 
 def _operations(
     block: gemmi.cif.Block, lattice: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rotations (m, 3, 3) and translations (m, 3) that act on fractional coordinates."""
-    triplets = _column(block, *_OPERATION_TAGS)
-    if not triplets:
-        triplets = _operations_of_named_group(block)
+    listed = _column(block, *_OPERATION_TAGS)
+    triplets = listed or _operations_of_named_group(block)
     if len(triplets) > MAX_OPERATIONS:
         raise CrystalError(f"{len(triplets)} symmetry operations; at most {MAX_OPERATIONS} make sense")
     rotations, translations = _parsed(tuple(triplets))
+    if listed:
+        check_group(*_declared_group(block), tuple(listed))
     metric = lattice @ lattice.T
     moved = rotations.transpose(0, 2, 1) @ metric @ rotations
     off = np.abs(moved - metric).max(axis=(1, 2)) / np.abs(metric).max()
@@ -216,10 +251,15 @@ def _parsed(triplets: tuple[str, ...]) -> tuple[NDArray[np.float64], NDArray[np.
     return np.array([op.rot for op in operations]) / den, np.array([op.tran for op in operations]) / den
 
 
+def _declared_group(block: gemmi.cif.Block) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names and numbers of the space group that the CIF gives."""
+    names = tuple(name for tag in _NAME_TAGS if (name := _value(block, tag)))
+    return names, tuple(number for tag in _NUMBER_TAGS if (number := _value(block, tag)))
+
+
 def _operations_of_named_group(block: gemmi.cif.Block) -> list[str]:
     """Operations of the space group that the CIF only names; the identity where it names none."""
-    names = [name for tag in _NAME_TAGS if (name := _value(block, tag))]
-    numbers = [number for tag in _NUMBER_TAGS if (number := _value(block, tag))]
+    names, numbers = _declared_group(block)
     alpha, gamma = (_number(_value(block, tag), tag) for tag in ("_cell_angle_alpha", "_cell_angle_gamma"))
     for name in names:
         named = gemmi.find_spacegroup_by_name(name, alpha, gamma)
@@ -229,7 +269,7 @@ def _operations_of_named_group(block: gemmi.cif.Block) -> list[str]:
         if number.isdecimal() and len(number) < 4 and 1 <= int(number) <= 230:
             return [op.triplet() for op in gemmi.find_spacegroup_by_number(int(number)).operations()]
     if names or numbers:
-        raise CrystalError(f"unknown space group {(names + numbers)[0][:40]!r}, and no symmetry operations are listed")
+        raise CrystalError(f"unknown space group {(*names, *numbers)[0][:40]!r}, and no symmetry operations are listed")
     return ["x,y,z"]
 
 
@@ -259,27 +299,3 @@ def _expand(
         if sum(counts) > MAX_ATOMS:
             raise CrystalError(f"more than {MAX_ATOMS} atoms in the cell; at most {MAX_ATOMS} are supported")
     return np.repeat(np.arange(len(coords)), counts), np.concatenate(full)
-
-
-def _check_formula(block: gemmi.cif.Block, numbers: NDArray[np.int64]) -> None:
-    """Refuse atoms that do not add up to `_chemical_formula_sum`: a cut file, or hydrogens left out."""
-    declared_text = _value(block, "_chemical_formula_sum")
-    terms = re.findall(r"([A-Z][a-z]?)(\d*\.?\d*)", declared_text)
-    if not terms or re.sub(r"[A-Z][a-z]?\d*\.?\d*|\s", "", declared_text):
-        return  # absent, or not of the standard form: nothing to compare with
-    declared = np.zeros(128)
-    for symbol, count in terms:
-        z = atomic_number(symbol)
-        if z is None:
-            return
-        declared[z] += float(count) if count not in ("", ".") else 1.0
-    listed = np.bincount(numbers, minlength=128).astype(float)
-    if declared.sum() <= 0:
-        return
-    if np.abs(declared / declared.sum() - listed / listed.sum()).max() > FORMULA_TOLERANCE:
-        from topofuse.crystals.formula import reduced_formula
-
-        raise CrystalError(
-            f"the atoms add up to {reduced_formula(numbers)}, but the CIF declares {declared_text!r}: "
-            "is it truncated, or are atoms (hydrogen?) left out?"
-        )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from topofuse.crystals.crystal import CrystalError
 from topofuse.crystals.formula import atomic_number
-from topofuse.crystals.text import OCCUPANCY_TOLERANCE, Arrays, check_size
+from topofuse.crystals.text import OCCUPANCY_TOLERANCE, Arrays, check_size, refuse_moments
 
 MAX_BRACKETS = 1_000_000  # 2,000 atoms in pymatgen's form have some 20,000; empty ones would fill the memory
 MAX_DEPTH = 32  # brackets within brackets, at least accepted; a structure has seven, Python ends at some hundreds
@@ -96,6 +96,8 @@ def _checked(form: str, parse: Any, data: Mapping[str, Any]) -> Arrays:
 
 def _pymatgen(data: Mapping[str, Any]) -> Arrays:
     check_size(len(data["sites"]))
+    if not all(data["lattice"].get("pbc") or [True]):
+        raise CrystalError("the structure is not periodic in all three directions")
     numbers = [_site_element(index, site) for index, site in enumerate(data["sites"])]
     coords = [[float(x) for x in site["abc"]] for site in data["sites"]]
     return np.array(data["lattice"]["matrix"], dtype=float), np.array(numbers), _rows(coords)
@@ -139,6 +141,9 @@ def _site_element(index: int, site: Mapping[str, Any]) -> int:
             f"site {name} holds {len(species)} elements with total occupancy {occupancy:g}: "
             "disordered structures cannot be classified"
         )
+    moment = (site.get("properties") or {}).get("magmom")
+    if moment is not None:
+        refuse_moments([float(x) for x in (moment if isinstance(moment, list) else [moment])], f"site {name}")
     return _number(species[0]["element"], f"site {name}")
 
 

@@ -19,6 +19,7 @@ from topofuse.crystals.neighbours import Neighbours, find_neighbours
 # The labels' database agrees with spglib on 99.8 % of the space groups at 0.1 Å, on 98.4 % at 0.01 Å.
 spglib.error.OLD_ERROR_HANDLING = False  # failures raise SpglibError instead of returning None with a warning
 SYMPRECS = (0.1, 0.03, 0.01, 0.001)
+MAX_GAP = 8.0  # Å; the widest empty layers along all three axes of a material of topomat are 4.6 Å (caesium)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,13 +145,26 @@ def _analyse_at(crystal: Crystal, symprec: float) -> SymmetricCrystal | None:
     )
 
 
+def _refuse_molecule(primitive: Crystal) -> None:
+    """`CrystalError` where empty layers wider than `MAX_GAP` cross all three axes of the cell: nothing is bonded on."""
+    heights = 1.0 / np.sqrt((np.linalg.inv(primitive.lattice) ** 2).sum(0))  # between the faces of the cell
+    x = np.sort(primitive.frac_coords, axis=0)
+    gaps = np.diff(np.vstack([x, x[:1] + 1.0]), axis=0).max(axis=0) * heights
+    if gaps.min() > MAX_GAP:
+        raise CrystalError(
+            f"its atoms are a molecule or cluster in an empty box ({gaps.min():.1f} Å and more to the next on all "
+            "sides), not a crystal"
+        )
+
+
 def analyse(crystal: Crystal) -> SymmetricCrystal:
     """Find the space group and standardise the cell.
 
-    Raises `CrystalError` where spglib finds no symmetry at any tolerance.
+    Raises `CrystalError` where spglib finds no symmetry at any tolerance, and for a molecule in an empty box.
     """
     for symprec in SYMPRECS:
         found = _analyse_at(crystal, symprec)
         if found is not None:
+            _refuse_molecule(found.primitive)
             return found
     raise CrystalError(f"no space group found at tolerances {SYMPRECS} Å (do atoms coincide or the cell collapse?)")

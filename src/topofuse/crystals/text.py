@@ -95,7 +95,7 @@ def lattice_of(lengths: Sequence[float], angles: Sequence[float]) -> NDArray[np.
     return vectors
 
 
-def refuse_moments(values: Sequence[float], where: str) -> None:
+def refuse_moments(values: Sequence[float] | NDArray[np.float64], where: str) -> None:
     """`CrystalError` where a magnetic moment (in Bohr magnetons) is stated: labels are of materials without one."""
     size = float(np.linalg.norm(values))
     if not size <= MAX_MOMENT:

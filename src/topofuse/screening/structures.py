@@ -12,6 +12,7 @@ import numpy as np
 
 from topofuse.crystals import Crystal, CrystalError
 from topofuse.crystals.read import find_structures, read_structure
+from topofuse.crystals.text import refuse_moments
 from topofuse.screening.entries import Entry, FileEntry
 
 if TYPE_CHECKING:
@@ -83,6 +84,13 @@ def _from_pymatgen(structure: Any) -> Crystal:
             raise CrystalError(
                 f"site {site.label} holds {site.species_string}: disordered structures cannot be classified"
             )
+        moment = site.properties.get("magmom")
+        if moment is not None:
+            refuse_moments(
+                np.atleast_1d(np.asarray(getattr(moment, "moment", moment), dtype=float)), f"site {site.label}"
+            )
+    if not all(structure.lattice.pbc):
+        raise CrystalError("the structure is not periodic in all three directions (pymatgen: the lattice's pbc)")
     numbers = [getattr(site.specie, "Z", 0) for site in structure]
     return Crystal.validated(structure.lattice.matrix, numbers, structure.frac_coords)
 
@@ -90,4 +98,9 @@ def _from_pymatgen(structure: Any) -> Crystal:
 def _from_ase(atoms: Any) -> Crystal:
     if atoms.cell.rank < 3 or not np.all(atoms.pbc):
         raise CrystalError("the structure is not periodic in all three directions (ase: pbc=True and a cell)")
+    for index, moment in enumerate(np.asarray(atoms.get_initial_magnetic_moments(), dtype=float)):
+        refuse_moments(np.atleast_1d(moment), f"atom {index + 1}")
+    shares = getattr(atoms, "info", {}).get("occupancy") or {}
+    if any(list(own.values()) != [1] for own in shares.values()):
+        raise CrystalError("sites are mixed or partly occupied: disordered structures cannot be classified")
     return Crystal.validated(np.array(atoms.cell), atoms.get_atomic_numbers(), atoms.get_scaled_positions(wrap=False))
