@@ -34,14 +34,14 @@ CARD = """# Model card: topofuse `{name}`
 | trained | {created}, seed {seed}, preset `{preset}`; all settings are in `bundle.json` (`config`) |
 | versions | {versions} |
 | hash of the data | `{data}` |
-| hash of the feature definition | `{features}`; a bundle with another hash is refused when it is loaded |
+| hash of the feature definition | `{features}`; the model loads only if topofuse computes the features in this way |
 
 ## Data and protocol
-{n_pool} labelled crystals of the pool (Materiae labels with spin-orbit coupling, structures of the Materials Project),
-{n_test} crystals of the test split were kept apart. No reduced formula is on both sides of a split. Every choice
-(settings, blend, weights) was made on out-of-fold predictions: each crystal of the pool was predicted, in five-fold
-cross-validation, by models that were trained without its formula. Then the members were trained once more on the whole
-pool, for as many epochs and rounds as the folds needed. The test rows were predicted once, after that.
+The model was trained on the *pool*: {n_pool} labelled crystals (Materiae labels with spin-orbit coupling, structures of
+the Materials Project). Another {n_test} crystals, the test split, were kept apart. No reduced formula is on both sides.
+Every choice (settings, blend, weights) was made on out-of-fold predictions: each crystal of the pool was predicted, in
+five-fold cross-validation, by models that were trained without its formula. Then the members were trained once more on
+the whole pool, for as many epochs and rounds as the folds needed. The test rows were predicted once, after that.
 
 ## How good
 Brackets are 95 % bootstrap intervals over formulas. Out of fold: {oof_of}. Test: this model itself.
@@ -140,10 +140,8 @@ def trust_lines(trust: dict[str, Any]) -> str:
         told = [
             f"{min(s):.1f} to {max(s):.1f} %, {sets['mean_size']:.2f}" for s, sets in zip(shares, found, strict=True)
         ]
-        body.append(
-        what = "coverage (share of materials whose set holds their class), from the lowest to the highest class; mean size"
-        body.append(f"| `set_{confidence}`: {what} | {' | '.join(told)} |")
-        )
+        coverage = "coverage (share of materials whose set holds their class), lowest to highest class; mean size"
+        body.append(f"| `set_{confidence}`: {coverage} | {' | '.join(told)} |")
     temperatures = trust["temperatures"]
     return (
         f"Probabilities are calibrated by two temperatures: {temperatures['nontrivial']:.3f} for non-trivial, and "
