@@ -164,7 +164,7 @@ def test_what_the_model_says_of_its_own_reliability_is_shown(page):
     page.wait_for_selector("#trust:visible")
     shown = dict(part.inner_text().split("\n", 1) for part in page.locator("#trust > div").all())
     assert shown["90 % prediction set"] == "Topological insulator, Crystalline TI"
-    assert shown["95 % prediction set"].startswith("Empty: the model hesitates")
+    assert shown["95 % prediction set"].startswith("Empty: for every class")
     assert shown["Novelty"].startswith("0.12")
     assert shown["Domain"].startswith("Likely magnetic")
     assert shown["Nearest training materials"].split("\n") == [
@@ -174,11 +174,11 @@ def test_what_the_model_says_of_its_own_reliability_is_shown(page):
     page.wait_for_selector("#why:visible")
     lines = [" ".join(line.inner_text().split()) for line in page.locator("#why li").all()]
     assert lines == [
-        "Sketch of the bands 75.0 % without it +20.0",
+        "Rough model of the bands 75.0 % without it +20.0",
         "Brillouin zone 96.0 % without it −1.0",
         "Share of Bi: 0.4 −0.32",
     ]
-    assert "multiple of 4, so it cannot be one" in page.inner_text("#why dl")
+    assert "multiple of 4. This crystal cannot be one of them" in page.inner_text("#why dl")
     assert "Z2 × Z4" in page.inner_text("#why dl")
     assert "None: the cell is too large." in page.inner_text("#why dl")
 

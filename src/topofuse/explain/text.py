@@ -26,7 +26,7 @@ def _lines(found: Explanation) -> Iterator[str]:
     else:
         yield from _answer(found.answer)
         yield "domain: " + found.domain + (f" ({found.domain_reason})" if found.domain_reason else "")
-        yield from ("", "Modalities: p(non-trivial) with all, minus without the one")
+        yield from ("", "Modalities: p(non-trivial) with all of them, minus p(non-trivial) without this one")
         strongest = max((abs(part.change) for part in found.modalities), default=0.0)
         for part in found.modalities:
             trees = "" if part.trees_log_odds is None else f"   trees {part.trees_log_odds:+.2f}"
@@ -34,9 +34,9 @@ def _lines(found: Explanation) -> Iterator[str]:
             yield f"  {part.name:<8} {part.change:+.3f}  {bar}without it {part.p_without:.3f}{trees}"
         yield from _features(found)
         yield from _attention(found)
-    yield from ("", "Brillouin zone and filling (symmetry and electron count, nothing learned)")
+    yield from ("", "Brillouin zone and filling (from symmetry and the number of electrons; nothing is learned)")
     yield from _zone(found.zone)
-    yield from ("", "Band sketch (tight binding from free-atom tables, nothing learned; its gaps are far too wide)")
+    yield from ("", "Band sketch (tight binding from free-atom tables; nothing is learned; its gaps are far too wide)")
     yield from _sketch(found.sketch)
 
 
@@ -45,7 +45,7 @@ def _answer(answer: Answer) -> Iterator[str]:
     yield "  " + "  ".join(f"{name} {answer.probabilities[name]:.3f}" for name in FIVE)
     columns = answer.columns
     if "set_90" in columns:
-        yield f"prediction set at 90 %: {columns['set_90'].replace('|', ', ') or 'empty: the models hesitate'}"
+        yield f"prediction set at 90 %: {columns['set_90'].replace('|', ', ') or 'empty: the models are unsure'}"
     if "novelty" in columns:
         yield f"novelty: {columns['novelty']:.3f}; nearest training materials: {columns['nearest']}"
 
@@ -60,7 +60,8 @@ def _features(found: Explanation) -> Iterator[str]:
         return
     yield from (
         "",
-        f"Strongest columns for the boosted trees, in log-odds of non-trivial (start {found.trees_start:+.2f})",
+        f"Strongest columns of the boosted trees: what they add to the log-odds of non-trivial "
+        f"(start {found.trees_start:+.2f})",
     )
     for part in found.features:
         value = "undefined" if part.value is None else f"{part.value:.4g}"
@@ -71,7 +72,10 @@ def _attention(found: Explanation) -> Iterator[str]:
     if found.attention is None:
         return
     names = found.attention.names
-    for title, rows in (("to the others", found.attention.between), ("over all", found.attention.over)):
+    for title, rows in (
+        ("to the other modalities", found.attention.between),
+        ("to all modalities", found.attention.over),
+    ):
         if rows is None:
             continue
         yield from ("", f"Attention {title}, mean over heads, layers and networks")
@@ -83,17 +87,17 @@ def _attention(found: Explanation) -> Iterator[str]:
 def _zone(zone: ZoneFacts) -> Iterator[str]:
     kind = "can" if zone.atomic_limit else "cannot"
     yield (
-        f"  {zone.electrons} valence electrons in the primitive cell; all atomic insulators of the space group have "
-        f"a multiple of {zone.atomic_filling}: {kind} be one"
+        f"  {zone.electrons} valence electrons; atomic insulators of this space group have a "
+        f"multiple of {zone.atomic_filling}: this crystal {kind} be one"
     )
     group = " x ".join(f"Z{order}" for order in zone.indicators)
     yield f"  symmetry indicators with spin-orbit coupling: {group or 'none'}"
     for momentum in zone.momenta:
         levels = ", ".join(f"{n} of dimension {d}" for d, n in momentum.dimensions.items())
         kind = "time-reversal-invariant" if momentum.time_reversal_invariant else ""
-        fits = "" if momentum.fits else "the electrons cannot fill whole levels: no gap here"
+        fits = "" if momentum.fits else "the electrons cannot fill whole levels here: no gap"
         yield f"  {momentum.label:<8} levels: {levels:<34} {kind:<24} {fits}"
-    yield f"  whole levels can be filled on {zone.lines_that_fit} of {zone.lines} lines between them"
+    yield f"  the electrons can fill whole levels on {zone.lines_that_fit} of {zone.lines} lines between these momenta"
 
 
 def _sketch(sketch: SketchFacts | NoSketch) -> Iterator[str]:

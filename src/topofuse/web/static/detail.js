@@ -10,10 +10,10 @@ import { zonePicture } from "./zone.js";
 
 const $ = (id) => document.getElementById(id);
 const DOMAINS = {
-  in: "As the labels are: no magnetism expected",
-  likely_magnetic: "Likely magnetic: the labels are of materials without a moment",
-  odd_electrons: "Odd number of electrons: outside the classification",
-  unseen_element: "Holds an element that no training material has",
+  in: "Inside: a non-magnetic material, as in the training data",
+  likely_magnetic: "Likely magnetic: the training data have no magnetic materials",
+  odd_electrons: "Odd number of electrons: a metal, to which no class applies",
+  unseen_element: "Contains an element that no training material has",
 };
 
 export class Detail {
@@ -118,8 +118,8 @@ export class Detail {
     const unfilled = zone.points.filter((point) => !point.fits).map((point) => point.label);
     $("filling").textContent =
       `${zone.electrons} valence electrons in the primitive cell. ` +
-      (unfilled.length ? `They cannot fill whole multiplets at ${unfilled.join(", ")}.` : "They can fill whole multiplets at every momentum below.");
-    const heads = ["Momentum", "Coordinates", "TRIM", "Little co-group", "Multiplets", "Filled"];
+      (unfilled.length ? `They cannot fill whole multiplets (groups of bands with the same energy) at ${unfilled.join(", ")}, so bands must touch there.` : "They can fill whole multiplets (groups of bands with the same energy) at every momentum below.");
+    const heads = ["Momentum", "Coordinates", "TRIM", "Little co-group", "Multiplets", "Can be filled"];
     const lines = zone.points.map((point) =>
       element(
         "tr",
@@ -132,7 +132,7 @@ export class Detail {
         element("td", { text: point.fits ? "yes" : "no" }),
       ),
     );
-    const caption = "Coordinates in the reciprocal basis of the primitive cell. Multiplets: number × dimension of the irreps with spin-orbit coupling and time reversal.";
+    const caption = "Coordinates are in the reciprocal basis of the primitive cell. TRIM: time-reversal-invariant momentum. Multiplets: number × dimension of the irreps, with spin-orbit coupling and time reversal.";
     $("momenta-table").replaceChildren(
       element("caption", { text: caption }),
       element("thead", {}, element("tr", {}, ...heads.map((text) => element("th", { scope: "col", text })))),
@@ -168,7 +168,7 @@ function trust(row) {
     const set = row[`set_${share}`];
     if (set != null) add(`${share} % prediction set`, setText(set, share));
   }
-  if (row.novelty != null) add("Novelty", row.novelty.toFixed(2), element("small", { text: "0: as near as a training material; above 0.95: unlike nearly all" }));
+  if (row.novelty != null) add("Novelty", row.novelty.toFixed(2), element("small", { text: `farther from its nearest training material than ${Math.round(100 * row.novelty)} % of these are from theirs` }));
   if (row.domain) add("Domain", DOMAINS[row.domain] ?? row.domain);
   if (row.nearest) add("Nearest training materials", element("ul", {}, ...row.nearest.split("; ").map(nearest)));
   return found;
@@ -176,7 +176,7 @@ function trust(row) {
 
 function setText(set, share) {
   if (set) return set.split("|").map(className).join(", ");
-  return `Empty: the model hesitates more than it does for ${share} of 100 materials`;
+  return `Empty: for every class, the probability is lower than that of ${share} % of the materials of the class`;
 }
 
 // 'mp-541837 Bi2Te3 ti'

@@ -104,7 +104,7 @@ function takeFiles() {
     event.preventDefault();
     over(-depth);
     const items = [...event.dataTransfer.items];
-    if (items.some((item) => item.webkitGetAsEntry?.()?.isDirectory)) return say("Drop files, not folders: open the folder and drop what is in it.", true);
+    if (items.some((item) => item.webkitGetAsEntry?.()?.isDirectory)) return say("Folders cannot be dropped. Open the folder and drop the files in it.", true);
     const files = [...event.dataTransfer.files];
     if (files.length) classify(files);
   });

@@ -6,8 +6,8 @@ const VIEWS = {
   crystal: "Graph of the atoms",
   kspace: "Brillouin zone",
   scalar: "Composition and symmetry",
-  physics: "Chemistry on paper",
-  bands: "Sketch of the bands",
+  physics: "Simple physics and chemistry",
+  bands: "Rough model of the bands",
 };
 const MOST_COLUMNS = 8;
 
@@ -26,7 +26,7 @@ function views({ modalities, answer }) {
     return line(VIEWS[part.name] ?? part.name, signed(100 * part.change, 1), part.change / most, without);
   }));
   const now = `${(100 * answer.p_nontrivial).toFixed(1)} %`;
-  return element("div", {}, element("h4", { text: "Leaving one view out" }), element("p", { class: "hint", text: `Percentage points that it adds to the ${now} for non-trivial` }), list);
+  return element("div", {}, element("h4", { text: "Parts of the input" }), element("p", { class: "hint", text: `How many percentage points each part adds to the probability of ${now} for non-trivial: the difference if this part is left out` }), list);
 }
 
 function columns({ features }) {
@@ -36,7 +36,7 @@ function columns({ features }) {
     const value = part.value == null ? "undefined" : String(Number(part.value.toPrecision(4)));
     return line(`${part.words}: ${value}`, signed(part.log_odds, 2), part.log_odds / most);
   }));
-  return element("div", {}, element("h4", { text: "Strongest columns" }), element("p", { class: "hint", text: "What the boosted trees take from them, in log-odds of non-trivial" }), list);
+  return element("div", {}, element("h4", { text: "Most important features" }), element("p", { class: "hint", text: "What each feature adds to the answer of the boosted trees, in log-odds of non-trivial" }), list);
 }
 
 // One bar to the right of the middle for, to the left against; share: of the longest, with sign.
@@ -55,9 +55,9 @@ function line(name, value, share, more) {
 function facts({ zone, sketch, no_sketch, domain_reason }) {
   const list = element("dl", { class: "trust" });
   const add = (term, text) => list.append(element("div", {}, element("dt", { text: term }), element("dd", { text })));
-  add("Filling", `${zone.electrons} valence electrons; atomic insulators of this space group have a multiple of ${zone.atomic_filling}, so it ${zone.atomic_limit ? "can" : "cannot"} be one.`);
+  add("Filling", `${zone.electrons} valence electrons in the primitive cell. Atomic insulators of this space group have a multiple of ${zone.atomic_filling}. This crystal ${zone.atomic_limit ? "can" : "cannot"} be one of them.`);
   add("Symmetry indicators", zone.indicators.map((n) => `Z${n}`).join(" × ") || "none in this space group");
-  add("Sketch of the bands, nothing learned", sketch ? `${sketch.verdict[0].toUpperCase()}${sketch.verdict.slice(1)}.` : `None: ${no_sketch.sentence}.`);
+  add("Rough model of the bands alone, without learning", sketch ? `${sketch.verdict[0].toUpperCase()}${sketch.verdict.slice(1)}.` : `None: ${no_sketch.sentence}.`);
   if (domain_reason) add("Domain", `${domain_reason[0].toUpperCase()}${domain_reason.slice(1)}.`);
   return list;
 }
