@@ -74,10 +74,7 @@ def test_run_passes_its_options_on(invoke, module, tmp_path):
     assert invoke("run").exit_code == 0
     words = ["--preset", "cpu", "--data", tmp_path / "x.parquet", "--out", tmp_path, "--resume", "--seed", 7]
     assert invoke("run", *words).exit_code == 0
-    assert [str(calls[0].pop("out")), calls[0]] == [
-        "runs/quick",
-        {"preset": "quick", "data": None, "resume": False, "seed": 0},
-    ]
+    assert calls[0] == {"preset": "quick", "data": None, "out": None, "resume": False, "seed": 0}
     assert calls[1] == {
         "preset": "cpu",
         "data": tmp_path / "x.parquet",
@@ -91,8 +88,8 @@ def test_ablate_passes_its_options_on(invoke, module):
     calls = []
     module("topofuse.runs.ablate", run=lambda **options: calls.append(options))
     assert invoke("ablate", "--folds", 2, "--only", "mixup", "--only", "kfold").exit_code == 0
-    assert str(calls[0].pop("out")) == "runs/ablate-quick"
-    assert calls == [{"preset": "quick", "data": None, "folds": 2, "only": ("mixup", "kfold"), "resume": False}]
+    given = {"preset": "quick", "data": None, "out": None, "resume": False}
+    assert calls == [given | {"folds": 2, "only": ("mixup", "kfold")}]
 
 
 def test_generalise_passes_its_options_on_and_knows_every_kind_of_split(invoke, module):
@@ -102,10 +99,10 @@ def test_generalise_passes_its_options_on_and_knows_every_kind_of_split(invoke, 
     module("topofuse.runs.generalise", run=lambda **options: calls.append(options))
     assert invoke("generalise").exit_code == 0
     assert invoke("generalise", "--kinds", "random", "--kinds", "chemsys", "--resume").exit_code == 0
-    assert [str(call.pop("out")) for call in calls] == ["runs/generalise-quick"] * 2
+    given = {"preset": "quick", "data": None, "out": None}
     assert calls == [
-        {"preset": "quick", "data": None, "kinds": tuple(GROUPINGS), "resume": False},
-        {"preset": "quick", "data": None, "kinds": ("random", "chemsys"), "resume": True},
+        given | {"kinds": tuple(GROUPINGS), "resume": False},
+        given | {"kinds": ("random", "chemsys"), "resume": True},
     ]
 
 
@@ -116,7 +113,8 @@ def test_an_interrupted_run_says_how_to_go_on(invoke, module, tmp_path):
     module("topofuse.runs.run", run=interrupted)
     result = invoke("run", "--out", tmp_path, "--seed", 3)
     assert result.exit_code == 130
-    assert f"topofuse run --preset quick --out {tmp_path} --seed 3 --resume" in result.stderr
+    assert f"`topofuse run --preset quick --out {tmp_path} --seed 3 --resume`" in result.stderr
+    assert "`topofuse run --preset quick --seed 0 --resume`" in invoke("run").stderr  # the folder is the default again
 
 
 @pytest.mark.parametrize("kind", ["CrystalError", "DatasetError", "FileNotFoundError"])
@@ -160,12 +158,23 @@ class TestPredict:
     @pytest.mark.slow
     def test_without_a_file_a_pipe_gets_csv(self, invoke, tmp_path):
         (tmp_path / "POSCAR").write_text(CSCL)
-        result = invoke("predict", tmp_path / "POSCAR", tmp_path / "absent.cif")
-        assert result.exit_code == 0
+        (tmp_path / "empty.cif").write_text("")
+        result = invoke("predict", tmp_path / "POSCAR", tmp_path / "empty.cif")
+        assert result.exit_code == 0  # a file that cannot be used is a row, and no error of the command
         rows = list(csv.DictReader(io.StringIO(result.stdout)))
         assert [row["status"] for row in rows] == ["ok", "error"]
         assert rows[0]["formula"] == "CsCl"
         assert self.asked == ["full"]
+
+    @pytest.mark.parametrize("output", [True, False])
+    def test_a_path_that_does_not_exist_ends_with_2_and_costs_the_others_nothing(self, invoke, tmp_path, output):
+        (tmp_path / "POSCAR").write_text(CSCL)
+        words = ["-o", tmp_path / "out.csv"] if output else []
+        result = invoke("predict", tmp_path / "absent.cif", tmp_path / "POSCAR", *words)
+        assert result.exit_code == 2
+        assert result.stderr.splitlines()[-1] == f"error: no such file or folder: {tmp_path / 'absent.cif'}"
+        table = (tmp_path / "out.csv").read_text() if output else result.stdout
+        assert [row["status"] for row in csv.DictReader(io.StringIO(table))] == ["error", "ok"]
 
     def test_with_a_file_the_counts_go_to_stderr(self, invoke, tmp_path):
         (tmp_path / "POSCAR").write_text(CSCL)

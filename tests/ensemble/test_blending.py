@@ -16,7 +16,6 @@ from topofuse.ensemble.strategies import (
     out_of_fold_strategies,
     split_full,
 )
-from topofuse.runs.jobs import Rows, fixed_epochs, fold_of, full_job, kfold_jobs, member_jobs
 
 A = np.array([[0.6, 0.1, 0.1, 0.1, 0.1], [0.2, 0.5, 0.1, 0.1, 0.1]])
 B = np.array([[0.2, 0.3, 0.3, 0.1, 0.1], [0.0, 0.9, 0.1, 0.0, 0.0]])
@@ -126,7 +125,9 @@ class TestWeights:
 class TestChoice:
     def test_the_best_out_of_fold_is_chosen(self, labels, folds):
         families = Families(guesses(labels, 0.3, 1), guesses(labels, 0.2, 2), guesses(labels, 4.0, 3), None)
-        choice = choose(families, labels, folds)
+        strategies = out_of_fold_strategies(families, labels, folds)
+        choice = choose(families, strategies, labels)
+        np.testing.assert_array_equal(choice.out_of_fold, strategies[choice.name])
         losses = {name: score["log_loss"] for name, score in choice.scores.items()}
         assert losses[choice.name] == min(losses.values())
         assert choice.scores["boosted"]["two"] == pytest.approx(1.0, abs=0.02)
@@ -136,7 +137,7 @@ class TestChoice:
     def test_the_full_data_model_has_no_place_in_the_choice(self, labels, folds):
         p = guesses(labels, 1.0, 1)
         with pytest.raises(ValueError, match="no out-of-fold predictions"):
-            choose(Families(p, p, p, p), labels, folds)
+            choose(Families(p, p, p, p), {"kfold": p}, labels)
         assert "full" not in out_of_fold_strategies(Families(p, p, p, None), labels, folds)
 
     def test_kfold_and_full_data_share_one_weight(self):
@@ -159,55 +160,16 @@ class TestChoice:
 
     def test_what_is_deployed_is_what_was_chosen(self):
         weights = {"kfold": 0.4, "ensemble": 0.1, "boosted": 0.5}
-        assert Choice("boosted", weights, {}).deployed_weights() == {"boosted": 1.0}
-        assert Choice("kfold", weights, {}).deployed_weights() == {"full": 1.0}  # trained on the whole pool
-        assert Choice("super_weighted", weights, {}).deployed_weights() == {
+        assert Choice("boosted", weights, {}, A).deployed_weights() == {"boosted": 1.0}
+        assert Choice("kfold", weights, {}, A).deployed_weights() == {"full": 1.0}  # trained on the whole pool
+        assert Choice("super_weighted", weights, {}, A).deployed_weights() == {
             "full": 0.4,
             "ensemble": 0.1,
             "boosted": 0.5,
         }
-        mean = Choice("super_mean", weights, {}).deployed_weights()
+        mean = Choice("super_mean", weights, {}, A).deployed_weights()
         assert mean == {"full": 0.5, "ensemble": 0.25, "boosted": 0.25}
 
     def test_a_family_that_hardly_counts_is_not_deployed(self):
-        choice = Choice("super_weighted", {"kfold": 0.04, "ensemble": 0.24, "boosted": 0.72}, {})
+        choice = Choice("super_weighted", {"kfold": 0.04, "ensemble": 0.24, "boosted": 0.72}, {}, A)
         assert choice.deployed_weights() == {"ensemble": 0.25, "boosted": 0.75}
-
-
-class TestJobs:
-    @pytest.fixture
-    def rows(self, labels):
-        formulas = np.array([f"X{i // 2}" for i in range(200)])  # two rows of each formula, one class
-        fold = (np.arange(200) // 2) % 5 - 1  # a fifth is test
-        return Rows(labels[np.arange(200) // 2], formulas, fold)
-
-    def test_no_job_sees_the_fold_that_it_predicts_nor_the_test_rows(self, tiny_config, rows):
-        for job in [*kfold_jobs(tiny_config, rows), *member_jobs(tiny_config, rows)]:
-            used = np.concatenate([job.train, job.validation])
-            assert not (rows.fold[used] == fold_of(job)).any()
-            assert not (rows.fold[used] < 0).any()
-
-    def test_no_formula_is_on_both_sides_of_training_and_validation(self, tiny_config, rows):
-        for job in [*kfold_jobs(tiny_config, rows), *member_jobs(tiny_config, rows)]:
-            assert not set(rows.formulas[job.train]) & set(rows.formulas[job.validation])
-            assert len(job.validation)
-
-    def test_members_differ_in_seed_and_validation_rows(self, tiny_config, rows):
-        jobs = [*kfold_jobs(tiny_config, rows), *member_jobs(tiny_config, rows)]
-        assert len({job.seed for job in jobs}) == len(jobs) == 8
-        assert not np.array_equal(jobs[0].validation, jobs[4].validation)
-
-    def test_a_member_may_see_a_subset(self, tiny_config, rows):
-        member = tiny_config.members[0]
-        half_of = member.training.model_copy(update={"subset_share": 0.5})
-        half = tiny_config.model_copy(update={"members": (member.model_copy(update={"training": half_of}),)})
-        (some, *_), (all_, *_) = member_jobs(half, rows), member_jobs(tiny_config, rows)
-        assert len(some.train) == pytest.approx(len(all_.train) / 2, rel=0.15)
-        np.testing.assert_array_equal(some.validation, all_.validation)
-
-    def test_the_full_data_job_has_the_pool_and_epochs_fixed_beforehand(self, tiny_config, rows):
-        epochs = fixed_epochs([3, 9, 5])
-        job = full_job(tiny_config, rows, epochs)
-        assert job.training.epochs == epochs == 6
-        np.testing.assert_array_equal(job.train, rows.pool)
-        assert len(job.validation) == 0

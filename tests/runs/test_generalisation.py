@@ -21,8 +21,10 @@ from topofuse.materials.prototypes import PROTOTYPES
 from topofuse.materials.splits import GROUPINGS, group_keys, grouped_folds, grouped_holdout
 from topofuse.report import ReportError, write_generalisation_report, write_report
 from topofuse.runs import generalise as generalisation
-from topofuse.runs.jobs import Rows, kfold_jobs
-from topofuse.runs.prepare import Prepared
+from topofuse.runs.folder import RunFolder
+from topofuse.runs.jobs import kfold_jobs, trees_jobs
+from topofuse.runs.prepare import Labelled, Prepared
+from topofuse.runs.progress import RunLog, Timings
 
 pytestmark = pytest.mark.slow
 
@@ -123,7 +125,7 @@ def test_a_random_split_has_prototypes_and_formulas_on_both_sides(keys, labels):
 def test_the_learning_curve_has_the_right_sizes_nested_whole_formulas_and_nothing_of_the_fold(keys, labels):
     fold = grouped_folds(keys["formula"].tolist(), labels, 5).astype(np.int64)
     fold[:100] = -1  # rows for testing
-    rows = Rows(labels, keys["formula"], fold)
+    rows = Labelled(labels, keys["formula"], fold)
     outside = rows.outside(3)
     parts = [generalisation.learning_rows(rows, 3, share, seed=7) for share in generalisation.SHARES]
     for share, part in zip(generalisation.SHARES, parts, strict=True):
@@ -136,24 +138,23 @@ def test_the_learning_curve_has_the_right_sizes_nested_whole_formulas_and_nothin
     assert set(parts[0]) < set(parts[1]) < set(parts[2])
 
 
-def test_the_formula_split_is_that_of_the_run(tiny_config, small_world):
+def test_the_formula_split_is_that_of_the_run_and_a_share_sees_nothing_of_the_fold(tiny_config, small_world):
     fold = np.arange(60) % 5 - 1
-    rows = Rows(small_world.labels, np.array(small_world.formulas), fold)
-    fits = generalisation.kind_fits(tiny_config, rows, "formula")
-    for fit, job in zip(fits, kfold_jobs(tiny_config, rows), strict=True):
-        assert (fit.train.tolist(), fit.validation.tolist(), fit.seed) == (
-            job.train.tolist(),
-            job.validation.tolist(),
-            job.seed,
-        )
-        assert not set(fit.inside) & {*fit.train, *fit.validation}
+    rows = Labelled(small_world.labels, np.array(small_world.formulas), fold)
+    assert [job.fold for job in trees_jobs("formula", tiny_config, rows)] == [
+        job.fold for job in kfold_jobs(tiny_config, rows)
+    ]
+    for job in generalisation.curve_jobs(tiny_config, rows, 0.5):
+        assert not set(rows.inside(job.fold)) & {*job.train, *job.validation}
+        assert not set(rows.test) & {*job.train, *job.validation}
 
 
-def test_prototypes_need_no_modality_that_holds_the_space_group(tiny_config, small_world):
-    rows = Rows(small_world.labels, np.array(small_world.formulas), np.arange(60) % 5)
+def test_prototypes_need_no_modality_that_holds_the_space_group(tiny_config, small_world, tmp_path):
+    rows = Labelled(small_world.labels, np.array(small_world.formulas), np.arange(60) % 5)
     config = tiny_config.model_copy(update={"modalities": ("crystal",)})
     data = load().take(range(60))
-    prepared = Prepared(config, data, rows, small_world.views, [])
+    folder = RunFolder(tmp_path, RunLog(tmp_path, show=False), Timings(tmp_path))
+    prepared = Prepared(config, data, rows, small_world.views, [], folder)
     kinds = generalisation.split_rows(prepared, ["prototype", "random"])
     assert list(kinds) == ["formula", "prototype", "random"]
     spacegroups = [analyse(crystal).spacegroup for crystal in small_world.crystals]

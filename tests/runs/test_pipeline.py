@@ -16,7 +16,10 @@ from topofuse.crystals import analyse
 from topofuse.ensemble.bundle import load_bundle
 from topofuse.ensemble.strategies import STRATEGIES
 from topofuse.labels import FIVE
+from topofuse.materials import load
+from topofuse.report import keep_structures, source, write, write_report
 from topofuse.runs import ablate as ablation
+from topofuse.runs import compare
 from topofuse.runs import run as pipeline
 from topofuse.runs.progress import RunLog
 
@@ -63,6 +66,25 @@ def test_a_run_leaves_report_results_predictions_and_bundle(whole):
     assert set(results["hashes"]) == {"data", "features", "config"}
     assert results["seed"] == 0
     assert results["dataset"]["n_pool"] + results["dataset"]["n_test"] == 60
+
+
+def test_the_report_of_a_run_is_the_one_that_its_files_give_again(whole):
+    names = ("report.html", "report.md", "report.json")
+    before = {name: (whole / name).read_bytes() for name in names}
+    assert write_report(whole) == whole / "report.html"
+    assert {name: (whole / name).read_bytes() for name in names} == before
+    keep_structures(whole, load(whole.parent / "mine.csv"))
+    assert write_report(whole).read_bytes() == before["report.html"]
+
+
+def test_strategies_are_blended_out_of_fold_once_and_no_file_of_results_is_read_back(run, whole, monkeypatch):
+    calls = []
+    original = compare.out_of_fold_strategies
+    monkeypatch.setattr(compare, "out_of_fold_strategies", lambda *given: calls.append(1) or original(*given))
+    monkeypatch.setattr(source, "read_run", lambda *_: pytest.fail("read back"))
+    monkeypatch.setattr(write, "read_run", lambda *_: pytest.fail("read back"))
+    run("whole", resume=True)
+    assert len(calls) == 1
 
 
 def test_networks_trained_side_by_side_are_those_trained_one_by_one(run, whole, workplace):

@@ -16,7 +16,7 @@ from topofuse.config import load_config
 from topofuse.modalities.registry import feature_hash, table_columns
 from topofuse.training.checkpoint import CheckpointError, load_tensors, save_tensors
 from topofuse.training.inference import predict
-from topofuse.training.trainer import Job, Progress, Trainer
+from topofuse.training.trainer import NetworkTask, Progress, Trainer
 
 NAMES = ("crystal", "scalar")
 
@@ -26,14 +26,14 @@ class Killed(Exception):
 
 
 @pytest.fixture
-def job(tiny_config, small_world) -> Job:
+def job(tiny_config, small_world) -> NetworkTask:
     rows = np.arange(len(small_world))
-    return Job("toy", NAMES, tiny_config.network, tiny_config.training, rows[:48], rows[48:], seed=11)
+    return NetworkTask("toy", NAMES, tiny_config.network, tiny_config.training, rows[:48], rows[48:], seed=11)
 
 
 @pytest.fixture
 def train(small_world, tmp_path):
-    def _train(job: Job, directory: str = "a", labels=None, features: str = "f", **hooks):
+    def _train(job: NetworkTask, directory: str = "a", labels=None, features: str = "f", **hooks):
         labels = small_world.labels if labels is None else labels
         device = torch.device("cpu")
         return Trainer(
@@ -43,7 +43,7 @@ def train(small_world, tmp_path):
     return _train
 
 
-def with_training(job: Job, **changes) -> Job:
+def with_training(job: NetworkTask, **changes) -> NetworkTask:
     return replace(job, training=job.training.model_copy(update=changes))
 
 
@@ -228,7 +228,7 @@ class TestExtremePreset:
         assert config.training.label_smoothing == 0.2
         training = config.training.model_copy(update={"batch_size": 4, "epochs": 1})
         rows = np.arange(12)
-        job = Job("extreme", config.modalities, config.network, training, rows, rows[:0], seed=0)
+        job = NetworkTask("extreme", config.modalities, config.network, training, rows, rows[:0], seed=0)
         batches = []
 
         def stop():

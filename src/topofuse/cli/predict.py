@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from topofuse.cli.errors import plain_errors
+from topofuse.cli.errors import USAGE_ERROR, plain_errors
 
 
 @click.command("predict")
@@ -85,13 +85,15 @@ def predict_command(
     The label is decided in steps: first trivial or non-trivial (non-trivial if p_nontrivial is above one
     half), then semimetal or insulator, then which of the two. Without -o, the table is printed: aligned on a
     terminal, as CSV into a pipe. A file that cannot be used, takes too long or crashes its reader gets an
-    error row; the other files are not affected.
+    error row; the other files are not affected. A PATH that does not exist gets one too, and the exit code
+    is then 2.
 
     The file OUTPUT appears when the table is complete. Until then, finished rows are kept in OUTPUT.partial.
     After an interruption or a kill, start the same command again: it continues with these rows, unless the
     input files or the model have changed.
     """
     progress = sys.stderr.isatty() if progress is None else progress
+    absent = [path for path in paths if _is_absent(path)]
     lost = "start the same command again to continue" if output else "no table was printed; start the command again"
     with plain_errors(lost):
         from topofuse.system import workers as processes
@@ -109,6 +111,20 @@ def predict_command(
             counts = predict.predict_to_file(paths, loaded, output, work, progress=progress, say=say)
             found = ", ".join(f"{counts[status]} {status}" for status in ("ok", "metal", "error"))
             click.echo(f"{counts.total()} structures ({found}) in {output}", err=True)
-            return
-        rows = predict.predict_paths(paths, loaded, work, progress=progress)
-        click.echo(table.aligned_text(rows) if sys.stdout.isatty() else table.csv_text(rows), nl=sys.stdout.isatty())
+        else:
+            rows = predict.predict_paths(paths, loaded, work, progress=progress)
+            terminal = sys.stdout.isatty()
+            click.echo(table.aligned_text(rows) if terminal else table.csv_text(rows), nl=terminal)
+    if absent:
+        click.echo(f"error: no such file or folder: {', '.join(map(str, absent))}", err=True)
+        sys.exit(USAGE_ERROR)
+
+
+def _is_absent(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):  # there, or no name at all: its row says what is wrong
+        return False
+    return False

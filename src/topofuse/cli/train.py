@@ -42,11 +42,10 @@ def run_command(preset: str, data: Path | None, out: Path | None, resume: bool, 
     Ctrl-C or a kill loses at most one epoch. Add --resume to continue: the final numbers are the same as
     without the interruption.
     """
-    out = out or Path("runs") / Path(preset).stem
     with plain_errors(f"continue with `{_again('run', preset, data, out)} --seed {seed} --resume`"):
-        from topofuse.runs import run as pipeline
+        from topofuse.runs.run import run
 
-        pipeline.run(preset=preset, data=data, out=out, resume=resume, seed=seed)
+        run(preset=preset, data=data, out=out, resume=resume, seed=seed)
 
 
 @click.command("ablate")
@@ -69,13 +68,12 @@ def ablate_command(
     smoothing, K-fold, ensembling, committees, and each modality in networks and in trees. Writes the measured
     gain with its interval, beside the gain that the strategy note expects.
     """
-    out = out or Path("runs") / f"ablate-{Path(preset).stem}"
     options = [*(["--folds", str(folds)] if folds else []), *(word for part in only for word in ("--only", part))]
     again = " ".join([_again("ablate", preset, data, out), *options])
     with plain_errors(f"continue with `{again} --resume`"):
-        from topofuse.runs import ablate as ablation
+        from topofuse.runs import ablate
 
-        ablation.run(preset=preset, data=data, folds=folds, only=only, out=out, resume=resume)
+        ablate.run(preset=preset, data=data, folds=folds, only=only, out=out, resume=resume)
 
 
 @click.command("generalise")
@@ -105,16 +103,16 @@ def generalise_command(preset: str, data: Path | None, kinds: tuple[str, ...], o
     generalisation.json and a report. Copy generalisation.json into the folder of a run, and the results
     become a part of that run's report.
     """
-    out = out or Path("runs") / f"generalise-{Path(preset).stem}"
     again = _again("generalise", preset, data, out) + "".join(f" --kinds {kind}" for kind in kinds)
     with plain_errors(f"continue with `{again} --resume`"):
-        from topofuse.runs import generalise as generalisation
+        from topofuse.runs import generalise
 
-        generalisation.run(preset=preset, data=data, kinds=kinds or KINDS, out=out, resume=resume)
+        generalise.run(preset=preset, data=data, kinds=kinds or KINDS, out=out, resume=resume)
 
 
-def _again(command: str, preset: str, data: Path | None, out: Path) -> str:
+def _again(command: str, preset: str, data: Path | None, out: Path | None) -> str:
     import shlex
 
-    words = ["topofuse", command, "--preset", preset, *(["--data", str(data)] if data else []), "--out", str(out)]
-    return shlex.join(words)
+    given = {"--preset": preset, "--data": data, "--out": out}
+    words = [word for option, value in given.items() if value is not None for word in (option, str(value))]
+    return shlex.join(["topofuse", command, *words])

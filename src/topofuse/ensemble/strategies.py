@@ -6,6 +6,7 @@ K-fold networks' settings, so their out-of-fold rows stand for both, and in a bl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,17 +49,19 @@ LEAST_WEIGHT = 0.05  # of a family in the bundle
 _MEAN = {"kfold": 0.5, "ensemble": 0.25, "boosted": 0.25}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Choice:
     """The strategy that out-of-fold rows chose.
 
     weights: of the families with out-of-fold rows, in the weighted blend
     scores: strategy → its accuracies per level and log loss, out of fold
+    out_of_fold: (n, 5) probabilities of the pool by the chosen strategy, which calibrate the bundle
     """
 
     name: str
     weights: dict[str, float]
     scores: dict[str, dict[str, float]]
+    out_of_fold: Probabilities
 
     def reason(self) -> str:
         """A sentence for the report."""
@@ -91,17 +94,17 @@ def split_full(weights: dict[str, float]) -> dict[str, float]:
     return {**weights, "kfold": half, "full": half}
 
 
-def choose(families: Families, labels: NDArray[np.integer], folds: NDArray[np.integer]) -> Choice:
-    """Choose among the strategies with out-of-fold rows; all arguments are out of fold, none of `test`.
+def choose(families: Families, strategies: Mapping[str, Probabilities], labels: NDArray[np.integer]) -> Choice:
+    """Choose among `strategies`, the `out_of_fold_strategies` of `families`; nothing here is of `test`.
 
     By log loss: a proper score of the probabilities, in which chance tells less than in accuracies.
     """
     if families.full is not None:
         raise ValueError("the full-data model has seen every row: it has no out-of-fold predictions")
     weights = fit_weights(families.named(), labels)
-    scores = {name: _score(labels, p) for name, p in out_of_fold_strategies(families, labels, folds).items()}
+    scores = {name: _score(labels, p) for name, p in strategies.items()}
     best = min(scores, key=lambda name: scores[name]["log_loss"])
-    return Choice(best, weights, scores)
+    return Choice(best, weights, scores, strategies[best])
 
 
 def _score(labels: NDArray[np.integer], p: Probabilities) -> dict[str, float]:

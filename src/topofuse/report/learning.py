@@ -30,7 +30,7 @@ Record = Mapping[str, Any]
 def learning_figures(jobs: Sequence[Record], history: Sequence[Record]) -> tuple[Picture, ...]:
     """One figure per member: its networks, one for each fold, have the same settings and lie over each other.
 
-    jobs: entries of results.json, named MEMBER/FOLD, or MEMBER where there is one network; history: their epochs
+    jobs: entries of results.json, whose `model` tells which belong together; history: their epochs
     """
     epochs: dict[str, list[Record]] = {}
     for entry in history:
@@ -38,7 +38,7 @@ def learning_figures(jobs: Sequence[Record], history: Sequence[Record]) -> tuple
     members: dict[str, list[Record]] = {}
     for job in jobs:
         if job["name"] in epochs:
-            members.setdefault(job["name"].split("/")[0], []).append(job)
+            members.setdefault(job.get("model", job["name"]), []).append(job)
     return tuple(
         _member_figure(name, [(job, epochs[job["name"]]) for job in networks], index)
         for index, (name, networks) in enumerate(members.items())

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from topofuse.crystals.write_poscar import poscar
+from topofuse.materials import Dataset
 from topofuse.report.breakdown import Mistake, confident_mistakes
 from topofuse.report.document import Block, Cell, Code, Folded, Section, Text, table
 from topofuse.report.numbers import CLASS_TITLES, count, percent
 from topofuse.report.source import SPLITS, STRUCTURES, ReportError, Run, read_run
 from topofuse.system.files import write_json
-
-if TYPE_CHECKING:
-    from topofuse.materials import Dataset
 
 MATERIALS_PROJECT = "https://next-gen.materialsproject.org/materials/"
 
@@ -25,18 +22,22 @@ def found(run: Run) -> list[Mistake]:
     return confident_mistakes(run.parts)
 
 
-def keep_structures(run_dir: Path, data: Dataset) -> None:
-    """Write structures.json into `run_dir`: the POSCAR of each material in the table of mistakes, by its id.
+def structures_of_mistakes(run: Run, data: Dataset) -> dict[str, str]:
+    """The POSCAR of each material in the table of mistakes, by its id: what structures.json holds.
 
     Raises ReportError where `data` is not the data set of the run.
     """
     row = {material_id: i for i, material_id in enumerate(data.material_ids)}
-    listed = found(read_run(run_dir))
+    listed = found(run)
     unknown = [m.material_id for m in listed if m.material_id not in row]
     if unknown:
-        raise ReportError(f"{data.name} does not hold {', '.join(unknown[:3])}: it is not the data set of {run_dir}")
-    structures = {m.material_id: poscar(data.crystals[row[m.material_id]], m.material_id) for m in listed}
-    write_json(run_dir / STRUCTURES, structures)
+        raise ReportError(f"{data.name} does not hold {', '.join(unknown[:3])}: it is not the data set of this run")
+    return {m.material_id: poscar(data.crystals[row[m.material_id]], m.material_id) for m in listed}
+
+
+def keep_structures(run_dir: Path, data: Dataset) -> None:
+    """Write structures.json into the folder of a run that kept none; raises ReportError as above."""
+    write_json(run_dir / STRUCTURES, structures_of_mistakes(read_run(run_dir), data))
 
 
 def section(run: Run) -> Section:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,12 @@ class Rows:
 
 @dataclass(frozen=True)
 class Run:
-    """Everything a report is written from."""
+    """Everything a report is written from.
+
+    results: content of results.json; predictions: of predictions.parquet
+    ablation, generalisation: content of their files, where there are any of the same data
+    structures: POSCAR text by material id, of the mistakes
+    """
 
     results: dict[str, Any]
     predictions: pd.DataFrame
@@ -111,13 +116,17 @@ def read_run(run_dir: Path) -> Run:
         raise ReportError(f"{path} is missing; `topofuse run` writes it")
     predictions = pd.read_parquet(path)
     _require(predictions.columns, PREDICTION_COLUMNS, str(path))
-    structures = run_dir / STRUCTURES
-    return Run(
-        results,
-        predictions,
-        _of_same_data(run_dir, "ablate", "ablation.json", read_ablation, results),
-        _of_same_data(run_dir, "generalise", "generalisation.json", read_generalisation, results),
-        json.loads(structures.read_text(encoding="utf-8")) if structures.is_file() else {},
+    path = run_dir / STRUCTURES
+    structures = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return with_measurements(run_dir, Run(results, predictions, None, None, structures))
+
+
+def with_measurements(run_dir: Path, run: Run) -> Run:
+    """`run` with the ablation and the generalisation that lie in its folder, or beside it."""
+    return replace(
+        run,
+        ablation=_of_same_data(run_dir, "ablate", "ablation.json", read_ablation, run.results),
+        generalisation=_of_same_data(run_dir, "generalise", "generalisation.json", read_generalisation, run.results),
     )
 
 

@@ -10,19 +10,21 @@ from topofuse.report import generalisation, mistakes, provenance, quality
 from topofuse.report.document import Document, Section
 from topofuse.report.html import to_html
 from topofuse.report.markdown import to_markdown
-from topofuse.report.source import read_ablation, read_generalisation, read_run
+from topofuse.report.source import Run, read_ablation, read_generalisation, read_run
 from topofuse.report.twin import to_json
 from topofuse.system.files import write_json, write_whole
 
 
-def write_report(run_dir: Path) -> Path:
+def write_report(run_dir: Path, run: Run | None = None) -> Path:
     """Write report.html, report.md and report.json beside results.json and predictions.parquet; path of report.html.
+
+    run: what these files hold, where that is at hand; read from them if None
 
     The sections of the ablation and of generalisation are there when ablation.json and generalisation.json are, here
     or in ablate-NAME and generalise-NAME beside a folder NAME; the structures of mistakes when structures.json is.
     Same input, same bytes. Raises ReportError where the folder lacks something.
     """
-    run = read_run(Path(run_dir))
+    run = read_run(Path(run_dir)) if run is None else run
     sections = [
         quality.verdict(run),
         quality.strategies(run),
@@ -38,9 +40,12 @@ def write_report(run_dir: Path) -> Path:
     return _write(Path(run_dir), document)
 
 
-def write_ablation_report(run_dir: Path) -> Path:
-    """Write report.html, report.md and report.json from ablation.json alone; path of report.html."""
-    content = read_ablation(Path(run_dir))
+def write_ablation_report(run_dir: Path, content: Mapping[str, Any] | None = None) -> Path:
+    """Write report.html, report.md and report.json from ablation.json alone; path of report.html.
+
+    content: of that file, where it is at hand
+    """
+    content = read_ablation(Path(run_dir)) if content is None else content
     document = Document(
         str(content.get("title") or "What each part of the strategy brings"),
         str(content.get("subtitle") or "Ablation: parts left out one at a time"),
@@ -50,9 +55,12 @@ def write_ablation_report(run_dir: Path) -> Path:
     return _write(Path(run_dir), document)
 
 
-def write_generalisation_report(run_dir: Path) -> Path:
-    """Write report.html, report.md and report.json from generalisation.json alone; path of report.html."""
-    content = read_generalisation(Path(run_dir))
+def write_generalisation_report(run_dir: Path, content: Mapping[str, Any] | None = None) -> Path:
+    """Write report.html, report.md and report.json from generalisation.json alone; path of report.html.
+
+    content: of that file, where it is at hand
+    """
+    content = read_generalisation(Path(run_dir)) if content is None else content
     document = Document(
         str(content["title"]),
         str(content["subtitle"]),

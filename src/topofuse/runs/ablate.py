@@ -9,7 +9,7 @@ left out of the network, and of the trees, each against the same with all modali
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,21 +17,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.config import CommitteeConfig, Config, ConfigError, FusionConfig, NetworkConfig, TrainingConfig
+from topofuse.config import CommitteeConfig, Config, ConfigError, FusionConfig
 from topofuse.ensemble.blending import OutOfFold, average
-from topofuse.ensemble.boosted import fit_or_load
 from topofuse.evaluation.bootstrap import bootstrap_intervals, paired_difference
-from topofuse.runs.jobs import Rows, network_job
-from topofuse.runs.prepare import Prepared, open_run, prepare
-from topofuse.runs.progress import RunLog
+from topofuse.modalities.store import FeatureStore
+from topofuse.report import write_ablation_report
+from topofuse.runs.folder import open_run
+from topofuse.runs.jobs import Job, Settings, network_job, trees_job
+from topofuse.runs.prepare import Prepared, prepare
 from topofuse.runs.provenance import provenance
+from topofuse.runs.train import Networks, for_trees, table_of, train_networks
 from topofuse.system.files import null_undefined, write_json
 from topofuse.training.inference import predict_views
-from topofuse.training.parallel import train_jobs
-from topofuse.training.trainer import Job, TrainedNetwork
 
 Probabilities = NDArray[np.float64]
-Settings = tuple[NetworkConfig, TrainingConfig]
 
 
 @dataclass(frozen=True)
@@ -91,33 +90,16 @@ def run(
 
     Raises ConfigError (also for a part that does not exist), DatasetError.
     """
-    from topofuse.report import write_ablation_report
-
-    config, dataset, directory = open_run(preset, data, out, resume, None, "ablate")
-    parts = _chosen_parts(config, only)
+    opened = open_run("ablate", preset, data, out, resume=resume, progress=progress)
+    parts = _chosen_parts(opened.config, only)
     needed = _with_ingredients({name for part in parts for name in (part.with_part, part.without_part)})
-    prepared = prepare(config, dataset, progress)
+    prepared = prepare(opened)
     evaluated = prepared.rows.folds[:folds]
-    jobs = [job for fold in evaluated for job in _jobs(config, prepared.rows, fold, needed)]
-    log = RunLog(directory, progress)
-    log.begin({job.name: job.training.epochs for job in jobs})
-    networks = train_jobs(
-        jobs,
-        prepared.views[0],
-        prepared.rows.labels,
-        directory / "networks",
-        workers=config.threads,
-        on_epoch=log.epoch,
-        on_done=log.job_done,
-    )
-    log.end()
-    predictions: dict[str, OutOfFold] = {}
-    for fold in evaluated:
-        inside = prepared.rows.inside(fold)
-        for name, p in _predictions(prepared, networks, fold, directory, needed).items():
-            predictions.setdefault(name, OutOfFold(len(prepared.rows.labels))).fill(inside, p)
-    write_json(directory / "ablation.json", _measured(prepared, predictions, evaluated, parts))
-    return write_ablation_report(directory)
+    networks = train_networks(prepared, [job for fold in evaluated for job in _jobs(prepared, fold, needed)])
+    predictions = _out_of_fold(prepared, networks, evaluated, needed)
+    content = _measured(prepared, predictions, evaluated, parts)
+    write_json(opened.folder.path / "ablation.json", content)
+    return write_ablation_report(opened.folder.path, content)
 
 
 def _chosen_parts(config: Config, only: Sequence[str]) -> list[PartRow]:
@@ -175,80 +157,90 @@ def variants(config: Config) -> dict[str, tuple[Settings, tuple[str, ...]]]:
     return out | {name: ((network, training), rest) for name, rest in _left_out(names).items()}
 
 
-def _jobs(config: Config, rows: Rows, fold: int, needed: Set[str]) -> list[Job]:
+def _jobs(prepared: Prepared, fold: int, needed: Set[str]) -> list[Job]:
     """The networks that are trained without `fold`, as far as needed; the same seed for reference and variants."""
+    config, rows = prepared.config, prepared.rows
     seed = 100_000 * config.seed + 10 * fold
-    outside = rows.outside(fold)
+    outside, names = rows.outside(fold), config.modalities
     jobs = [
-        network_job(f"{name}/{fold}", rows, outside, settings, modalities, seed)
+        network_job(name, fold, rows, outside, settings, modalities, seed)
         for name, (settings, modalities) in variants(config).items()
         if name in needed
     ]
-    settings = (config.network, config.training)
+    own = (config.network, config.training)
     for inner in rows.folds:
         if inner != fold and "kfold" in needed:
             available = np.intersect1d(outside, rows.outside(inner))
-            jobs.append(network_job(f"inner{inner}/{fold}", rows, available, settings, config.modalities, seed + inner))
+            jobs.append(network_job("inner", fold, rows, available, own, names, seed + inner, inner))
     for index, member in enumerate(config.members if "ensemble" in needed else ()):
-        own = (member.network, member.training)
-        name = f"member{index}/{fold}"
-        jobs.append(network_job(name, rows, outside, own, config.modalities, seed + 1000 * (index + 1)))
+        settings = (member.network, member.training)
+        jobs.append(network_job("member", fold, rows, outside, settings, names, seed + 1000 * (index + 1), index))
     return jobs
 
 
-def _predictions(
-    prepared: Prepared, networks: dict[str, TrainedNetwork], fold: int, directory: Path, needed: Set[str]
+def _out_of_fold(
+    prepared: Prepared, networks: Networks, folds: Sequence[int], needed: Set[str]
 ) -> dict[str, Probabilities]:
+    """Probabilities of every needed predictor on the rows of all `folds`, in ascending order."""
+    out: dict[str, OutOfFold] = {}
+    for fold in folds:
+        for name, p in _predictions(prepared, networks, fold, needed).items():
+            out.setdefault(name, OutOfFold(len(prepared.rows.labels))).fill(prepared.rows.inside(fold), p)
+    return {name: values.complete(_evaluated(prepared, folds)) for name, values in out.items()}
+
+
+def _evaluated(prepared: Prepared, folds: Sequence[int]) -> NDArray[np.int64]:
+    return np.flatnonzero(np.isin(prepared.rows.fold, folds))
+
+
+def _predictions(prepared: Prepared, networks: Networks, fold: int, needed: Set[str]) -> dict[str, Probabilities]:
     """Probabilities of every needed predictor on the rows of `fold`."""
-    config, rows, views = prepared.config, prepared.rows, prepared.views
-    inside = rows.inside(fold)
+    config, views = prepared.config, prepared.views
+    inside = prepared.rows.inside(fold)
 
-    def of(prefix: str) -> Probabilities:
-        chosen = [n for name, n in networks.items() if name.endswith(f"/{fold}") and name.startswith(prefix)]
-        return average([predict_views(n.network, views, inside) for n in chosen])
+    def by(family: str, stores: Sequence[FeatureStore] = views) -> Probabilities:
+        members = [n.network for job, n in networks.items() if (job.family, job.fold) == (family, fold)]
+        return average([predict_views(network, stores, inside) for network in members])
 
-    out = {name: of(f"{name}/") for name in variants(config) if name in needed}
+    out = {name: by(name) for name in variants(config) if name in needed}
     if "one_view" in needed:
-        out["one_view"] = predict_views(networks[f"reference/{fold}"].network, views[:1], inside)
+        out["one_view"] = by("reference", views[:1])
     if "kfold" in needed:
-        out["kfold"] = of("inner")
+        out["kfold"] = by("inner")
     if "ensemble" in needed:
-        out["ensemble"] = of("member")
+        out["ensemble"] = by("member")
     for name, modalities in {"trees": config.modalities, **_left_out(config.modalities, "trees_")}.items():
         if name in needed:
-            out[name] = _trees(prepared, fold, modalities, directory / name / str(fold))
+            out[name] = _trees(prepared, fold, modalities, name)
     if "super" in needed:
         out["networks"] = average([out["kfold"], out["ensemble"]])
         out["super"] = average([out["networks"], out["trees"]])
     return out
 
 
-def _trees(prepared: Prepared, fold: int, modalities: tuple[str, ...], directory: Path) -> Probabilities:
+def _trees(prepared: Prepared, fold: int, modalities: tuple[str, ...], family: str) -> Probabilities:
     """Probabilities of the rows of `fold` by trees on the tables of `modalities`, fitted on the other folds."""
-    config, rows = prepared.config, prepared.rows
-    table = prepared.views[0].table(modalities)
-    job = network_job("trees", rows, rows.outside(fold), (config.network, config.training), modalities, fold)
-    trees = fit_or_load(
-        directory,
-        table,
-        rows.labels,
-        job.train,
-        job.validation,
-        config.boosted,
-        seed=fold,
-        threads=config.threads,
+    config = prepared.config.model_copy(update={"modalities": modalities})
+    rows, own = prepared.rows, (config.network, config.training)
+    like = network_job(family, fold, rows, rows.outside(fold), own, modalities, seed=fold)
+    job = trees_job(family, config, like)
+    (p,) = for_trees(
+        prepared,
+        [job],
+        prepared.folder.path,
+        f"{family}, fold {fold}",
+        lambda _, trees: trees.predict(table_of(prepared, job)[rows.inside(fold)]),
     )
-    return trees.predict(table[rows.inside(fold)])
+    return p
 
 
 def _measured(
-    prepared: Prepared, predictions: dict[str, OutOfFold], folds: list[int], parts: Sequence[PartRow]
+    prepared: Prepared, p: Mapping[str, Probabilities], folds: Sequence[int], parts: Sequence[PartRow]
 ) -> dict[str, Any]:
     """ablation.json: paired differences in points, with bootstrap intervals over formulas."""
     config, rows = prepared.config, prepared.rows
-    members = np.flatnonzero(np.isin(rows.fold, folds))
+    members = _evaluated(prepared, folds)
     labels, groups = rows.labels[members], rows.formulas[members]
-    p = {name: oof.complete(members) for name, oof in predictions.items()}
 
     def gain(row: PartRow, level: str, metric: str) -> dict[str, float | None]:
         found = paired_difference(

@@ -8,8 +8,7 @@ split to the next, the ensemble may be expected to lose as well. The test rows a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,15 @@ from numpy.typing import NDArray
 
 from topofuse.config import Config
 from topofuse.ensemble.blending import OutOfFold
-from topofuse.ensemble.boosted import fit_or_load
+from topofuse.ensemble.boosted import BoostedTrees
 from topofuse.evaluation.bootstrap import Interval, bootstrap_intervals, paired_difference
 from topofuse.materials.splits import GROUPINGS, group_keys, grouped_folds, grouped_holdout
-from topofuse.runs.jobs import Rows, kfold_jobs
-from topofuse.runs.prepare import Prepared, open_run, prepare
-from topofuse.runs.progress import RunLog
+from topofuse.report import write_generalisation_report
+from topofuse.runs.folder import open_run
+from topofuse.runs.jobs import TreesJob, left_out, trees_jobs
+from topofuse.runs.prepare import Labelled, Prepared, prepare
 from topofuse.runs.provenance import provenance
+from topofuse.runs.train import for_trees, table_of
 from topofuse.system.files import null_undefined, write_json
 
 Probabilities = NDArray[np.float64]
@@ -40,18 +41,6 @@ SHARES = (0.10, 0.25, 0.50)  # of the rows outside a fold; all of them is the fo
 MIN_ROWS = 20  # to learn and to stop from; with fewer, a share is not measured
 
 
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """Trees to be fitted: `name` is their folder, `rows` what they learn from, `inside` what they predict."""
-
-    name: str
-    fold: int
-    train: NDArray[np.int64]
-    validation: NDArray[np.int64]
-    inside: NDArray[np.int64]
-    seed: int
-
-
 def run(
     preset: str = "quick",
     data: str | Path | None = None,
@@ -64,30 +53,28 @@ def run(
 
     Raises ConfigError, DatasetError.
     """
-    from topofuse.report import write_generalisation_report
-
-    config, dataset, directory = open_run(preset, data, out, resume, None, "generalise")
-    prepared = prepare(config, dataset, progress)
+    opened = open_run("generalise", preset, data, out, resume=resume, progress=progress)
+    prepared = prepare(opened)
+    config = opened.config
     splits = split_rows(prepared, kinds)
-    fits = {kind: kind_fits(config, rows, kind) for kind, rows in splits.items()}
-    curves = {share: curve_fits(config, splits["formula"], share) for share in SHARES}
-    measured = {share: found for share, found in curves.items() if found}
-    log = RunLog(directory, progress)
-    everything = [fit for group in (*fits.values(), *measured.values()) for fit in group]
-    predictions = _predicted(prepared, everything, directory / "trees", log)
-    write_json(
-        directory / "generalisation.json",
-        {
-            **_heading(prepared),
-            "kinds": _kinds(prepared, splits, predictions),
-            "curve": _curve(prepared, measured, fits["formula"], predictions),
-            "skipped_shares": [share for share, found in curves.items() if not found],
-        },
-    )
-    return write_generalisation_report(directory)
+    by_kind = {kind: trees_jobs(kind, config, rows) for kind, rows in splits.items()}
+    curves = {share: curve_jobs(config, splits["formula"], share) for share in SHARES}
+    measured = {share: jobs for share, jobs in curves.items() if jobs}
+    predictions = {kind: _predicted(prepared, splits[kind], jobs) for kind, jobs in by_kind.items()}
+    on_shares = {share: _predicted(prepared, splits["formula"], jobs) for share, jobs in measured.items()}
+    points = [*((share, jobs, on_shares[share]) for share, jobs in measured.items())]
+    points.append((1.0, by_kind["formula"], predictions["formula"]))
+    content = {
+        **_heading(prepared),
+        "kinds": _kinds(prepared, splits, predictions),
+        "curve": [_curve_point(prepared, *point, predictions["formula"]) for point in points],
+        "skipped_shares": [share for share, jobs in curves.items() if not jobs],
+    }
+    write_json(opened.folder.path / "generalisation.json", content)
+    return write_generalisation_report(opened.folder.path, content)
 
 
-def split_rows(prepared: Prepared, kinds: Sequence[str]) -> dict[str, Rows]:
+def split_rows(prepared: Prepared, kinds: Sequence[str]) -> dict[str, Labelled]:
     """Rows of every kind, `formula` first: its folds are the data set's own, the others have as many.
 
     In each, `formulas` holds the names of that kind's groups; rows of `test` stay outside of every fold.
@@ -104,61 +91,39 @@ def split_rows(prepared: Prepared, kinds: Sequence[str]) -> dict[str, Rows]:
     return out
 
 
-def kind_fits(config: Config, rows: Rows, kind: str) -> list[Fit]:
-    """One fit per fold; training, validation rows and seeds are those of the trees in `topofuse run`."""
-    return [
-        Fit(f"{kind}/{fold}", fold, job.train, job.validation, rows.inside(fold), job.seed)
-        for fold, job in zip(rows.folds, kfold_jobs(config, rows), strict=True)
-    ]
-
-
-def curve_fits(config: Config, rows: Rows, share: float) -> list[Fit]:
-    """One fit per fold on `share` of the rows outside it; empty where that is too little to learn from.
+def curve_jobs(config: Config, rows: Labelled, share: float) -> list[TreesJob]:
+    """One job per fold on `share` of the rows outside it; empty where that is too little to learn from.
 
     The rows for early stopping come out of the share as well: whoever has a tenth of the data has a tenth of it
     for everything. Whole formulas; a larger share holds a smaller one.
     """
-    fits = []
-    for fold, job in zip(rows.folds, kfold_jobs(config, rows), strict=True):
-        part = learning_rows(rows, fold, share, job.seed)
+    jobs = []
+    for job in trees_jobs(f"formula-{round(100 * share)}-percent", config, rows):
+        part = learning_rows(rows, left_out(job), share, job.seed)
         if len(part) < MIN_ROWS or len(np.unique(rows.labels[part] > 0)) < 2:
             return []
         train, validation = rows.hold_out(part, config.training.validation_share, job.seed)
-        name = f"formula-{round(100 * share)}-percent/{fold}"
-        fits.append(Fit(name, fold, train, validation, rows.inside(fold), job.seed))
-    return fits
+        jobs.append(replace(job, train=train, validation=validation))
+    return jobs
 
 
-def learning_rows(rows: Rows, fold: int, share: float, seed: int) -> NDArray[np.int64]:
+def learning_rows(rows: Labelled, fold: int, share: float, seed: int) -> NDArray[np.int64]:
     """About `share` of the pool rows outside `fold`: whole formulas, classes in equal shares."""
     outside = rows.outside(fold)
     return outside[grouped_holdout(rows.formulas[outside].tolist(), rows.labels[outside], share, seed)]
 
 
-def _predicted(prepared: Prepared, fits: Sequence[Fit], directory: Path, log: RunLog) -> dict[str, Probabilities]:
-    """Out-of-fold probabilities of the pool by the first part of the fits' names; fitted, or read back."""
-    config, rows = prepared.config, prepared.rows
-    table = prepared.views[0].table(config.modalities)
-    predictions: dict[str, OutOfFold] = {}
+def _predicted(prepared: Prepared, rows: Labelled, jobs: Sequence[TreesJob]) -> Probabilities:
+    """(n_pool, 5) out-of-fold probabilities by the trees of `jobs`; fitted, or read back."""
 
-    def predicted(fit: Fit) -> Probabilities:
-        trees = fit_or_load(
-            directory / fit.name,
-            table,
-            rows.labels,
-            fit.train,
-            fit.validation,
-            config.boosted,
-            seed=fit.seed,
-            threads=1,  # as many fits side by side are quicker than as many threads
-        )
-        return trees.predict(table[fit.inside])
+    def inside(job: TreesJob, trees: BoostedTrees) -> Probabilities:
+        return trees.predict(table_of(prepared, job)[rows.inside(left_out(job))])
 
-    with ThreadPoolExecutor(config.threads) as pool:
-        for fit, found in zip(fits, log.track(pool.map(predicted, fits), FAMILY, len(fits)), strict=True):
-            group = predictions.setdefault(fit.name.split("/")[0], OutOfFold(len(rows.labels)))
-            group.fill(fit.inside, found)
-    return {name: oof.complete(rows.pool) for name, oof in predictions.items()}
+    out = OutOfFold(len(rows.labels))
+    found = for_trees(prepared, jobs, prepared.folder.path / "trees", f"{FAMILY}, {jobs[0].family}", inside)
+    for job, p in zip(jobs, found, strict=True):
+        out.fill(rows.inside(left_out(job)), p)
+    return out.complete(rows.pool)
 
 
 def _heading(prepared: Prepared) -> dict[str, Any]:
@@ -181,7 +146,7 @@ def _heading(prepared: Prepared) -> dict[str, Any]:
 
 
 def _kinds(
-    prepared: Prepared, splits: Mapping[str, Rows], predictions: Mapping[str, Probabilities]
+    prepared: Prepared, splits: Mapping[str, Labelled], predictions: Mapping[str, Probabilities]
 ) -> list[dict[str, Any]]:
     """Metrics of every kind and its difference to `formula`, in points."""
     out = []
@@ -206,26 +171,17 @@ def _kinds(
     return out
 
 
-def _curve(
-    prepared: Prepared,
-    measured: Mapping[float, list[Fit]],
-    whole: list[Fit],
-    predictions: Mapping[str, Probabilities],
-) -> list[dict[str, Any]]:
-    """Metrics by the share of the rows to learn from, each with what it lacks to all of them, in points."""
+def _curve_point(
+    prepared: Prepared, share: float, jobs: Sequence[TreesJob], p: Probabilities, whole: Probabilities
+) -> dict[str, Any]:
+    """Metrics at a share of the rows to learn from, with what they lack to those of the whole, in points."""
     formulas = prepared.rows.formulas[prepared.rows.pool]
-    out = []
-    for share, fits in [*measured.items(), (1.0, whole)]:
-        p = predictions[fits[0].name.split("/")[0]]
-        out.append(
-            {
-                "share": share,
-                "n_rows": round(float(np.mean([len(fit.train) + len(fit.validation) for fit in fits]))),
-                "metrics": _scored(prepared, p, formulas),
-                "difference": None if share == 1 else _differences(prepared, p, predictions["formula"], formulas),
-            }
-        )
-    return out
+    return {
+        "share": share,
+        "n_rows": round(float(np.mean([len(job.train) + len(job.validation) for job in jobs]))),
+        "metrics": _scored(prepared, p, formulas),
+        "difference": None if share == 1 else _differences(prepared, p, whole, formulas),
+    }
 
 
 def _scored(prepared: Prepared, p: Probabilities, groups: NDArray[np.str_]) -> dict[str, Any]:

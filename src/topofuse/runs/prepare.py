@@ -1,20 +1,58 @@
-"""What a run and an ablation begin with: settings, data, the folder, features of the labelled materials."""
+"""From a data set to features: the labelled materials, with a store per thermal view."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-from topofuse.config import Config, ConfigError, load_config
-from topofuse.materials import Dataset, load
+from topofuse.config import Config
+from topofuse.materials import Dataset, grouped_holdout
 from topofuse.modalities.extraction import default_cache, extract_all
-from topofuse.modalities.registry import feature_hash
 from topofuse.modalities.store import FeatureStore
-from topofuse.runs.jobs import Rows
-from topofuse.system.files import read_json, write_json
+from topofuse.runs.folder import Opened, RunFolder
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Labels, formulas and folds of n materials with a class, in the order of their feature stores.
+
+    labels: (n,) codes 0..4; formulas: (n,) reduced formulas, the groups of every split
+    fold: (n,) 0..k-1 in the pool, -1 in `test`
+    """
+
+    labels: NDArray[np.int64]
+    formulas: NDArray[np.str_]
+    fold: NDArray[np.int64]
+
+    @property
+    def pool(self) -> NDArray[np.int64]:
+        """Indices of the rows for training and validation."""
+        return np.flatnonzero(self.fold >= 0)
+
+    @property
+    def test(self) -> NDArray[np.int64]:
+        """Indices of the rows that no choice looks at."""
+        return np.flatnonzero(self.fold < 0)
+
+    @property
+    def folds(self) -> list[int]:
+        """Numbers of the folds."""
+        return [int(f) for f in np.unique(self.fold[self.pool])]
+
+    def outside(self, fold: int) -> NDArray[np.int64]:
+        """Pool rows outside `fold`."""
+        return np.flatnonzero((self.fold >= 0) & (self.fold != fold))
+
+    def inside(self, fold: int) -> NDArray[np.int64]:
+        """Pool rows of `fold`."""
+        return np.flatnonzero(self.fold == fold)
+
+    def hold_out(self, rows: NDArray[np.int64], share: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """`rows` cut into (kept, held out), grouped by formula, stratified by class."""
+        mask = grouped_holdout(self.formulas[rows].tolist(), self.labels[rows], share, seed)
+        return rows[~mask], rows[mask]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,51 +64,27 @@ class Prepared:
 
     config: Config
     data: Dataset
-    rows: Rows
+    rows: Labelled
     views: list[FeatureStore]
     rejected: list[tuple[str, str]]
+    folder: RunFolder
 
 
-def open_run(
-    preset: str, data: str | Path | None, out: str | Path | None, resume: bool, seed: int | None, kind: str
-) -> tuple[Config, Dataset, Path]:
-    """Settings, data and the run's folder (`runs/KIND-PRESET-DATA` if `out` is None).
-
-    Raises ConfigError where the folder holds a run already and `resume` is False, or holds another run.
-    """
-    config = load_config(preset, seed=seed)
-    torch.set_num_threads(config.threads)
-    dataset = load(data)
-    directory = Path(out) if out is not None else Path("runs") / f"{kind}-{config.preset}-{dataset.name}"
-    identity = {
-        "kind": kind,
-        "config": config.model_dump(mode="json"),
-        "data": dataset.data_hash,
-        "features": feature_hash(config.modalities),
-    }
-    path = directory / "config.json"
-    if not path.exists():
-        write_json(path, identity)
-    elif not resume:
-        raise ConfigError(f"{directory} already holds a run; continue it with --resume, or choose another --out")
-    elif read_json(path) != identity:
-        raise ConfigError(f"{directory} holds a run of other settings, data or features; choose another --out")
-    return config, dataset, directory
-
-
-def prepare(config: Config, dataset: Dataset, progress: bool) -> Prepared:
+def prepare(opened: Opened) -> Prepared:
     """Features of the labelled materials; those that cannot be used are left out with their reason."""
-    labelled = dataset.take(np.flatnonzero(dataset.labels >= 0))
-    extraction = extract_all(
-        labelled.crystals,
-        n_views=config.tta_views,
-        seed=config.seed,
-        cache_dir=default_cache(),
-        workers=config.threads,
-        names=config.modalities,
-        progress=progress,
-    )
+    config, data, folder = opened.config, opened.data, opened.folder
+    labelled = data.take(np.flatnonzero(data.labels >= 0))
+    with folder.timings.stage("features"):
+        extraction = extract_all(
+            labelled.crystals,
+            n_views=config.tta_views,
+            seed=config.seed,
+            cache_dir=default_cache(),
+            workers=config.threads,
+            names=config.modalities,
+            progress=folder.log.show,
+        )
     kept = labelled.take(extraction.kept)
-    rows = Rows(kept.labels.astype(np.int64), np.array(kept.formulas), kept.fold.astype(np.int64))
+    rows = Labelled(kept.labels.astype(np.int64), np.array(kept.formulas), kept.fold.astype(np.int64))
     rejected = [(labelled.material_ids[index], reason) for index, reason in extraction.rejected]
-    return Prepared(config, kept, rows, extraction.views, [*dataset.rejected, *rejected])
+    return Prepared(config, kept, rows, extraction.views, [*data.rejected, *rejected], folder)

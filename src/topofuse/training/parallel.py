@@ -2,7 +2,7 @@
 
 On a small machine two networks on one core each finish sooner than one after the other on two cores, and
 a network's numbers do not depend on how many threads there are.
-On a GPU, or with one worker, the jobs run one after the other in this process.
+On a GPU, or with one worker, the tasks run one after the other in this process.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from topofuse.modalities.registry import feature_hash
 from topofuse.modalities.store import FeatureStore
 from topofuse.system.processes import peak_memory_gib, worker_pool
-from topofuse.training.trainer import EpochHook, Job, TrainedNetwork, Trainer, default_device
+from topofuse.training.trainer import EpochHook, NetworkTask, TrainedNetwork, Trainer, default_device
 
 
-def train_jobs(
-    jobs: Sequence[Job],
+def train_tasks(
+    tasks: Sequence[NetworkTask],
     store: FeatureStore,
     labels: NDArray[np.integer],
     directory: Path,
@@ -36,12 +36,12 @@ def train_jobs(
     on_epoch: EpochHook,
     on_done: Callable[[str, float], None],
 ) -> dict[str, TrainedNetwork]:
-    """Train every job in `directory / job.name`; what is finished there is read, what was begun goes on.
+    """Train every task in `directory / task.name`; what is finished there is read, what was begun goes on.
 
-    on_epoch: called in this process after every epoch of any job
-    on_done: called with a job's name, and the peak memory (GiB) of the process that trained it, when it is done
+    on_epoch: called in this process after every epoch of any task
+    on_done: called with a task's name, and the peak memory (GiB) of the process that trained it, when it is done
     """
-    todo = [job for job in jobs if not (directory / job.name / "network.safetensors").exists()]
+    todo = [task for task in tasks if not (directory / task.name / "network.safetensors").exists()]
     if workers > 1 and todo and default_device().type == "cpu":
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "store.safetensors"
@@ -50,15 +50,15 @@ def train_jobs(
                 todo, _Shared(path, np.asarray(labels), directory), min(workers, len(todo)), on_epoch, on_done
             )
     trained = {}
-    for job in jobs:
-        trained[job.name] = _trainer(job, store, labels, directory, on_epoch).run()
-        on_done(job.name, peak_memory_gib())
+    for task in tasks:
+        trained[task.name] = _trainer(task, store, labels, directory, on_epoch).run()
+        on_done(task.name, peak_memory_gib())
     return trained
 
 
 @dataclass(frozen=True)
 class _Shared:
-    """What every worker needs for every job."""
+    """What every worker needs for every task."""
 
     store: Path
     labels: NDArray[np.integer]
@@ -66,23 +66,25 @@ class _Shared:
 
 
 def _trainer(
-    job: Job, store: FeatureStore, labels: NDArray[np.integer], directory: Path, on_epoch: EpochHook
+    task: NetworkTask, store: FeatureStore, labels: NDArray[np.integer], directory: Path, on_epoch: EpochHook
 ) -> Trainer:
-    return Trainer(job, store, labels, directory / job.name, features=feature_hash(job.modalities), on_epoch=on_epoch)
+    return Trainer(
+        task, store, labels, directory / task.name, features=feature_hash(task.modalities), on_epoch=on_epoch
+    )
 
 
 def _in_processes(
-    jobs: list[Job], shared: _Shared, workers: int, on_epoch: EpochHook, on_done: Callable[[str, float], None]
+    tasks: list[NetworkTask], shared: _Shared, workers: int, on_epoch: EpochHook, on_done: Callable[[str, float], None]
 ) -> None:
     events: SimpleQueue[tuple[str, dict[str, Any]]] = get_context("spawn").SimpleQueue()
     with worker_pool(workers, _begin_worker, (shared, events)) as pool:
-        pending = {pool.submit(_train_in_worker, job) for job in jobs}
+        pending = {pool.submit(_train_in_worker, task) for task in tasks}
         while pending:
             done, pending = wait(pending, timeout=0.5)
             while not events.empty():
                 on_epoch(*events.get())
             for future in done:
-                on_done(*future.result())  # an error of a job ends the run; the others keep their checkpoints
+                on_done(*future.result())  # an error of a task ends the run; the others keep their checkpoints
 
 
 _worker: tuple[_Shared, FeatureStore, SimpleQueue[tuple[str, dict[str, Any]]]]
@@ -94,7 +96,7 @@ def _begin_worker(shared: _Shared, events: SimpleQueue[tuple[str, dict[str, Any]
     _worker = (shared, FeatureStore.load(shared.store), events)
 
 
-def _train_in_worker(job: Job) -> tuple[str, float]:
+def _train_in_worker(task: NetworkTask) -> tuple[str, float]:
     shared, store, events = _worker
-    _trainer(job, store, shared.labels, shared.directory, lambda *event: events.put(event)).run()
-    return job.name, peak_memory_gib()
+    _trainer(task, store, shared.labels, shared.directory, lambda *event: events.put(event)).run()
+    return task.name, peak_memory_gib()

@@ -1,6 +1,6 @@
 """Training of one network: epochs, validation, early stopping, a checkpoint after every epoch.
 
-Every epoch's random numbers are derived from the job's seed and the epoch's number, so that a run that was
+Every epoch's random numbers are derived from the task's seed and the epoch's number, so that a run that was
 stopped and resumed gives the same network as one that was not. That, and checkpoints that hold no pickle, are why the
 loop is written out here and is not Lightning's or skorch's.
 """
@@ -44,7 +44,7 @@ FLOOR = 1e-6  # of a probability in the validation loss
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class NetworkTask:
     """One network to be trained.
 
     train, validation: row indices into the feature store; without validation rows the last epoch is kept
@@ -70,7 +70,7 @@ class Job:
 
 @dataclass
 class Progress:
-    """Where a job stands; kept in its checkpoint. `history` has one entry per epoch."""
+    """Where a task stands; kept in its checkpoint. `history` has one entry per epoch."""
 
     next_epoch: int = 0
     best_epoch: int = -1
@@ -95,11 +95,11 @@ EpochHook = Callable[[str, dict[str, Any]], None]
 
 
 class Trainer:
-    """Trains the network of one job on a feature store, resuming from the job's directory."""
+    """Trains the network of one task on a feature store, resuming from the task's directory."""
 
     def __init__(
         self,
-        job: Job,
+        task: NetworkTask,
         store: FeatureStore,
         labels: NDArray[np.integer],
         directory: Path,
@@ -109,10 +109,10 @@ class Trainer:
         on_epoch: EpochHook | None = None,
         on_batch: Callable[[], None] | None = None,
     ) -> None:
-        self.job, self.store, self.labels, self.directory = job, store, np.asarray(labels), directory
+        self.task, self.store, self.labels, self.directory = task, store, np.asarray(labels), directory
         self.device = device or default_device()
         self.on_epoch, self.on_batch = on_epoch, on_batch
-        self.identity = f"{job.fingerprint(self.labels)}:{features}"
+        self.identity = f"{task.fingerprint(self.labels)}:{features}"
         self.checkpoint = directory / "checkpoint.safetensors"
         self.result = directory / "network.safetensors"
 
@@ -124,7 +124,7 @@ class Trainer:
         optimizer = self._optimizer(network)
         progress, best = self._resume(network, optimizer)
         schedule = self._schedule(optimizer, progress.next_epoch)
-        while not progress.stopped(self.job.training):
+        while not progress.stopped(self.task.training):
             entry = self._epoch(network, optimizer, schedule, progress)
             if entry["val_loss"] is None or entry["val_loss"] < progress.best_loss:
                 progress.best_loss = entry["val_loss"] if entry["val_loss"] is not None else progress.best_loss
@@ -132,7 +132,7 @@ class Trainer:
                 best = {key: value.detach().clone() for key, value in network.state_dict().items()}
             self._save(network, optimizer, progress, best)
             if self.on_epoch:
-                self.on_epoch(self.job.name, entry)
+                self.on_epoch(self.task.name, entry)
         network.load_state_dict(best)
         save_tensors(self.result, network.state_dict(), {"identity": self.identity, "progress": asdict(progress)})
         self.checkpoint.unlink(missing_ok=True)
@@ -159,8 +159,8 @@ class Trainer:
 
     def _train_epoch(self, network: Network, optimizer: AdamW, epoch: int) -> float:
         """One pass over the training rows; the mean loss."""
-        training = self.job.training
-        rng = np.random.default_rng([self.job.seed, epoch])
+        training = self.task.training
+        rng = np.random.default_rng([self.task.seed, epoch])
         torch.manual_seed(int(rng.integers(2**62)))
         network.train()
         total, seen = 0.0, 0
@@ -181,8 +181,8 @@ class Trainer:
         return total / seen
 
     def _batches(self, rng: np.random.Generator, tables_only: bool) -> Iterator[tuple[Batch, Tensor]]:
-        rows = rng.permutation(self.job.train)
-        size = self.job.training.batch_size
+        rows = rng.permutation(self.task.train)
+        size = self.task.training.batch_size
         for start in range(0, len(rows), size):
             chosen = rows[start : start + size]
             labels = torch.from_numpy(self.labels[chosen].astype(np.int64)).to(self.device)
@@ -190,7 +190,7 @@ class Trainer:
 
     def _validate(self, network: Network) -> tuple[float | None, float | None]:
         """Negative log-likelihood of the five classes, and two-class accuracy, on the validation rows."""
-        rows = self.job.validation
+        rows = self.task.validation
         if len(rows) == 0:
             return None, None
         total, right = 0.0, 0
@@ -203,9 +203,9 @@ class Trainer:
         return total / len(rows), right / len(rows)
 
     def _build(self) -> Network:
-        torch.manual_seed(self.job.seed)
-        network = build_network(self.job.modalities, self.job.network)
-        rows = np.random.default_rng(self.job.seed).permutation(self.job.train)[:FIT_ROWS]
+        torch.manual_seed(self.task.seed)
+        network = build_network(self.task.modalities, self.task.network)
+        rows = np.random.default_rng(self.task.seed).permutation(self.task.train)[:FIT_ROWS]
         network.fit_statistics(self.store.batch(np.sort(rows), network.tables_only))
         return network.to(self.device)
 
@@ -214,10 +214,10 @@ class Trainer:
         decay = [p for p in network.parameters() if p.ndim >= 2]
         other = [p for p in network.parameters() if p.ndim < 2]
         groups: list[dict[str, Any]] = [{"params": decay}, {"params": other, "weight_decay": 0.0}]
-        return AdamW(groups, lr=self.job.training.max_lr, weight_decay=self.job.training.weight_decay, fused=True)
+        return AdamW(groups, lr=self.task.training.max_lr, weight_decay=self.task.training.weight_decay, fused=True)
 
     def _schedule(self, optimizer: AdamW, epoch: int) -> LRScheduler:
-        training = self.job.training
+        training = self.task.training
         for group in optimizer.param_groups:
             group["initial_lr"] = group["lr"] = training.max_lr
         if training.schedule == "constant":
@@ -249,7 +249,7 @@ class Trainer:
     def _finished(self) -> TrainedNetwork:
         tensors, info = load_tensors(self.result)
         self._check_identity(info, self.result)
-        network = build_network(self.job.modalities, self.job.network)
+        network = build_network(self.task.modalities, self.task.network)
         network.load_state_dict(tensors)
         return TrainedNetwork(network.to(self.device).eval(), Progress(**info["progress"]))
 
