@@ -66,9 +66,31 @@ class Provider(BaseHTTPRequestHandler):
             base = "http://elsewhere.invalid"
         if behaviour == "file":
             base, onward = "", "file:///etc/passwd"
+        if behaviour == "port":
+            base = f"http://127.0.0.1:{self.server.server_port + 1}"
+        if behaviour == "scheme":
+            base = f"https://127.0.0.1:{self.server.server_port}"
+        if behaviour == "no address":
+            base, onward = "", "http://[::1"
+        if behaviour == "letters":
+            onward = "/\u4e16\u754c"
+        if behaviour.startswith("redirect ") and start:
+            self.send_response(302)
+            self.send_header("Location", behaviour.split()[1].replace("PORT", str(self.server.server_port)))
+            self.end_headers()
+            return
+        if behaviour in ("endless", "endless and empty"):
+            page = int(query.get("page", ["0"])[-1]) + 1
+            onward = f"{urlsplit(self.path).path}?page={page}"
+            entries = [] if "empty" in behaviour else [as_optimade(f"p{page}", "Mg", "O")]
+            start = 0
         links = {"next": {"href": base + onward} if start else base + onward} if onward else {"next": None}
         body = {"data": entries[start : start + 2], "links": links, "meta": {}}
         content = b"<html>" if behaviour == "html" else json.dumps(body).encode()
+        if behaviour.startswith("number "):
+            content = content.replace(b"4.2", behaviour.split()[1].encode(), 1)
+        if behaviour == "deep":
+            content = content.replace(b'"meta": {}', b'"meta": ' + b"[" * 3000 + b"]" * 3000)
         self.send_response(200)
         self.end_headers()
         self.wfile.write(content)
@@ -123,10 +145,55 @@ class TestOptimade:
             ("same", "without end"),
             ("elsewhere", "another server"),
             ("file", "another server"),
+            ("port", "another server"),
+            ("scheme", "another server"),
+            ("no address", "no address"),
+            ("letters", "no address"),
+            ("deep", "did not answer with a list of OPTIMADE structures"),
+            ("redirect http://elsewhere.invalid/", "another server"),
+            ("redirect http://localhost:PORT/", "another server"),
+            ("redirect http://127.0.0.1:1/", "another server"),
+            ("redirect https://127.0.0.1:PORT/", "another server"),
+            ("redirect file:///etc/passwd", "is not allowed"),
+            ("endless", "goes on without end"),
+            ("endless and empty", "empty pages and goes on without end"),
         ],
     )
-    def test_a_strange_server_is_one_sentence(self, server, tmp_path, behaviour, words):
+    def test_a_strange_server_is_one_sentence(self, server, tmp_path, behaviour, words, monkeypatch):
+        monkeypatch.setattr(optimade, "_MAX_PAGES", 30)
         server.behaviour = behaviour
+        with pytest.raises(SourceError, match=words):
+            rows_of(server.address, tmp_path / "out")
+
+    @pytest.mark.parametrize("number", ["NaN", "nan", "1e999", "-Infinity"])
+    def test_numbers_that_are_none_cost_their_entry(self, server, tmp_path, number):
+        server.behaviour = f"number {number}"
+        if number == "nan":  # which is not even JSON
+            with pytest.raises(SourceError, match="did not answer"):
+                rows_of(server.address, tmp_path / "out")
+            return
+        rows = rows_of(server.address, tmp_path / "out")
+        assert [row["input"] for row in rows] == [f"p{i}" for i in range(len(PAIRS))]
+        assert [row["status"] == "error" for row in rows] == [i % 2 == 0 for i in range(len(PAIRS))]
+        assert "NaN or infinite" in rows[0]["reason"]
+
+    def test_a_redirect_on_the_same_server_is_followed(self, server, tmp_path):
+        server.behaviour = "redirect /optimade/v1/structures"  # to the first page, which has no offset
+        with pytest.raises(SourceError, match="without end"):
+            rows_of(server.address, tmp_path / "out")
+        assert len(server.asked) > 2
+
+    @pytest.mark.parametrize(
+        ("limit", "value", "words"),
+        [
+            ("_MAX_BYTES", 100, "goes on without end"),
+            ("_MAX_PAGE_BYTES", 100, "more than 0 MiB"),
+            ("_MAX_SECONDS", -1, "the same command goes on"),
+            ("_PAGE_SECONDS", -1, "for one page"),
+        ],
+    )
+    def test_bytes_and_time_have_limits(self, server, tmp_path, monkeypatch, limit, value, words):
+        monkeypatch.setattr(optimade, limit, value)
         with pytest.raises(SourceError, match=words):
             rows_of(server.address, tmp_path / "out")
 

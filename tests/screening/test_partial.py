@@ -134,6 +134,33 @@ def test_the_command_itself_with_a_trained_model(small_world, tiny_config, trust
     assert not chunks(out)
 
 
+@pytest.mark.parametrize("name", ["out.csv", "out.jsonl", "out.parquet"])
+@pytest.mark.parametrize("room", [200, 2000, 6000])
+def test_a_full_disk_is_a_sentence_and_costs_nothing_that_was_there(inputs, tmp_path, name, room):
+    script, out = tmp_path / "script.py", tmp_path / name
+    limit = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, resource.RLIM_INFINITY))"  # the system's own refusal
+    guarded = SCRIPT.replace(
+        "    predict_to_file(", f"    {limit}\n    with plain_errors('start again'): predict_to_file("
+    )
+    script.write_text("import resource\nfrom topofuse.cli.errors import plain_errors\n" + guarded)
+    out.write_text("the table that was there")
+    process = start(script, inputs, out, 0)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "Traceback" not in stderr
+    assert "no room is left" in stderr
+    assert "Make room; start again" in stderr
+    assert out.read_text() == "the table that was there"
+    assert all(".part" not in path.name or path.name == f"{name}.partial" for path in tmp_path.rglob("*"))
+    done = len(chunks(out))
+    assert (done > 0) == (room >= 2000)
+    script.write_text(SCRIPT)
+    stdout, _ = start(script, inputs, out, 0).communicate(timeout=60)
+    assert (f"continuing: {done} chunks" in stdout) == (done > 0)
+    if name == "out.csv":
+        assert out.read_text() == csv_text(predict_paths([inputs], ByFirstAtom()))
+
+
 class TestWhatIsKept:
     @pytest.fixture
     def interrupted(self, inputs, out):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +12,8 @@ import click
 
 from topofuse.errors import TopofuseError
 
+# errno of a disk, a quota or an allowed file size that is used up
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 USAGE_ERROR = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -18,7 +22,7 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 def plain_errors(interrupted: str) -> Iterator[None]:
     """Turn the errors that are meant for a person into one line and exit code 2; Ctrl-C says `interrupted`.
 
-    A `TopofuseError` carries such a message; so do missing files.
+    A `TopofuseError` carries such a message; so do missing files. Of a full disk it is said what is kept.
     Anything else is a bug and keeps its traceback.
     """
     try:
@@ -33,6 +37,12 @@ def plain_errors(interrupted: str) -> Iterator[None]:
             message = str(error)
         elif isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
             message = f"{error.strerror}: {error.filename}" if error.strerror else str(error)
+        elif isinstance(error, OSError) and error.errno in _FULL:
+            where = f" ({error.filename})" if error.filename else ""
+            message = (
+                f"no room is left to write in{where}: {os.strerror(error.errno)}. Files that were whole before are "
+                f"untouched, finished work is kept. Make room; {interrupted}"
+            )
         else:
             raise
         click.echo("error: " + " ".join(message.split()), err=True)

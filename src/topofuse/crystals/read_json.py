@@ -32,20 +32,20 @@ def parse_json(text: str) -> Arrays:
     return parse_record(decode_json(text))
 
 
-def decode_json(text: str | bytes) -> Any:
-    """What a JSON text holds; raises `CrystalError` where it is none, or beyond `MAX_DEPTH` or `MAX_BRACKETS`."""
-    _check_nesting(text if isinstance(text, bytes) else text.encode("utf-8", "replace"))
+def decode_json(text: str | bytes, brackets: int = MAX_BRACKETS) -> Any:
+    """What a JSON text holds; raises `CrystalError` where it is none, or has more than `brackets` or `MAX_DEPTH`."""
+    _check_nesting(text if isinstance(text, bytes) else text.encode("utf-8", "replace"), brackets)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CrystalError(f"not readable JSON: {str(error)[:200]}") from error
 
 
-def _check_nesting(text: bytes) -> None:
+def _check_nesting(text: bytes, most: int) -> None:
     """Refuse too many brackets, and too many within each other: pairs are taken away from the inside, by level."""
     brackets = _STRING.sub(b"", text).translate(None, _NOT_BRACKETS)
-    if len(brackets) > MAX_BRACKETS:
-        raise CrystalError(f"more than {MAX_BRACKETS:,} brackets: more than one usable crystal takes")
+    if len(brackets) > most:
+        raise CrystalError(f"more than {most:,} brackets: more than one usable crystal takes")
     for _ in range(MAX_DEPTH):
         if not brackets:
             return

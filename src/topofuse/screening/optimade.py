@@ -18,7 +18,9 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 import topofuse
-from topofuse.screening.entries import Entry, RecordEntry
+from topofuse.crystals import CrystalError
+from topofuse.crystals.read_json import decode_json
+from topofuse.screening.entries import Entry, RecordEntry, RefusedEntry
 from topofuse.screening.sources import Source, SourceError, record_name
 from topofuse.system.files import read_json, write_json
 
@@ -31,11 +33,20 @@ _FIELDS = (
     "dimension_types",
 )
 _PAGE_LIMIT = 100
-_MAX_PAGE_BYTES = 256 * 1024 * 1024
-_TIMEOUT = 60.0  # seconds
+# what one source may take; the largest public database has five million structures
+_MAX_PAGE_BYTES = 64 * 1024 * 1024
+_MAX_PAGE_BRACKETS = 10_000_000
+_MAX_PAGES = 100_000
+_MAX_EMPTY = 20  # pages without an entry, one after another
+_MAX_BYTES = 32 * 1024**3
+_MAX_SECONDS = 24 * 3600.0  # of one call; the next goes on with the pages that are there
+_PAGE_SECONDS = 600.0  # from the request to the last byte
+_TIMEOUT = 60.0  # seconds of silence
 _ATTEMPTS = 4
 _BUSY = (429, 500, 502, 503, 504)
+_GOES_ON = "the same command goes on with the pages that are there"
 _pause = time.sleep
+_clock = time.monotonic
 
 
 def is_address(source: str) -> bool:
@@ -60,22 +71,30 @@ def fetch(address: str, folder: Path, tell: Callable[[int], None] = lambda _: No
     Raises `SourceError` where the server cannot be reached or answers something else; pages that came stay.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    began = _clock()
     seen: set[str] = set()
     link: str | None = first_link(address)
-    total = index = 0
+    total = index = size = empty = 0
     before: list[Any] = []
     while link is not None:
         path = folder / f"{index:08d}.json"
         page = _kept(path, link)
         if page is None:
+            if _clock() - began > _MAX_SECONDS:
+                raise SourceError(f"{address} took more than {_MAX_SECONDS / 3600:g} hours; {_GOES_ON}")
             page = _page(link)
             if link in seen or (page["entries"] and page["entries"] == before):
                 raise SourceError(f"{address} sends from one page to the next without end")
             write_json(path, page)
         seen.add(link)
         before = page["entries"]
-        total, index, link = total + len(page["entries"]), index + 1, page["next"]
-        tell(len(page["entries"]))
+        empty = 0 if before else empty + 1
+        size += path.stat().st_size
+        total, index, link = total + len(before), index + 1, page["next"]
+        if index >= _MAX_PAGES or size > _MAX_BYTES or empty > _MAX_EMPTY:
+            what = "empty pages" if empty > _MAX_EMPTY else f"{index} pages of {size / 2**20:.0f} MiB"
+            raise SourceError(f"{address} sends {what} and goes on without end: ask for less by a filter (?filter=…)")
+        tell(len(before))
     return Source(address, f"{first_link(address)} {total}", lambda: _entries(folder, index), total)
 
 
@@ -84,7 +103,8 @@ def _entries(folder: Path, pages: int) -> Iterator[Entry]:
     for index in range(pages):
         for record in read_json(folder / f"{index:08d}.json")["entries"]:
             row += 1
-            yield RecordEntry(record_name(record, f"entry {row}"), record)
+            name = record_name(record, f"entry {row}")
+            yield RefusedEntry(name, record["refused"]) if "refused" in record else RecordEntry(name, record)
 
 
 def _kept(path: Path, link: str) -> dict[str, Any] | None:
@@ -97,25 +117,47 @@ def _kept(path: Path, link: str) -> dict[str, Any] | None:
 
 def _page(link: str) -> dict[str, Any]:
     try:
-        answer = json.loads(_get(link))
+        answer = decode_json(_get(link), _MAX_PAGE_BRACKETS)
         entries = [_slim(entry) for entry in answer["data"]]
         following = (answer.get("links") or {}).get("next")
         following = following.get("href") if isinstance(following, dict) else following
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (CrystalError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, SourceError):
             raise
         raise SourceError(f"{link} did not answer with a list of OPTIMADE structures") from error
-    if following is not None:
-        following = urljoin(link, str(following))
-        if urlsplit(following).hostname != urlsplit(link).hostname:
-            raise SourceError(f"{link} names a next page on another server: {following[:200]}")
-    return {"link": link, "next": following, "entries": entries}
+    return {"link": link, "next": None if following is None else _same_origin(link, str(following)), "entries": entries}
 
 
 def _slim(entry: dict[str, Any]) -> dict[str, Any]:
-    """An entry without what is not needed."""
-    attributes = entry["attributes"]
-    return {"id": entry["id"], "attributes": {name: attributes[name] for name in _FIELDS if name in attributes}}
+    """An entry without what is not needed; one with numbers that are none, as 'refused' with the reason."""
+    attributes, name = entry["attributes"], entry["id"]
+    name = name if isinstance(name, str | int) else str(name)[:200]
+    slim = {"id": name, "attributes": {key: attributes[key] for key in _FIELDS if key in attributes}}
+    try:
+        json.dumps(slim, allow_nan=False)
+    except ValueError:
+        return {"id": name, "refused": "the server's answer holds NaN or infinite numbers"}
+    return slim
+
+
+def _same_origin(link: str, following: str) -> str:
+    """The address that `following` means on the page `link`; `SourceError` where it leads to another server."""
+    try:
+        target = urljoin(link, following)
+        same = _origin(target) == _origin(link)
+    except ValueError as error:
+        raise SourceError(f"{link} names a next page that is no address: {following[:200]!r}") from error
+    if not same:
+        raise SourceError(
+            f"{link} sends on to another server (scheme, host or port differ): {target[:200]}; "
+            "if that is the one you mean, give its address as SOURCE"
+        )
+    return target
+
+
+def _origin(address: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
 def _get(link: str) -> bytes:
@@ -125,19 +167,41 @@ def _get(link: str) -> bytes:
             _pause(2.0**attempt)
         try:
             with _opener().open(link, timeout=_TIMEOUT) as answer:
-                content: bytes = answer.read(_MAX_PAGE_BYTES + 1)
+                return _content(link, answer)
         except urllib.error.HTTPError as error:
             reason: object = f"{error.code} {error.reason}"
             error.close()
             if error.code not in _BUSY:
                 break
+        except SourceError:
+            raise
+        except UnicodeError as error:  # of an address with other characters than ASCII's
+            raise SourceError(f"{link[:200]!r} is no address") from error
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             reason = getattr(error, "reason", None) or error
-        else:
-            if len(content) > _MAX_PAGE_BYTES:
-                raise SourceError(f"{link} answers with more than {_MAX_PAGE_BYTES // 2**20} MiB")
-            return content
-    raise SourceError(f"{link} cannot be read ({reason}); the same command goes on with the pages that are there")
+    raise SourceError(f"{link} cannot be read ({reason}); {_GOES_ON}")
+
+
+def _content(link: str, answer: Any) -> bytes:
+    """All bytes of an answer, of which neither number nor time is without limit."""
+    began = _clock()
+    content = bytearray()
+    while piece := answer.read1(1 << 20):
+        content += piece
+        if len(content) > _MAX_PAGE_BYTES:
+            raise SourceError(f"{link} answers with more than {_MAX_PAGE_BYTES // 2**20} MiB")
+        if _clock() - began > _PAGE_SECONDS:
+            raise SourceError(f"{link} takes more than {_PAGE_SECONDS:g} s for one page; {_GOES_ON}")
+    if answer.length:  # of what was announced
+        raise http.client.IncompleteRead(bytes(content), answer.length)
+    return bytes(content)
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Redirects on the same server alone: nothing is asked of, or sent to, a server that nobody named."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        return super().redirect_request(req, fp, code, msg, headers, _same_origin(req.full_url, newurl))
 
 
 def _opener() -> urllib.request.OpenerDirector:
@@ -147,7 +211,7 @@ def _opener() -> urllib.request.OpenerDirector:
         urllib.request.ProxyHandler,
         urllib.request.HTTPHandler,
         urllib.request.HTTPSHandler,
-        urllib.request.HTTPRedirectHandler,
+        _Redirects,
         urllib.request.HTTPErrorProcessor,
         urllib.request.HTTPDefaultErrorHandler,
         urllib.request.UnknownHandler,
