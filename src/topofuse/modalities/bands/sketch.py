@@ -141,7 +141,7 @@ def shared_sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
         return sketch
 
 
-def why_no_sketch(crystal: SymmetricCrystal) -> NoSketch | NoSketch:
+def why_no_sketch(crystal: SymmetricCrystal) -> NoSketch | None:
     """Why `sketch_of` has none for a crystal, without computing it; None where there is one."""
     atoms = _sketchable_atoms(crystal)
     return atoms if isinstance(atoms, NoSketch) else None
