@@ -12,11 +12,15 @@ from topofuse.modalities.bands.features import CHEAP_ORBITALS, is_costly, linear
 from topofuse.modalities.bands.sketch import NoSketch, Sketch, shared_sketch_of
 from topofuse.modalities.base import Costly, Modality, Part
 from topofuse.modalities.indicators.states import star_levels
-from topofuse.modalities.indicators.words import BLURS, NOMINAL, SOFT, WORDS
 from topofuse.symmetry import RepresentationError, SymmetryTable, diagnose, soft_verdict, symmetry_table
 from topofuse.symmetry.diagnosis import TCI, TI
 
-TABLE_NAMES = tuple(WORDS)
+BLURS: dict[str, float] = {"15": 0.15, "30": 0.3, "60": 0.6}  # eV, by the suffix of the columns
+_NOMINAL = ("orbitals", "verdict", "cut_share", "broken", "order", "z4", "weak")
+_CLASSES = ("p_trivial", "p_hsp", "p_hsl", "p_ti", "p_tci")  # in the order of `labels.FIVE`
+_Z4 = ("z4_0", "z4_1", "z4_2", "z4_3")
+_SOFT = (*_CLASSES, "broken", *_Z4, "weak", "weak_only", "nontrivial", "ti_share", "entropy")
+TABLE_NAMES = (*_NOMINAL, *(f"{name}_{suffix}" for suffix in BLURS for name in _SOFT))
 _DECIMALS = 4
 _GAPPED = 0.01  # of a smaller probability, shares mean nothing
 _FEW = 0.002  # added to both probabilities of a share that would otherwise be 0 / 0
@@ -26,7 +30,7 @@ _TINY = 1e-12
 def extract(crystal: SymmetricCrystal) -> Part:
     """One row of the symmetry analysis, named `TABLE_NAMES`; NaN where there is no sketch.
 
-    The meaning of the columns is in `words.py`. verdict: index into `labels.FIVE`; broken, order, z4 and weak are
+    What the columns mean is told in `words.py`. verdict: index into `labels.FIVE`; broken, order, z4 and weak are
     undefined where the question does not arise (a level is cut; bands are incompatible; no inversion).
     Columns with a suffix are probabilities when every degenerate level without spin-orbit coupling, and what spin-orbit
     coupling makes of it, moves by a Gaussian error with that standard deviation, in hundredths of an eV. "If gapped":
@@ -65,7 +69,7 @@ def _row(sketch: Sketch, table: SymmetryTable) -> dict[str, float]:
 def _soft_columns(
     table: SymmetryTable, classes: NDArray[np.float64], indicator: NDArray[np.float64], cut: float, broken: float
 ) -> dict[str, float]:
-    found = dict(zip(("p_trivial", "p_hsp", "p_hsl", "p_ti", "p_tci"), classes.tolist(), strict=True))
+    found = dict(zip(_CLASSES, classes.tolist(), strict=True))
     found["ti_share"] = float((classes[TI] + _FEW) / (classes[TI] + classes[TCI] + 2 * _FEW))
     found["entropy"] = float(-(classes * np.log(classes + _TINY)).sum())
     if 1 - cut > _GAPPED:
@@ -75,7 +79,7 @@ def _soft_columns(
         share = indicator / gapped
         found["nontrivial"] = 1 - float(share[0])
         if table.inversion:
-            found |= {f"z4_{z}": float(share[table.z4 == z].sum()) for z in range(4)}
+            found |= {name: float(share[table.z4 == z].sum()) for z, name in enumerate(_Z4)}
             found["weak"] = float(share[table.weak == 1].sum())
             found["weak_only"] = float(share[(table.weak == 1) & (table.z4 == 0)].sum())
     return found
@@ -86,4 +90,3 @@ def _costly_rows(table: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 INDICATORS = Modality("indicators", 1, extract, TABLE_NAMES, costly=Costly(is_costly, _costly_rows))
-assert set(NOMINAL).isdisjoint(f"{name}_{suffix}" for name in SOFT for suffix in BLURS)

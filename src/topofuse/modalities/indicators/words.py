@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-BLURS: dict[str, float] = {"15": 0.15, "30": 0.3, "60": 0.6}  # eV, by the suffix of the columns
+from topofuse.modalities.indicators.features import BLURS
 
-NOMINAL: dict[str, str] = {
+_NOMINAL: dict[str, str] = {
     "orbitals": "orbitals in the cell of the sketch",
     "verdict": "class that the sketch's symmetry analysis gives",
     "cut_share": "share of special momenta where the filling cuts a degenerate level",
@@ -13,7 +13,7 @@ NOMINAL: dict[str, str] = {
     "z4": "strong index z4",
     "weak": "a weak index is odd",
 }
-SOFT: dict[str, str] = {
+_SOFT: dict[str, str] = {
     "p_trivial": "probability of trivial",
     "p_hsp": "probability that the filling cuts a degenerate level",
     "p_hsl": "probability of a crossing on a line",
@@ -31,10 +31,10 @@ SOFT: dict[str, str] = {
     "entropy": "entropy of the five probabilities",
 }
 WORDS: dict[str, str] = {
-    **NOMINAL,
+    **_NOMINAL,
     **{
         f"{name}_{suffix}": f"{words}, levels blurred by {blur:g} eV"
         for suffix, blur in BLURS.items()
-        for name, words in SOFT.items()
+        for name, words in _SOFT.items()
     },
 }
