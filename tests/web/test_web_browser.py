@@ -174,7 +174,7 @@ def test_what_the_model_says_of_its_own_reliability_is_shown(page):
     page.wait_for_selector("#why:visible")
     lines = [" ".join(line.inner_text().split()) for line in page.locator("#why li").all()]
     assert lines == [
-        "Rough model of the bands 75.0 % without it +20.0",
+        "Sketch of the bands 75.0 % without it +20.0",
         "Brillouin zone 96.0 % without it −1.0",
         "Share of Bi: 0.4 −0.32",
     ]

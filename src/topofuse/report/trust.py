@@ -35,7 +35,7 @@ def sentences(trust: Mapping[str, Any]) -> list[str]:
         f"({SPLITS[split][1]}; even exact probabilities would show {percent(rows['after']['ece_floor'])}). Of the 80 % "
         f"most confident predictions for two classes, {percent(rows['accuracy_at_80'])} are right. The prediction sets "
         f"promise to contain the true class in 90 % of the cases, for each class. They do so in {percent(worst)} or "
-        f"more, and have {decimal(sets['mean_size'], 2)} classes on average."
+        f"more of them, and have {decimal(sets['mean_size'], 2)} classes on average."
     )
     return [text]
 

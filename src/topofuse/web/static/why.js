@@ -7,7 +7,7 @@ const VIEWS = {
   kspace: "Brillouin zone",
   scalar: "Composition and symmetry",
   physics: "Simple physics and chemistry",
-  bands: "Rough model of the bands",
+  bands: "Sketch of the bands",
 };
 const MOST_COLUMNS = 8;
 
@@ -57,7 +57,7 @@ function facts({ zone, sketch, no_sketch, domain_reason }) {
   const add = (term, text) => list.append(element("div", {}, element("dt", { text: term }), element("dd", { text })));
   add("Filling", `${zone.electrons} valence electrons in the primitive cell. Atomic insulators of this space group have a multiple of ${zone.atomic_filling}. This crystal ${zone.atomic_limit ? "can" : "cannot"} be one of them.`);
   add("Symmetry indicators", zone.indicators.map((n) => `Z${n}`).join(" × ") || "none in this space group");
-  add("Rough model of the bands alone, without learning", sketch ? `${sketch.verdict[0].toUpperCase()}${sketch.verdict.slice(1)}.` : `None: ${no_sketch.sentence}.`);
+  add("Sketch of the bands alone (a rough model, nothing learned)", sketch ? `${sketch.verdict[0].toUpperCase()}${sketch.verdict.slice(1)}.` : `None: ${no_sketch.sentence}.`);
   if (domain_reason) add("Domain", `${domain_reason[0].toUpperCase()}${domain_reason.slice(1)}.`);
   return list;
 }
