@@ -22,10 +22,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 import topofuse
 from topofuse import TopoClassifier, estimator
 from topofuse.config import ConfigError
-from topofuse.crystals import Crystal, CrystalError
+from topofuse.crystals import Crystal, CrystalError, analyse
+from topofuse.ensemble.boosted import fit_boosted
 from topofuse.ensemble.bundle import BundleError
 from topofuse.estimator import LabelError
 from topofuse.labels import FIVE, decide
+from topofuse.modalities.extraction import extract_sample
+from topofuse.modalities.store import FeatureStore
 from topofuse.screening.predict import predict_paths
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "docs/examples"
@@ -163,7 +166,8 @@ def test_classes_of_your_own_can_be_learned(quick, world, names, own, apart):
     p = learned.predict_proba(world.crystals)
     np.testing.assert_array_equal(learned.predict(world.crystals), learned.classes_[p.argmax(axis=1)])
     # the class apart has the probability that the same trees give to trivial
-    table = estimator._table(world.crystals, ("scalar", "crystal"), 1)
+    samples = [extract_sample(analyse(crystal), ("scalar", "crystal")) for crystal in world.crystals]
+    table = FeatureStore.from_samples(samples).table(("scalar", "crystal"))
     np.testing.assert_allclose(p[:, learned.classes_.tolist().index(apart)], learned.trees_.predict(table)[:, 0])
 
 
@@ -246,49 +250,71 @@ class TestRefusals:
             clone(quick).predict(world.crystals[:1])
 
 
-def test_no_formula_is_on_both_sides_of_early_stopping(world):
-    codes = np.array([FIVE.index(name) for name in world.names])
-    train, validation = estimator._early_stopping_rows(world.crystals, codes, 0.2, 0)
+def test_no_formula_is_on_both_sides_of_early_stopping(quick, world, names, monkeypatch):
+    fits = []
+
+    def watching(table, codes, train, validation, *settings, **options):
+        fits.append((train, validation))
+        return fit_boosted(table, codes, train, validation, *settings, **options)
+
+    monkeypatch.setattr(estimator, "fit_boosted", watching)
+    patient = clone(quick).set_params(validation_share=0.2)
+    patient.fit(world.crystals, names)
+    patient.fit(world.crystals[:5], names[:5])
+    (train, validation), few = fits
     formulas = np.array(world.formulas)
     assert len(validation) > 0
     assert sorted([*train, *validation]) == list(range(len(world)))
     assert not set(formulas[train]) & set(formulas[validation])
-    few = estimator._early_stopping_rows(world.crystals[:5], codes[:5], 0.2, 0)
     assert [len(rows) for rows in few] == [5, 0]
 
 
-def test_cross_validation_and_search_compute_each_crystal_once(quick, world, names, monkeypatch):
-    counted = []
-    monkeypatch.setattr(estimator, "analyse", lambda crystal: counted.append(crystal) or original(crystal))
-    from topofuse.crystals import analyse as original
+@pytest.fixture
+def computed(fitted, world, monkeypatch) -> list[Crystal]:
+    """The crystals whose features are computed from here on; none is remembered."""
+    with monkeypatch.context() as patched:
+        patched.setattr(estimator, "REMEMBERED", 0)
+        fitted.predict_proba(world.crystals[:1])
+    seen: list[Crystal] = []
+    monkeypatch.setattr(estimator, "analyse", lambda crystal: seen.append(crystal) or analyse(crystal))
+    return seen
 
-    monkeypatch.setattr(estimator, "_remembered", type(estimator._remembered)())
+
+def test_cross_validation_and_search_compute_each_crystal_once(quick, world, names, computed):
     crystals, labels = world.crystals[:30], names[:30]
     groups = world.formulas[:30]
     out_of_fold = cross_val_predict(quick, crystals, labels, groups=groups, cv=GroupKFold(3), method="predict")
     assert len(out_of_fold) == 30
-    search = GridSearchCV(quick, {"rounds": [2, 5]}, cv=GroupKFold(2)).fit(crystals, labels, groups=groups)
-    assert search.best_params_["rounds"] in (2, 5)
-    assert len(counted) == 30
+    GridSearchCV(quick, {"rounds": [2, 5]}, cv=GroupKFold(2)).fit(crystals, labels, groups=groups)
+    assert len(computed) == 30
 
 
-def test_what_is_remembered_is_bounded(fitted, world, monkeypatch):
+def test_what_is_remembered_is_bounded(fitted, world, monkeypatch, computed):
     monkeypatch.setattr(estimator, "REMEMBERED", 7)
     expected = fitted.predict_proba(world.crystals[:9])
-    assert len(estimator._remembered) == 7
-    np.testing.assert_array_equal(fitted.predict_proba(world.crystals[:9]), expected)
+    assert len(computed) == 9
+    np.testing.assert_array_equal(fitted.predict_proba(world.crystals[2:9]), expected[2:])
+    assert len(computed) == 9  # the latest seven are remembered
+    np.testing.assert_array_equal(fitted.predict_proba(world.crystals[:2]), expected[:2])
+    assert len(computed) == 11  # the first two are not
 
 
-def test_several_processes_give_the_rows_of_one_in_order(world, monkeypatch):
+def test_several_processes_give_the_rows_of_one_in_order(fitted, world, monkeypatch):
+    pools = []
+
     class Pickling(ThreadPoolExecutor):  # threads start sooner; what is sent must be fit for a process
         def map(self, function, *tasks, chunksize=1):
+            pools.append(self)
             return super().map(pickle.loads(pickle.dumps(function)), *tasks)
 
     crystals = world.crystals[:6]
-    alone = estimator._rows(crystals, ("crystal",), 1)
+    monkeypatch.setattr(estimator, "REMEMBERED", 0)
+    alone = fitted.predict_proba(crystals)
     monkeypatch.setattr(estimator, "CHUNK", 2)
     monkeypatch.setattr(estimator, "worker_pool", Pickling)
-    np.testing.assert_array_equal(estimator._rows(crystals, ("crystal",), 2), alone)
+    together = pickle.loads(pickle.dumps(fitted)).set_params(n_jobs=2).predict_proba(crystals)
+    np.testing.assert_array_equal(together, alone)
+    assert len(pools) == 1
 
 
 def test_a_copy_made_by_pickle_answers_alike(fitted, world):

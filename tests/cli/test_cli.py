@@ -13,10 +13,10 @@ import pytest
 from click.testing import CliRunner
 
 import topofuse
-from support.stand_ins import ByFirstAtom
+from support.stand_ins import ByFirstAtom, poscar
 from topofuse.cli import main
 
-CSCL = "CsCl\n4.12\n1 0 0\n0 1 0\n0 0 1\nCs Cl\n1 1\nDirect\n0 0 0\n0.5 0.5 0.5\n"
+CSCL = poscar("Cs", "Cl")
 
 
 class Uniform(ByFirstAtom):
@@ -52,17 +52,8 @@ def test_help_imports_nothing_heavy():
 
 def test_version_and_help_of_every_command(invoke):
     assert topofuse.__version__ in invoke("--version").output
-    for words in (
-        [],
-        ["run"],
-        ["predict"],
-        ["ablate"],
-        ["generalise"],
-        ["export"],
-        ["data"],
-        ["data", "info"],
-        ["data", "check"],
-    ):
+    inner = [("data", name) for name in main.commands["data"].commands]
+    for words in ((), *((name,) for name in main.commands), *inner):
         result = invoke(*words, "--help")
         assert result.exit_code == 0
         assert len(result.output) > 150

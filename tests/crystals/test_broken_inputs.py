@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from functools import partial
 
 import pytest
@@ -93,12 +92,10 @@ def test_edited_text_is_a_row(tmp_path, suffix, edits):
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([CIF, POSCAR]), st.floats(), st.integers(0, 30))
-def test_any_number_in_any_place_is_a_row_within_seconds(tmp_path, text, value, which):
+def test_any_number_in_any_place_is_a_row(tmp_path, text, value, which):
     numbers = list(re.finditer(r"(?<![\w.])-?\d+\.\d+", text))
     match = numbers[which % len(numbers)]
     path = tmp_path / ("x.cif" if text is CIF else "x.vasp")
     path.write_text(text[: match.start()] + repr(value) + text[match.end() :])
-    began = time.monotonic()
     row, features = Examine(lambda crystal: crystal)(path)
-    assert time.monotonic() - began < 5
     assert features is not None or understandable(row)

@@ -73,16 +73,16 @@ def test_every_topofuse_command_that_is_shown_exists_with_these_options(page, sh
 
 
 def test_the_pages_show_every_command():
-    shown = {tuple(s.split()[1:2]) for _, s in _shown("topofuse")}
-    assert {("run",), ("predict",), ("ablate",), ("generalise",), ("data",)} <= shown
+    assert set(main.commands) <= {shown.split()[1] for _, shown in _shown("topofuse")}
 
 
 def test_presets_that_are_shown_exist():
     from topofuse.config import preset_names
 
-    for page, shown in _shown("topofuse"):
-        for names in re.findall(r"--preset ([a-z|]+)", shown):
-            assert set(names.split("|")) <= set(preset_names()), f"{page}: {shown}"
+    named = [(name, s) for _, s in _shown("topofuse") for names in re.findall(r"--preset ([a-z|]+)", s)
+             for name in names.split("|")]  # fmt: skip
+    assert named
+    assert [(name, shown) for name, shown in named if name not in preset_names()] == []
 
 
 @pytest.mark.parametrize(("page", "shown"), _shown("make"))

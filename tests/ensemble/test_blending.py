@@ -112,6 +112,7 @@ class TestWeights:
 
         monkeypatch.setattr(blending, "fit_weights", watching)
         honest = cross_fitted_blend(families, labels, folds)
+        assert len(seen) == 4
         for fold, given in enumerate(seen):
             np.testing.assert_array_equal(given["a"], families["a"][folds != fold])
         # and turning a fold's own labels round leaves its rows as they were

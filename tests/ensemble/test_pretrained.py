@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
+from support.topomat import TOPOMAT, needs_topomat
 from topofuse.crystals import analyse
 from topofuse.ensemble.bundle import CARRIED, open_bundle
 from topofuse.labels import decide
@@ -20,7 +21,6 @@ from topofuse.screening.predict import predict_paths
 
 pytestmark = pytest.mark.slow
 
-TOPOMAT = Path(__file__).resolve().parents[3] / "shared/topomat/topomat.parquet"
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs/examples"
 LARGEST = {"full": 25.0, "fast": 5.0}  # MB
 
@@ -70,7 +70,7 @@ def test_the_examples_are_answered(bundle):
     assert rows["Bi2Se3"]["p_nontrivial"] > rows["GaAs"]["p_nontrivial"]
 
 
-@pytest.mark.skipif(not TOPOMAT.exists(), reason="topomat is not beside the checkout")
+@needs_topomat
 def test_on_test_crystals_it_is_as_good_as_the_card_says(name, bundle):
     data = load(TOPOMAT)
     test = np.flatnonzero((data.split == "test") & (data.labels >= 0))

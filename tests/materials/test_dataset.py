@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from support.topomat import TOPOMAT, needs_topomat
 from topofuse.labels import FIVE
 from topofuse.materials import Dataset, DatasetError, check_splits, grouped_holdout, load, make_splits
 from topofuse.materials import check as checks
 from topofuse.materials.sources import load_csv, load_parquet, load_textbook
 
-TOPOMAT = Path(__file__).resolve().parents[3] / "shared/topomat/topomat.parquet"
 METALS = (3, 11, 19, 37, 55, 12, 20, 38, 56, 30)
 ANIONS = (9, 17, 35, 53)
 
@@ -309,7 +308,6 @@ class TestDescription:
 
 
 def test_the_textbook_is_a_data_set_with_every_class():
-    pytest.importorskip("topofuse.materials.textbook")
     data = load_textbook()
     assert isinstance(data, Dataset)
     assert set(data.labels[data.split == "pool"].tolist()) == set(range(5))
@@ -318,7 +316,7 @@ def test_the_textbook_is_a_data_set_with_every_class():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not TOPOMAT.exists(), reason="the shared data set is not beside the checkout")
+@needs_topomat
 def test_topomat_is_what_its_description_says():
     data = load_parquet(TOPOMAT)
     assert (len(data), data.rejected) == (25072, [])

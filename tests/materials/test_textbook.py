@@ -7,21 +7,19 @@ import re
 from collections import Counter
 from fractions import Fraction
 from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import pytest
 from pymatgen.core import Lattice, Structure
 from scipy.spatial import cKDTree
 
+from support.topomat import TOPOMAT, needs_topomat
 from topofuse.crystals import Crystal, analyse
 from topofuse.labels import FIVE
 from topofuse.materials.prototypes import PROTOTYPES
 from topofuse.materials.textbook import COLUMNS, TextbookError, TextbookMaterial, iter_textbook, read_textbook
 
-# spglib announces with every call that its error handling will change; `analyse` copes with both ways
 TABLE = files("topofuse.materials").joinpath("textbook.csv")
-TOPOMAT = Path(__file__).resolve().parents[3] / "shared/topomat/topomat.parquet"
 HEADER = ",".join(COLUMNS)
 NACL = "NaCl,rock_salt,Na Cl,5.64,,,,trivial,Materiae MAT1"
 VOLUME_TOLERANCE = 0.12  # GGA cells differ from experiment by up to this, most in layered and f-electron compounds
@@ -157,7 +155,7 @@ def _contacts(crystal: Crystal) -> dict[tuple[int, int], float]:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not TOPOMAT.exists(), reason="needs ../shared/topomat")
+@needs_topomat
 def test_every_row_is_the_material_whose_class_it_cites(materials, analysed):
     import pandas as pd
 
@@ -189,7 +187,7 @@ def _differences(material, symmetric, rows, cited):
             yield f"distance of elements {pair} is {ours[pair]:.2f} Å, in the database {distance:.2f} Å"
 
 
-@pytest.mark.skipif(not TOPOMAT.exists(), reason="needs ../shared/topomat")
+@needs_topomat
 def test_no_formula_belongs_to_the_test_split(materials):
     """A model trained on the embedded data may then be looked at on `test` without having seen its labels."""
     import pandas as pd

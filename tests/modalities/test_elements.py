@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from support.topomat import VALENCE, needs_topomat
 from topofuse.crystals.formula import SYMBOLS
 from topofuse.modalities.elements import (
     element_properties,
@@ -16,10 +16,8 @@ from topofuse.modalities.elements import (
     valence_electrons,
 )
 
-VALENCE = Path(__file__).resolve().parents[3] / "shared/topomat/valence.json"
 
-
-@pytest.mark.skipif(not VALENCE.exists(), reason="the shared data set is not beside this checkout")
+@needs_topomat
 def test_valence_electrons_are_those_of_the_calculations_behind_the_labels():
     expected = json.loads(VALENCE.read_text(encoding="utf-8"))
     found = {symbol: int(valence_electrons([SYMBOLS.index(symbol)])[0]) for symbol in expected}

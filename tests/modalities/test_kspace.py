@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import spglib
 
+from support.topomat import TOPOMAT
 from topofuse.crystals import Crystal, SymmetricCrystal, analyse, thermal_view
 from topofuse.crystals.symmetry import primitive_basis
 from topofuse.modalities.elements import valence_electrons
 from topofuse.modalities.kspace.graph import EDGE_FEATURES, KSPACE, NODE_FEATURES
 from topofuse.modalities.kspace.irreps import extended_bravais, group_facts, momenta, zone, zone_symbols
 from topofuse.modalities.kspace.levels import empty_lattice
-
-# spglib announces a change of its own error handling at every call
-
-
-TOPOMAT = Path(__file__).resolve().parents[3] / "shared/topomat/topomat.parquet"
 
 
 def settings() -> dict[int, tuple[int, str]]:

@@ -11,9 +11,10 @@ import torch
 
 from support.stand_ins import fill_cache
 from topofuse.crystals import Crystal, analyse
+from topofuse.fusion.network import FusionNetwork
 from topofuse.modalities import extraction
 from topofuse.modalities.extraction import extract_all, extract_sample
-from topofuse.modalities.registry import MODALITY_NAMES, build_encoder, feature_hash, modality, table_columns
+from topofuse.modalities.registry import MODALITY_NAMES, feature_hash, modality, table_columns
 from topofuse.modalities.store import CacheError, FeatureStore
 from topofuse.system.workers import warm_up
 
@@ -101,12 +102,10 @@ class TestFeatures:
                     assert key == "table" or not np.isnan(array).any(), (name, key)
 
     def test_encoders_answer_finitely_where_all_that_may_be_undefined_is(self, small_world, tiny_config):
-        from topofuse.fusion.network import _spec
-
         batch = small_world.store.batch(np.arange(8))
-        for name in MODALITY_NAMES:
-            encoder = build_encoder(name, _spec(name, tiny_config.network)).eval()
-            encoder.fit(batch[name])
+        network = FusionNetwork(MODALITY_NAMES, tiny_config.network).eval()
+        network.fit_statistics(batch)
+        for name, encoder in network.encoders.items():
             table = small_world.store.arrays[name]["table"]
             sometimes = torch.from_numpy(np.isnan(table).any(axis=0))
             blank = {**batch[name], "table": batch[name]["table"].masked_fill(sometimes, torch.nan)}

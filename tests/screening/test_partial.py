@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from support.screening_sources import environment
 from support.stand_ins import ByFirstAtom, poscar
 from topofuse.config import parse_config
 from topofuse.ensemble.boosted import fit_boosted
@@ -52,11 +53,9 @@ def out(tmp_path) -> Path:
 
 
 def start(*words) -> subprocess.Popen:
-    path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
-    env = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         [sys.executable, *map(str, words)],
-        env=env,
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

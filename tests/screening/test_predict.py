@@ -141,9 +141,7 @@ class TestWorkers:
         files = [tmp_path / f"{symbol}.vasp" for symbol in symbols]
         for file in files:
             file.write_text(poscar(file.stem))
-        began = time.monotonic()
         rows = predict_paths(files, ByFirstAtom(features=misbehave), Work(workers=2, time_limit=1.0, chunk=4))
-        assert time.monotonic() - began < 60
         assert [row["input"] for row in rows] == [str(file) for file in files]
         assert [row["status"] for row in rows] == ["ok", "error"] * 5 + ["ok"]
         assert [row["reason"] for row in rows[1::2]] == [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -200,11 +199,13 @@ class TestCheckpoint:
         assert info == {"n": [1, 2.5, None, "ü"]}
         assert all(torch.equal(found[key], tensors[key]) for key in tensors)
 
-    def test_its_description_is_json(self, train, job, tmp_path):
+    def test_it_says_what_it_is_of_and_how_training_went(self, train, job, tmp_path):
         train(job)
         _, info = load_tensors(tmp_path / "a/network.safetensors")
+        assert set(info) == {"identity", "progress"}
         assert info["identity"].endswith(":f")
-        assert json.loads(json.dumps(info)) == info
+        assert [entry["epoch"] for entry in info["progress"]["history"]] == [0, 1, 2, 3]
+        assert {type(value) for entry in info["progress"]["history"] for value in entry.values()} == {int, float}
 
     def test_nothing_in_the_package_unpickles(self):
         forbidden = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}

@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
@@ -31,10 +30,12 @@ from topofuse.crystals import Crystal, analyse
 from topofuse.ensemble.bundle import BundleError, open_bundle
 from topofuse.explain import explain
 from topofuse.labels import FIVE, LEVELS
+from topofuse.modalities.kspace.facts import zone_facts
 from topofuse.screening.predict import predict_paths
 from topofuse.screening.table import COLUMNS
 from topofuse.system.files import null_undefined
 from topofuse.web import security
+from topofuse.web.app import MAX_FILES
 from topofuse.web.examples import EXAMPLES, example_text
 from topofuse.web.scene import bonds, conventional_cell
 from topofuse.web.serve import ServeError, listen, serve
@@ -99,8 +100,9 @@ class TestPredict:
     @pytest.mark.slow
     def test_a_broken_file_is_a_row_with_a_reason_and_no_traceback(self, client, tmp_path):
         expected = make_corpus(tmp_path)
-        some = [path for path in expected if "odd" not in path.parts and path.stat().st_size < 100_000][::40]
-        assert len(some) > 40
+        small = [path for path in expected if "odd" not in path.parts and path.stat().st_size < 100_000]
+        some = small[:: len(small) // 50]  # no more than one request takes
+        assert 40 < len(some) <= MAX_FILES
         rows = post(client, *[(path.name, path.read_bytes()) for path in some]).json()["rows"]
         for path, row in zip(some, rows, strict=True):
             assert row["input"] == path.name
@@ -112,14 +114,13 @@ class TestPredict:
     @pytest.mark.slow
     def test_a_structure_that_hangs_costs_its_own_row_and_holds_up_nobody(self):
         with serving(ByFirstAtom(features=misbehave), time_limit=1.0) as address, httpx.Client(base_url=address) as own:
-            began, slow = time.monotonic(), []
+            slow = []
             stuck = threading.Thread(target=lambda: slow.append(post(own, ("He.vasp", poscar("He")), timeout=30)))
             stuck.start()
             assert post(own, ("MgO.vasp", poscar("Mg", "O")), timeout=30).json()["rows"][0]["status"] == "ok"
             stuck.join()
             row = slow[0].json()["rows"][0]
             assert (row["status"], row["reason"]) == ("error", "took longer than the time limit of 1 s")
-            assert time.monotonic() - began < 20
 
     @pytest.mark.slow
     def test_requests_wait_for_the_model_that_is_still_loading(self):
@@ -238,6 +239,18 @@ class TestZone:
                 k = np.array(point["position"])
                 assert np.linalg.norm(k) <= np.linalg.norm(k - steps, axis=1).min() + 1e-6, point["label"]
 
+    def test_its_points_are_the_momenta_of_explain(self, small_world):
+        forced = 0
+        for crystal in map(analyse, small_world.crystals):
+            facts, points = zone_facts(crystal), brillouin_zone(crystal)["points"]
+            if crystal.spacegroup > 2:  # triclinic momenta have no names of their own there
+                unfilled = {point["label"] for point in points if not point["fits"]}
+                assert {written(label) for label in facts.forced} <= unfilled
+                assert bool(facts.forced) == bool(unfilled)
+                forced += bool(unfilled)
+            assert [p["dimensions"] for p in points[: len(facts.momenta)]] == [m.dimensions for m in facts.momenta]
+        assert forced > 0
+
     def test_the_path_joins_points_and_names_are_written_as_people_do(self, bi2se3):
         found = brillouin_zone(analyse(bi2se3))
         assert all(0 <= i < len(found["points"]) for line in found["path"] for i in line)
@@ -257,7 +270,9 @@ def test_every_example_is_its_formula(client):
 class TestSecurity:
     def test_only_this_machines_names_are_answered(self, client):
         for host in ("evil.example", "evil.example:80", "127.0.0.1.evil.example", "", "localhost@evil.example:1"):
-            assert client.get("/api/health", headers={"host": host}).status_code == 400, host
+            refused = client.get("/api/health", headers={"host": host})
+            assert refused.status_code == 400, host
+            assert "content-security-policy" in refused.headers
         assert client.get("/api/health", headers={"host": "localhost:1"}).status_code == 200
 
     def test_a_page_of_another_origin_cannot_send_files(self, client, address):
