@@ -56,24 +56,24 @@ class Provider(BaseHTTPRequestHandler):
             self.send_error(503)
             return
         entries = [as_optimade(f"p{i}", *pair) for i, pair in enumerate(PAIRS)]
-        base = f"http://127.0.0.1:{self.server.server_port}"
+        port = self.server.server_port
         onward = f"{self.path}&page_offset={start + 2}" if start + 2 < len(entries) else None
         if behaviour == "loop" and onward is None:
             onward = self.path
         if behaviour == "same":  # the page that was asked for is not understood
             start, onward = 0, f"{self.path}&page_offset={start + 2}"
-        if behaviour == "elsewhere":
-            base = "http://elsewhere.invalid"
-        if behaviour == "file":
-            base, onward = "", "file:///etc/passwd"
-        if behaviour == "port":
-            base = f"http://127.0.0.1:{self.server.server_port + 1}"
-        if behaviour == "scheme":
-            base = f"https://127.0.0.1:{self.server.server_port}"
-        if behaviour == "no address":
-            base, onward = "", "http://[::1"
-        if behaviour == "letters":
-            onward = "/\u4e16\u754c"
+        onward = {
+            "file": "file:///etc/passwd",
+            "no address": "http://[::1",
+            "letters": "/\u4e16\u754c",
+        }.get(behaviour, onward)
+        base = {
+            "elsewhere": "http://elsewhere.invalid",
+            "file": "",
+            "port": f"http://127.0.0.1:{port + 1}",
+            "scheme": f"https://127.0.0.1:{port}",
+            "no address": "",
+        }.get(behaviour, f"http://127.0.0.1:{port}")
         if behaviour.startswith("redirect ") and start:
             self.send_response(302)
             self.send_header("Location", behaviour.split()[1].replace("PORT", str(self.server.server_port)))
