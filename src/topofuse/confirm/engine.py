@@ -61,9 +61,10 @@ class Calculation:
     steps: int
 
 
-def installed() -> bool:
-    """Whether GPAW can be imported."""
-    return util.find_spec("gpaw") is not None and util.find_spec("gpaw_data") is not None
+def require() -> None:
+    """Raise `EngineError`, which says how to install it, where GPAW is not there."""
+    if util.find_spec("gpaw") is None or util.find_spec("gpaw_data") is None:
+        raise EngineError("GPAW is not installed; install it with: pip install 'topofuse[dft]' (see docs/confirm.md)")
 
 
 def engine_version() -> str:
@@ -139,7 +140,7 @@ def _density(crystal: SymmetricCrystal, settings: Settings) -> Any:
         maxiter=_STEPS,
         convergence={"energy": settings.energy, "density": settings.charge, "eigenstates": settings.states},
     )
-    atoms.get_potential_energy()
+    atoms.get_potential_energy()  # type: ignore[no-untyped-call]
     return atoms.calc
 
 
@@ -163,8 +164,7 @@ def _states(bands: Any, table: SymmetryTable) -> tuple[StarStates, ...]:
     filled = -(-round(float(waves_of.nvalence)) // 2)
     # radial part of the coupling times the angular momentum, between the partial waves of each atom: (3, i, i), hartree
     coupling = {
-        atom: soc(waves_of.setups[atom], bands.hamiltonian.xc, density)
-        for atom, density in bands.density.D_asp.items()
+        atom: soc(waves_of.setups[atom], bands.hamiltonian.xc, density) for atom, density in bands.density.D_asp.items()
     }
     found = []
     for place, index in enumerate(chosen_momenta(table)):

@@ -54,9 +54,9 @@ def _numbers(symbols: str) -> frozenset[int]:
 # Elements whose pseudo wave functions vary fast near the nucleus.
 HARD = _numbers("H Li Be B C N O F Na Cr Mn Fe Co Ni Cu Zn")
 
-# The labels' potentials keep open 4f shells in the core (trivalent; ytterbium divalent), and GPAW has none of that kind.
-# The element of the row with an empty or full shell and the same valence stands in: lanthanum before the middle of the
-# row, lutetium behind it, strontium for ytterbium.
+# The labels' potentials keep open 4f shells in the core (trivalent; ytterbium divalent), and GPAW has none of that
+# kind. An element with an empty or full shell and the same valence stands in: lanthanum before the middle of the row,
+# lutetium behind it, strontium for ytterbium.
 STAND_INS: dict[int, int] = {
     **dict.fromkeys(_numbers("Pr Nd Pm Sm"), 57),
     **dict.fromkeys(_numbers("Tb Dy Ho Er Tm"), 71),

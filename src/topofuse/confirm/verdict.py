@@ -70,9 +70,7 @@ class Verdict:
 
 def levels_of(table: SymmetryTable, stars: Sequence[StarStates], electrons: int) -> list[Levels]:
     """The coirreps of states; `RepresentationError` where they are none."""
-    return [
-        identify(table, table.momenta[one.momentum], one.energy, one.traces, electrons=electrons) for one in stars
-    ]
+    return [identify(table, table.momenta[one.momentum], one.energy, one.traces, electrons=electrons) for one in stars]
 
 
 def judge(table: SymmetryTable, levels: Sequence[Levels], electrons: int) -> Verdict:
