@@ -106,6 +106,8 @@ def calculate(crystal: SymmetricCrystal, settings: Settings, threads: int = 1) -
         except KohnShamConvergenceError as error:
             raise EngineError(f"the calculation does not converge in {_STEPS} steps") from error
         electrons = round(float(density.wfs.nvalence))
+        if electrons % 2:
+            raise EngineError(f"its PAW data sets have an odd number of electrons, {electrons}: it is a metal")
         stars = _states(bands, table)
     return Calculation(crystal.spacegroup, electrons, stars, time.process_time() - begin, int(density.scf.niter))
 
