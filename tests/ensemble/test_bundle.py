@@ -225,7 +225,7 @@ class TestRefusals:
         assert "train again" in message
 
     def test_another_format(self, copy):
-        assert "has format 99, this version reads 2" in refusal(edited(copy, format=99))
+        assert "has format 99, this version reads 2 and 3" in refusal(edited(copy, format=99))
 
     def test_a_bundle_of_before_trust_says_that_nothing_need_be_trained_again(self, copy):
         message = refusal(edited(copy, format=1, without=("trust",)))

@@ -43,7 +43,8 @@ if TYPE_CHECKING:  # a second of start-up; a bundle of trees does without
 
     from topofuse.fusion.build import Network
 
-FORMAT = 2  # 1 carried no trust
+FORMAT = 3  # that is written
+READABLE = (2, 3)  # 2: prediction sets without the promise per label; 1 carried no trust
 _TRUST, _REFERENCE = "trust.safetensors", "reference.safetensors"
 CARRIED = ("full", "fast")  # folders in src/topofuse/pretrained
 
@@ -245,9 +246,9 @@ def _manifest(directory: Path) -> dict[str, Any]:
         modalities = tuple(manifest["config"]["modalities"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{path} is damaged ({error!r}); copy it again, or {again}") from error
-    if found != FORMAT:
+    if found not in READABLE:
         raise BundleError(
-            f"{path} has format {found}, this version reads {FORMAT}; {again} "
+            f"{path} has format {found}, this version reads {' and '.join(map(str, READABLE))}; {again} "
             "(with --resume on the folder of its run, nothing is trained again)"
         )
     if "checksum" not in manifest:
