@@ -20,13 +20,12 @@ if TYPE_CHECKING:  # torch is imported only where a network is built
 
     from topofuse.modalities.encoders import EncoderSpec
 
-MODALITY_NAMES: tuple[str, ...] = ("crystal", "kspace", "scalar", "physics", "bands")
-EXPERIMENTAL: tuple[str, ...] = ("indicators",)  # can be asked for by name, part of no preset
+MODALITY_NAMES: tuple[str, ...] = ("crystal", "kspace", "scalar", "physics", "bands", "indicators")
 
 
 def modality(name: str) -> Modality:
     """The modality called `name`; KeyError names what there is."""
-    if name not in (*MODALITY_NAMES, *EXPERIMENTAL):
+    if name not in MODALITY_NAMES:
         raise KeyError(f"no modality '{name}'; there are {', '.join(MODALITY_NAMES)}")
     found: Modality = import_module(f"topofuse.modalities.{name}").MODALITY
     return found
