@@ -79,7 +79,7 @@ class TestContributions:
     def test_columns_add_up_to_the_log_odds_of_the_trees(self, found, bundle, bi2se3):
         features = bundle.extractor()(analyse(bi2se3))
         table = FeatureStore.from_samples(features[:1]).table(bundle.config.modalities)
-        raw = bundle.trees[0].binary[0].predict(table, raw_score=True)[0]
+        raw = bundle.trees[0].binary[0].raw(table)[0, 0]
         assert len(found.features) == len(table_columns(bundle.config.modalities))
         assert found.trees_start + sum(part.log_odds for part in found.features) == pytest.approx(raw, abs=1e-5)
 
