@@ -60,12 +60,13 @@ class Trust:
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Arrays for trust.safetensors."""
-        return {"sets.scores": self.sets.scores, "sets.classes": self.sets.classes}
+        labels = {} if self.sets.labels is None else {"sets.labels": self.sets.labels}
+        return {"sets.scores": self.sets.scores, "sets.classes": self.sets.classes, **labels}
 
     @classmethod
     def restore(cls, described: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Trust:
         """Put back what `described` and `tensors` gave."""
-        sets = PredictionSets(tensors["sets.scores"], tensors["sets.classes"])
+        sets = PredictionSets(tensors["sets.scores"], tensors["sets.classes"], tensors.get("sets.labels"))
         return cls(Temperatures(**described["temperatures"]), sets, described["origin"])
 
 
