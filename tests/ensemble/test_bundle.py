@@ -226,9 +226,9 @@ class TestRefusals:
         assert "train again" in message
 
     def test_another_format(self, copy):
-        assert "has format 99, this version reads 3" in refusal(edited(copy, format=99))
+        assert "has format 99, this version reads 4" in refusal(edited(copy, format=99))
 
-    @pytest.mark.parametrize("old", [1, 2])
+    @pytest.mark.parametrize("old", [1, 2, 3])
     def test_a_bundle_of_an_earlier_version_says_what_to_do(self, copy, old):
         assert "make the bundle again with `topofuse run`" in refusal(edited(copy, format=old))
 

@@ -22,6 +22,7 @@ from topofuse.config import BoostedConfig
 from topofuse.ensemble.blending import average
 from topofuse.ensemble.forest import Forest, ForestError
 from topofuse.labels import KINDS, compose
+from topofuse.system.extras import require
 from topofuse.system.files import read_json, write_json, write_whole
 from topofuse.training.checkpoint import CheckpointError
 
@@ -139,6 +140,7 @@ def fit_boosted(
 
     rounds: of the binary and of the kind models, where there are no rows for early stopping; else the configuration's
     """
+    require("training boosted trees", "train", "lightgbm")
     most = rounds or (config.rounds, config.rounds)
     binary, kind = [], []
     for repeat in range(config.seeds):

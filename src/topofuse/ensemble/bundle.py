@@ -45,7 +45,7 @@ if TYPE_CHECKING:  # for training alone
 
     from topofuse.fusion.build import Network
 
-FORMAT = 3  # 1 carried no trust; 2 trees as LightGBM's text, and prediction sets without the promise per label
+FORMAT = 4  # 1 carried no trust, 2 no labels for the prediction sets, 3 trees as LightGBM's text
 _TRUST, _REFERENCE = "trust.safetensors", "reference.safetensors"
 CARRIED = ("full", "fast")  # folders in src/topofuse/pretrained
 
