@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, fields, replace
 
 import numpy as np
@@ -17,13 +18,12 @@ from topofuse.ensemble.bundle import Bundle, open_bundle, save_bundle
 from topofuse.explain import explain
 from topofuse.explain.figure import FigureError, draw, save_figure
 from topofuse.explain.text import as_text
-from topofuse.explain.words import in_words
 from topofuse.labels import FIVE
 from topofuse.modalities.bands.facts import sketch_facts
 from topofuse.modalities.bands.sketch import NoSketch
 from topofuse.modalities.extraction import extract_sample
 from topofuse.modalities.kspace.facts import zone_facts
-from topofuse.modalities.registry import MODALITY_NAMES, modality, table_columns
+from topofuse.modalities.registry import KNOWN, MODALITY_NAMES, modality, table_columns, words
 from topofuse.modalities.store import FeatureStore
 from topofuse.system.files import null_undefined
 from topofuse.trust.novelty import Reference
@@ -161,25 +161,32 @@ class TestFacts:
         assert sketch_facts(crystal, left_out) is NoSketch.SKIPPED
         assert sketch_facts(crystal).orbitals == 4 * 9 + 4 * 4
 
-    @pytest.mark.parametrize("name", MODALITY_NAMES)
+    @pytest.mark.parametrize("name", KNOWN)
     def test_every_column_has_words_of_its_own(self, name):
-        words = [in_words(name, column) for column in modality(name).table_names]
-        assert len(set(words)) == len(words)
-        assert not any("_" in word for word in words)
-        assert in_words("a later one", "some_column") == "some column"
+        described = [words(name).column(column) for column in modality(name).table_names]
+        assert len(set(described)) == len(described)
+        bare = [column.replace("_", " ") for column in modality(name).table_names]
+        assert set(described).isdisjoint(bare)
+        assert not any("_" in description for description in described)
 
     def test_words_say_what_is_meant(self):
-        assert in_words("scalar", "x_Bi") == "share of Bi"
-        assert in_words("scalar", "ie1_mean") == "first ionisation energy, mean"
-        assert in_words("physics", "closed_miss") == "closed-shell ions: charge left over per atom"
-        assert in_words("bands", "z4_soc") == "sketch: indicator z4, with spin-orbit coupling"
+        assert words("scalar").column("x_Bi") == "share of Bi"
+        assert words("scalar").column("ie1_mean") == "first ionisation energy, mean"
+        assert words("physics").column("closed_miss") == "closed-shell ions: charge left over per atom"
+        assert words("bands").column("z4_soc") == "sketch: indicator z4, with spin-orbit coupling"
+        assert words("bands").column("a_later_column") == "a later column"
+
+    def test_modalities_have_titles_and_colours_of_their_own(self):
+        described = [words(name) for name in KNOWN]
+        assert len({one.title for one in described}) == len({one.colour for one in described}) == len(KNOWN)
+        assert all(re.fullmatch("#[0-9a-f]{6}", one.colour) for one in described)
 
 
 class TestOutput:
     def test_text_names_the_answer_its_reasons_and_the_symmetry(self, found):
         text = as_text(found)
         assert text.startswith("Bi2Se3, space group R-3m (166)\n")
-        for words in (
+        for phrase in (
             "p(non-trivial) = ",
             "novelty: ",
             "Modalities",
@@ -188,7 +195,7 @@ class TestOutput:
             "GAMMA",
             "sketch",
         ):
-            assert words in text
+            assert phrase in text
 
     def test_it_is_data_too(self, found):
         again = json.loads(json.dumps(null_undefined(found.to_dict()), allow_nan=False))

@@ -84,5 +84,5 @@ def test_the_order_of_the_modalities_changes_nothing(silicon):
 
 
 def test_every_column_has_words():
-    assert tuple(WORDS) == INDICATORS.table_names
-    assert len(set(WORDS.values())) == len(WORDS)
+    assert tuple(WORDS.columns) == INDICATORS.table_names
+    assert len(set(WORDS.columns.values())) == len(WORDS.columns)

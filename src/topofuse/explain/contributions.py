@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from topofuse.ensemble.blending import average, blend
 from topofuse.ensemble.bundle import Bundle
-from topofuse.explain.words import in_words
-from topofuse.modalities.registry import modality, table_columns
+from topofuse.modalities.registry import modality, table_columns, words
 from topofuse.modalities.store import FeatureStore
 
 _ONE = np.arange(1)
@@ -26,11 +25,14 @@ _ONE = np.arange(1)
 class ModalityPart:
     """What leaving a modality out changes.
 
+    title: what it is called on the page
     p_without: p(non-trivial) without it; change: p(non-trivial) with it minus without it
-    log_odds: the same in log-odds; trees_log_odds: sum of the trees' contributions of its columns, None without trees
+    log_odds: the same in log-odds
+    trees_log_odds: sum of the trees' contributions of its columns, None without trees
     """
 
     name: str
+    title: str
     p_without: float
     change: float
     log_odds: float
@@ -59,7 +61,8 @@ def modality_parts(
     for name in names:
         without = _nontrivial(bundle, _left_out(bundle, views, name))
         summed = None if columns is None else float(columns[owners == name].sum())
-        parts.append(ModalityPart(name, without, p - without, _log_odds(p) - _log_odds(without), summed))
+        change = _log_odds(p) - _log_odds(without)
+        parts.append(ModalityPart(name, words(name).title, without, p - without, change, summed))
     return tuple(sorted(parts, key=lambda part: -abs(part.change)))
 
 
@@ -86,7 +89,7 @@ def strongest_columns(
     for i in np.argsort(-np.abs(contributions), kind="stable")[:n]:
         owner, column = names[i].split(":", 1)
         value = float(values[i]) if np.isfinite(values[i]) else None
-        parts.append(FeaturePart(owner, column, in_words(owner, column), value, float(contributions[i])))
+        parts.append(FeaturePart(owner, column, words(owner).column(column), value, float(contributions[i])))
     return tuple(parts)
 
 

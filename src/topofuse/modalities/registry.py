@@ -1,7 +1,7 @@
 """The modalities by name; a new one is a folder beside these and its name in `MODALITY_NAMES`.
 
-The folder's package gives `MODALITY` (see `base.Modality`) in `graph.py` or `features.py`, and an encoder
-class `Encoder` in `encoder.py`; the encoder is imported only where a network is built.
+The folder's package gives `MODALITY` (see `base.Modality`), `words.py` its `WORDS`, and `encoder.py` a class `Encoder`;
+the encoder is imported only where a network is built, the words only where a person reads.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from topofuse.crystals.views import VIEWS_VERSION
 from topofuse.modalities.base import Modality
 from topofuse.modalities.source import code_digest, data_digest
+from topofuse.modalities.words import Words
 
 if TYPE_CHECKING:  # torch is imported only where a network is built
     from torch import nn
@@ -35,6 +36,13 @@ def build_encoder(name: str, spec: EncoderSpec) -> nn.Module:
     """The encoder of the modality called `name`; it has `fit(part)` and maps a part to (b, spec.width)."""
     encoder: nn.Module = import_module(f"topofuse.modalities.{name}.encoder").Encoder(spec)
     return encoder
+
+
+def words(name: str) -> Words:
+    """Title, colour and descriptions of the columns of the modality called `name`."""
+    modality(name)  # KeyError names what there is
+    described: Words = import_module(f"topofuse.modalities.{name}.words").WORDS
+    return described
 
 
 def table_columns(names: tuple[str, ...] = MODALITY_NAMES) -> list[str]:
