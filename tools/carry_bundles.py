@@ -50,8 +50,8 @@ Brackets are 95 % bootstrap intervals over formulas. Out of fold: {oof_of}. Test
 | --- | --- | --- | --- |
 {metrics}
 
-A second first-principles database (S. Tang et al., Nature 566, 486 (2019)) labels 7,060 of these materials: docs/how-good.md
-compares it with the labels and with topofuse on exactly these.
+A second first-principles database (S. Tang et al., Nature 566, 486 (2019)) labels 7,060 of these materials:
+docs/how-good.md compares it with the labels and with topofuse on exactly these.
 
 ## How far to trust the probabilities
 {trust}

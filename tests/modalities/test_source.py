@@ -8,7 +8,7 @@ import pytest
 
 import topofuse.modalities
 from topofuse.modalities import source
-from topofuse.modalities.registry import EXPERIMENTAL, MODALITY_NAMES, modality
+from topofuse.modalities.registry import MODALITY_NAMES, modality
 from topofuse.modalities.source import code_digest, data_digest, source_modules
 
 FEATURES = '''"""A modality for a test."""
@@ -82,7 +82,7 @@ def test_a_relative_import_is_followed_too(made_up):
     )
 
 
-@pytest.mark.parametrize("name", [*MODALITY_NAMES, *EXPERIMENTAL])
+@pytest.mark.parametrize("name", MODALITY_NAMES)
 def test_features_depend_on_no_network_no_words_and_no_registry(name):
     """Else adding a modality, or changing an encoder, would compute the features of all materials again."""
     modules = source_modules(modality(name).extract.__module__)

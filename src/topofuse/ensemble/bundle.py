@@ -245,7 +245,10 @@ def _manifest(directory: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{path} is damaged ({error!r}); copy it again, or {again}") from error
     if found != FORMAT:
-        raise BundleError(f"{path} has format {found}, this version reads {FORMAT}; {again}")
+        raise BundleError(
+            f"{path} has format {found}, this version reads {FORMAT}; {again} "
+            "(with --resume on the folder of its run, nothing is trained again)"
+        )
     if "checksum" not in manifest:
         raise BundleError(f"{path} has no checksum of its own, so damage would go unseen; {again}")
     if content != _sealed({key: value for key, value in manifest.items() if key != "checksum"}):

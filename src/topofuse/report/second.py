@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from topofuse.evaluation.agreement import AGREEMENT_LEVELS, FIVE_TO_FOUR, FOUR, agreement
@@ -40,7 +41,7 @@ def second_database(
         if not shared.any():
             continue
         ids, groups = (rows.table[name][shared].tolist() for name in ("material_id", "formula"))
-        second = [FOUR.index(classes[name]) for name in ids]
+        second = np.array([FOUR.index(classes[name]) for name in ids])
         labels, model = FIVE_TO_FOUR[rows.labels[shared]], FIVE_TO_FOUR[decide(rows.p5[shared])]
         found[SPLITS[split][1]] = (
             int(shared.sum()),
