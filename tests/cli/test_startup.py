@@ -10,7 +10,6 @@ import pytest
 
 from topofuse.ensemble.bundle import CARRIED
 
-
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs/examples/Bi2Se3.vasp"
 # what `pip install topofuse` does not bring cannot be imported, as if it were not there
 WITHOUT_EXTRAS = """
@@ -53,7 +52,8 @@ upload = Upload(example.name, example.read_bytes())
 _, (row,) = service.predict([upload])
 assert row["label"] == rows[0]["label"] == "ti", row
 assert service.explain(upload)["features"]
-main(["screen", str(example.parent), "-o", str(folder / "found"), "--model", model, "--workers", "1"], standalone_mode=False)
+given = ["screen", str(example.parent), "-o", str(folder / "found"), "--model", model, "--workers", "1"]
+main(given, standalone_mode=False)
 assert (folder / "found/predictions.parquet").exists()
 print("whole", *sorted({"torch", "lightgbm"} & set(sys.modules)))
 """

@@ -31,12 +31,12 @@ class PredictionSets:
 
     scores: (n,) float32, of the true class: 0 where it was decided, else 1 − p(class)
     classes: (n,) int8 codes 0..4
-    labels: (n,) int8, what was decided; None in a bundle whose sets keep the promise per class alone
+    labels: (n,) int8 codes 0..4, what was decided
     """
 
     scores: NDArray[np.float32]
     classes: NDArray[np.int8]
-    labels: NDArray[np.int8] | None
+    labels: NDArray[np.int8]
 
     @classmethod
     def fit(cls, labels: NDArray[np.integer], p5: NDArray[np.floating]) -> PredictionSets:
@@ -53,11 +53,10 @@ class PredictionSets:
         """
         alphas = _scores(p5)
         classes = np.broadcast_to(np.arange(len(FIVE)), alphas.shape)
-        found = _shares(self.scores, self.classes, alphas, classes)
-        if self.labels is not None:
-            labels = np.broadcast_to(decide(p5)[:, None], alphas.shape)
-            found = np.maximum(found, _shares(self.scores, self.labels, alphas, labels))
-        return found
+        labels = np.broadcast_to(decide(p5)[:, None], alphas.shape)
+        return np.maximum(
+            _shares(self.scores, self.classes, alphas, classes), _shares(self.scores, self.labels, alphas, labels)
+        )
 
 
 def _shares(
