@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
 
-import topofuse
+from topofuse import __version__
 from topofuse.web.examples import EXAMPLES, example_text
 from topofuse.web.security import Guard
 from topofuse.web.service import Service, UnavailableError, UnreadableError, Upload, levels
@@ -73,7 +73,7 @@ def create_app(service: Service) -> Guard:
     """The ASGI application on top of a started service."""
     app = FastAPI(
         title="topofuse",
-        version=topofuse.__version__,
+        version=__version__,
         description=_DESCRIPTION,
         openapi_url="/api/openapi.json",
         docs_url=None,  # FastAPI's own pages load scripts from elsewhere
@@ -95,7 +95,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
         return Health(
             status=service.state,
             model=service.name,
-            version=topofuse.__version__,
+            version=__version__,
             max_files=MAX_FILES,
             time_limit=service.time_limit,
         )
