@@ -23,7 +23,7 @@ from topofuse.modalities.bands.facts import sketch_facts
 from topofuse.modalities.bands.sketch import NoSketch
 from topofuse.modalities.extraction import extract_sample
 from topofuse.modalities.kspace.facts import zone_facts
-from topofuse.modalities.registry import KNOWN, MODALITY_NAMES, modality, table_columns, words
+from topofuse.modalities.registry import MODALITY_NAMES, modality, table_columns, words
 from topofuse.modalities.store import FeatureStore
 from topofuse.system.files import null_undefined
 from topofuse.trust.novelty import Reference
@@ -161,7 +161,7 @@ class TestFacts:
         assert sketch_facts(crystal, left_out) is NoSketch.SKIPPED
         assert sketch_facts(crystal).orbitals == 4 * 9 + 4 * 4
 
-    @pytest.mark.parametrize("name", KNOWN)
+    @pytest.mark.parametrize("name", MODALITY_NAMES)
     def test_every_column_has_words_of_its_own(self, name):
         described = [words(name).column(column) for column in modality(name).table_names]
         assert len(set(described)) == len(described)
@@ -177,8 +177,8 @@ class TestFacts:
         assert words("bands").column("a_later_column") == "a later column"
 
     def test_modalities_have_titles_and_colours_of_their_own(self):
-        described = [words(name) for name in KNOWN]
-        assert len({one.title for one in described}) == len({one.colour for one in described}) == len(KNOWN)
+        described = [words(name) for name in MODALITY_NAMES]
+        assert len({one.title for one in described}) == len({one.colour for one in described}) == len(MODALITY_NAMES)
         assert all(re.fullmatch("#[0-9a-f]{6}", one.colour) for one in described)
 
 

@@ -121,7 +121,9 @@ def share_data(share: Share) -> dict[str, Any]:
 @styled()
 def importance_figure(features: Sequence[Mapping[str, Any]]) -> Picture:
     """Gain of the boosted trees' most useful features, coloured by modality."""
-    colours = {name: registry.words(name).colour for name in {f["modality"] for f in features} & set(registry.MODALITY_NAMES)}
+    colours = {
+        name: registry.words(name).colour for name in {f["modality"] for f in features} & set(registry.MODALITY_NAMES)
+    }
     figure, axes = new_figure(4.0, 0.25 * len(features) + 0.9)
     total = sum(f["gain"] for f in features) or 1.0
     for i, f in enumerate(features):
