@@ -6,6 +6,7 @@ import re
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -68,17 +69,32 @@ def _duration(_context: click.Context, _option: click.Parameter, value: str | No
     metavar="DIR",
     help="Where finished calculations are kept [in the user's cache].",
 )
+@click.option(
+    "--write-inputs",
+    nargs=2,
+    type=(click.Choice(["vasp", "qe", "abinit", "gpaw"]), click.Path(file_okay=False, path_type=Path)),
+    metavar="CODE DIR",
+    help="Calculate nothing here: write input files for vasp, qe, abinit or gpaw into DIR, a folder per structure.",
+)
+@click.option(
+    "--read",
+    "traces",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Calculate nothing: judge the traces of PATH in FILE, which vasp2trace or IrRep wrote.",
+)
+@click.option(
+    "--electrons", type=click.IntRange(1), metavar="N", help="Filled states in FILE [the number in its first line]."
+)
 def confirm_command(
     paths: tuple[Path, ...],
     model: str,
     output: Path | None,
     accuracy: str,
-    threads: int,
-    time_limit: float,
-    max_atoms: int,
-    unsure: bool,
-    budget: float | None,
-    store: Path | None,
+    write_inputs: tuple[str, Path] | None,
+    traces: Path | None,
+    electrons: int | None,
+    **choices: Any,
 ) -> None:
     """Calculate the class of structures from first principles, and compare it with the model's.
 
@@ -106,31 +122,28 @@ def confirm_command(
       dft_settings   engine, functional, cutoff, momenta; which element stands in for one with an open f shell
       dft_seconds    processor time
 
+    With --write-inputs and --read, another code does the calculation, for example on a cluster.
+
     A finished calculation is stored and never made again, however its structure file is named. After an
     interruption or a kill, start the same command again: at most one calculation is lost.
     """
+    if traces is not None and write_inputs is not None:
+        raise click.UsageError("--read and --write-inputs exclude each other")
+    if electrons is not None and traces is None:
+        raise click.UsageError("--electrons needs --read")
     with plain_errors("finished calculations are kept; start the same command again to continue"):
-        from topofuse.confirm import engine, plan, report, run, settings, table
-        from topofuse.confirm import store as stores
+        from topofuse.confirm import report, settings, table
         from topofuse.screening.table import TableWriter, csv_text
 
-        engine.require()
-        chosen = settings.ACCURACIES[accuracy]
-        writer = None if output is None else TableWriter(output, extra=table.DFT_COLUMNS)
-        kept = stores.Store(store or stores.default_folder())
         say = partial(click.echo, err=True)
-        jobs = plan.plan(
-            report.predicted(paths, model),
-            chosen,
-            engine.engine_version(),
-            kept,
-            plan.Choice(max_atoms, unsure, budget),
-        )
-        for line in plan.announce(jobs, engine.engine_version(), chosen, threads):
-            say(line)
-        told = report.Progress(jobs, say)
-        results = run.run(jobs, chosen, kept, threads=threads, time_limit=time_limit, done=told)
-        rows = [table.dft_row(job, result, chosen) for job, result in zip(jobs, results, strict=True)]
+        if write_inputs is not None:
+            report.write_all_inputs(paths, *write_inputs, say)
+            return
+        writer = None if output is None else TableWriter(output, extra=table.DFT_COLUMNS)
+        if traces is not None:
+            rows = [report.read_row(paths, model, traces, electrons)]
+        else:
+            rows = report.confirm(paths, model, settings.ACCURACIES[accuracy], say, **choices)
         if writer is not None:
             with writer:
                 for row in rows:

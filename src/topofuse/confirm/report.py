@@ -1,4 +1,4 @@
-"""What a person sees of confirmations: the model's rows before, a line per calculation, the table at the end."""
+"""Confirmations from paths to rows, and what a person sees of them on the way."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from topofuse.confirm import cost
-from topofuse.confirm.plan import Job
-from topofuse.confirm.store import Result
-from topofuse.confirm.table import verdict_columns
-from topofuse.confirm.verdict import judge
+from topofuse.confirm.engine import engine_version, require
+from topofuse.confirm.inputs import write_inputs
+from topofuse.confirm.plan import Choice, Job, announce, plan
+from topofuse.confirm.run import TIME_LIMIT, run
+from topofuse.confirm.settings import Settings
+from topofuse.confirm.store import Result, Store, default_folder
+from topofuse.confirm.table import DFT_COLUMNS, dft_row, verdict_columns
+from topofuse.confirm.trace_files import TraceFileError, read_traces, states_of
+from topofuse.confirm.verdict import judge, levels_of
+from topofuse.crystals import CrystalError, analyse
 from topofuse.screening.entries import Entry
 from topofuse.screening.predict import Work, predict_rows
 from topofuse.screening.structures import entries
@@ -21,6 +27,32 @@ from topofuse.system.workers import default_workers
 _SHOWN = ("input", "formula", "spacegroup", "label", "p_nontrivial", "dft_status", "dft_class", "agreement", "dft_gap")
 
 
+def confirm(
+    paths: Iterable[Path],
+    model: str,
+    settings: Settings,
+    say: Callable[[str], None],
+    *,
+    threads: int = 1,
+    time_limit: float = TIME_LIMIT,
+    max_atoms: int = 20,
+    unsure: bool = False,
+    budget: float | None = None,
+    store: Path | None = None,
+) -> list[Row]:
+    """The rows of all structures behind paths, with the columns `DFT_COLUMNS`; `say` is told what is done.
+
+    Other arguments: as `topofuse confirm` has them; budget in seconds. Raises `EngineError` where GPAW is missing.
+    """
+    require()
+    kept, engine = Store(store or default_folder()), engine_version()
+    jobs = plan(predicted(paths, model), settings, engine, kept, Choice(max_atoms, unsure, budget))
+    for line in announce(jobs, engine, settings, threads):
+        say(line)
+    results = run(jobs, settings, kept, threads=threads, time_limit=time_limit, done=Progress(jobs, say))
+    return [dft_row(job, result, settings) for job, result in zip(jobs, results, strict=True)]
+
+
 def predicted(paths: Iterable[Path], model: str) -> Iterator[tuple[Entry, Row]]:
     """What is behind paths, with the rows of a model ('full', 'fast' or a folder)."""
     from topofuse.ensemble.bundle import open_bundle
@@ -28,6 +60,41 @@ def predicted(paths: Iterable[Path], model: str) -> Iterator[tuple[Entry, Row]]:
     given: list[str | Path] = list(paths)
     rows = predict_rows(given, open_bundle(model), Work(default_workers()))
     return zip(entries(given), rows, strict=True)
+
+
+def read_row(paths: Sequence[Path], model: str, traces: Path, electrons: int | None) -> Row:
+    """The row of one structure, judged by traces that another code gave; electrons: else as the file has it.
+
+    Raises `TraceFileError` where the traces cannot be used.
+    """
+    found = list(predicted(paths, model))
+    if len(found) != 1:
+        raise TraceFileError(f"traces are of one structure; given are {len(found)}")
+    entry, row = found[0]
+    if row["status"] != "ok":
+        raise TraceFileError(f"{row['input']}: {row['reason']}")
+    table = symmetry_table(analyse(entry.crystal()).spacegroup)
+    file = read_traces(traces)
+    try:
+        levels = levels_of(table, states_of(file, table), electrons or file.filled)
+        verdict = judge(table, levels, electrons or file.filled)
+    except ValueError as error:  # no representations, or too few states
+        raise TraceFileError(f"{traces}: {error}") from error
+    columns = verdict_columns(verdict, table, row["label"])
+    return {**row, **dict.fromkeys(DFT_COLUMNS), **columns, "dft_settings": f"traces in {traces}"}
+
+
+def write_all_inputs(paths: Iterable[Path], code: str, folder: Path, say: Callable[[str], None]) -> None:
+    """Input files of `code` for all structures behind paths, each in a folder of its own, named after its file."""
+    for entry in entries(list(paths)):
+        try:
+            crystal = analyse(entry.crystal())
+        except CrystalError as error:
+            say(f"left out: {entry.name}: {error}")
+            continue
+        own = folder / Path(entry.name).name
+        write_inputs(crystal, code, own)
+        say(f"{entry.name}: {own}")
 
 
 class Progress:
