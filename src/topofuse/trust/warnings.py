@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
-from topofuse.crystals.formula import SYMBOLS, atomic_number
+from topofuse.crystals.formula import SYMBOLS
 from topofuse.crystals.symmetry import analyse_at, primitive_basis
 from topofuse.modalities.bands.facts import SketchFacts
 from topofuse.modalities.bands.sketch import NoSketch
@@ -27,9 +27,7 @@ VACUUM = 6.0  # Å; an empty layer as wide as that is no van der Waals gap
 SHORT, LONG = 0.65, 1.3  # nearest neighbours' distance over the sum of the covalent radii
 CLOSE_GAP = 1.0  # eV; below, the sketch's verdict is wrong in one of seven cases
 _OPEN = 1e-4  # eV; below, the gap is closed by symmetry
-_4F = frozenset(
-    atomic_number(s) for s in ["Ce", "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb"]
-)
+_4F = range(58, 71)  # Ce to Yb
 
 
 def warnings_of(crystal: SymmetricCrystal, sketch: SketchFacts | NoSketch | None = None) -> list[str]:
@@ -49,35 +47,23 @@ def _warnings(crystal: SymmetricCrystal, sketch: SketchFacts | NoSketch | None) 
     numbers = crystal.primitive.numbers
     if reason := open_shell(numbers):
         yield "magnetic", f"probably magnetic ({reason}), and the labels are for materials without a moment"
-    if inside := sorted(_4F & set(numbers.tolist())):
-        names = ", ".join(SYMBOLS[z] for z in inside)
+    if inside := [SYMBOLS[z] for z in np.unique(numbers) if z in _4F]:
+        names = ", ".join(inside)
         yield "f_electrons", f"4f electrons of {names}: the labels do not know of their magnetism or mixed valence"
     if (width := widest_layer(crystal)) > VACUUM:
         yield "slab", f"an empty layer of {width:.1f} Å: a slab or a single sheet, and the labels are for bulk crystals"
-    ratios = bond_ratios(crystal)
-    if ratios.min() < SHORT or ratios.min() > LONG:
-        kind = "short" if ratios.min() < SHORT else "long"
-        yield (
-            "lengths",
-            (f"its shortest bond is {ratios.min():.2f} times the sum of the covalent radii, too {kind} for a crystal"),
-        )
+    shortest = bond_ratios(crystal).min()
+    if not SHORT <= shortest <= LONG:
+        what = f"its shortest bond is {shortest:.2f} times the sum of the covalent radii"
+        yield "lengths", f"{what}, too {'short' if shortest < SHORT else 'long'} for a crystal"
     if (higher := higher_symmetry(crystal)) is not None:
         found, tolerance = higher
-        yield (
-            "near_symmetry",
-            (
-                f"within {tolerance:g} Å of space group {found.symbol} ({found.spacegroup}), found is {crystal.symbol} "
-                f"({crystal.spacegroup}): --symmetrise {tolerance:g} predicts for the higher one"
-            ),
-        )
+        names = f"{found.symbol} ({found.spacegroup}), found is {crystal.symbol} ({crystal.spacegroup})"
+        offer = f"--symmetrise {tolerance:g} predicts for the higher one"
+        yield "near_symmetry", f"within {tolerance:g} Å of space group {names}: {offer}"
     if isinstance(sketch, SketchFacts) and _OPEN < sketch.point_gap < CLOSE_GAP:
-        yield (
-            "small_gap",
-            (
-                f"the band sketch has a gap of only {sketch.point_gap:.2g} eV at a special momentum, less than its "
-                "error, so the order of the bands is uncertain"
-            ),
-        )
+        gap = f"the band sketch has a gap of only {sketch.point_gap:.2g} eV at a special momentum"
+        yield "small_gap", f"{gap}, less than its error, so the order of the bands is uncertain"
 
 
 def widest_layer(crystal: SymmetricCrystal) -> float:
@@ -124,4 +110,4 @@ def _operations(crystal: SymmetricCrystal) -> float:
     if group is None:
         raise ValueError(f"spglib knows no Hall number {crystal.hall_number}")
     lattice_points = round(1 / np.linalg.det(primitive_basis(crystal.centering)))
-    return len(group["rotations"]) / lattice_points / len(crystal.primitive)
+    return float(len(group["rotations"]) / lattice_points / len(crystal.primitive))
