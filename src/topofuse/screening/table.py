@@ -32,7 +32,6 @@ COLUMNS: tuple[str, ...] = (
     *PLACE,
 )
 _NUMBERS = frozenset((*PROBABILITIES, "novelty"))
-_ONLY_IN_FILES = ("n_atoms", "known_source", "known_link", "experiment", "set_95", "nearest")
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 _GROUP = 4096  # rows per parquet row group
 
@@ -124,8 +123,8 @@ def csv_text(rows: Iterable[Row]) -> str:
 
 
 def aligned_text(rows: Iterable[Row]) -> str:
-    """A table for a terminal: aligned, numbers with three decimals, the reason at the end; not all columns."""
-    names = [name for name in COLUMNS if name not in ("reason", *_ONLY_IN_FILES)] + ["reason"]
+    """All columns, aligned, for a wide terminal: numbers with three decimals, the reason at the end."""
+    names = [*(name for name in COLUMNS if name != "reason"), "reason"]
     cells = [[name.removeprefix("p_") if name in PROBABILITIES else name for name in names]]
     for row in rows:
         cells.append(
