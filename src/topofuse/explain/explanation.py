@@ -12,19 +12,19 @@ from topofuse.crystals.formula import reduced_formula
 from topofuse.crystals.read import read_structure
 from topofuse.crystals.symmetrise import symmetrise
 from topofuse.ensemble.bundle import Bundle
+from topofuse.explain.attention import Attention, attention
 from topofuse.explain.contributions import (
-    Attention,
     FeaturePart,
     ModalityPart,
-    attention,
     modality_parts,
     strongest_columns,
     tree_contributions,
 )
 from topofuse.labels import FIVE, decide
-from topofuse.modalities.bands.facts import SketchFacts, sketch_facts
+from topofuse.modalities.bands.facts import SketchFacts
 from topofuse.modalities.bands.sketch import NoSketch
-from topofuse.modalities.kspace.facts import ZoneFacts, zone_facts
+from topofuse.modalities.kspace.facts import ZoneFacts
+from topofuse.modalities.material import Material, material_of
 from topofuse.modalities.store import FeatureStore
 from topofuse.trust.domain import domain_of, odd_electrons, open_shell
 from topofuse.trust.experiment import experiment_of
@@ -90,26 +90,23 @@ class Explanation:
 
 
 def explain(
-    source: str | Path | Crystal | SymmetricCrystal,
+    source: str | Path | Crystal | SymmetricCrystal | Material,
     bundle: Bundle,
     strongest: int = STRONGEST,
     tolerance: float | None = None,
 ) -> Explanation:
     """Explain the bundle's answer for a structure file or a crystal; raises `CrystalError` for an unusable one.
 
+    source: a `Material` has the features of `bundle.extractor()`, or none where its number of electrons is odd
     strongest: number of tabular features to give
-    tolerance: Å, within which a structure that is no `SymmetricCrystal` yet is made symmetric first; None: as it is
+    tolerance: Å, within which a file or `Crystal` is made symmetric first; None: as it is
     """
     name = str(source) if isinstance(source, str | Path) else ""
-    try:
-        crystal = read_structure(source) if isinstance(source, str | Path) else source
-        moved = []
-        if isinstance(crystal, Crystal) and tolerance is not None:
-            crystal, how = symmetrise(crystal, tolerance)
-            moved = [f"symmetrised: {how}"]
-        crystal = analyse(crystal) if isinstance(crystal, Crystal) else crystal
-    except CrystalError as error:
-        raise CrystalError(f"{name}: {error}" if name else str(error)) from error
+    moved: tuple[str, ...] = ()
+    if not isinstance(source, Material):
+        source, moved = _look_at(source, name, bundle, tolerance)
+    crystal, features = source.crystal, source.features
+    read = source.sketch if features is not None and "bands" in features[0] else None
     numbers = crystal.primitive.numbers
     seen = None if bundle.reference is None else bundle.reference.seen
     domain = domain_of(numbers, seen)
@@ -120,30 +117,42 @@ def explain(
         "symbol": crystal.symbol,
         "domain": str(domain),
         "experiment": experiment_of(crystal),
+        "warnings": (*moved, *warnings_of(crystal, read)),
+        "zone": source.zone,
+        "sketch": source.sketch,
     }
-    if domain == "odd_electrons":
-        return Explanation(
-            **known, domain_reason=odd_electrons(numbers), warnings=(*moved, *warnings_of(crystal)),
-            zone=zone_facts(crystal), sketch=sketch_facts(crystal),
-        )  # fmt: skip
+    if features is None:
+        return Explanation(**known, domain_reason=odd_electrons(numbers))
     reasons = {"likely_magnetic": open_shell(numbers), "unseen_element": "no training material holds the element"}
-    features = bundle.extractor()(crystal)
     views = [FeatureStore.from_samples([sample]) for sample in features]
-    sketch = sketch_facts(crystal, features[0].get("bands"))
     found = tree_contributions(bundle, views[0])
     columns, start = (None, None) if found is None else found
     return Explanation(
         **known,
         domain_reason=reasons.get(str(domain), ""),
-        warnings=(*moved, *warnings_of(crystal, sketch if "bands" in features[0] else None)),
-        zone=zone_facts(crystal, features[0].get("kspace")),
-        sketch=sketch,
         answer=_answer(bundle, features),
         modalities=modality_parts(bundle, views, columns),
         features=() if columns is None else strongest_columns(bundle, views[0], columns, strongest),
         trees_start=start,
         attention=attention(bundle, views[0]),
     )
+
+
+def _look_at(
+    source: str | Path | Crystal | SymmetricCrystal, name: str, bundle: Bundle, tolerance: float | None
+) -> tuple[Material, tuple[str, ...]]:
+    """The material, and a warning that says what was made symmetric."""
+    moved: tuple[str, ...] = ()
+    try:
+        crystal = read_structure(source) if isinstance(source, str | Path) else source
+        if isinstance(crystal, Crystal) and tolerance is not None:
+            crystal, how = symmetrise(crystal, tolerance)
+            moved = (f"symmetrised: {how}",)
+        crystal = analyse(crystal) if isinstance(crystal, Crystal) else crystal
+    except CrystalError as error:
+        raise CrystalError(f"{name}: {error}" if name else str(error)) from error
+    metal = odd_electrons(crystal.primitive.numbers)
+    return material_of(crystal, None if metal else bundle.extractor()), moved
 
 
 def _answer(bundle: Bundle, features: Any) -> Answer:
