@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from topofuse.config import ConfigError
 from topofuse.crystals import CrystalError, analyse
 from topofuse.explain.units import unit_of
-from topofuse.explain.words import in_words
 from topofuse.modalities.extraction import extract_sample
-from topofuse.modalities.registry import MODALITY_NAMES, table_columns
+from topofuse.modalities.registry import MODALITY_NAMES, table_columns, words
 from topofuse.screening.structures import StructureLike, as_crystal, is_one
 from topofuse.system.processes import worker_pool
 
@@ -56,7 +55,7 @@ def featurize(
     table = pd.DataFrame(found, columns=columns)
     pairs = {column: column.split(":", 1) for column in columns}
     table.attrs["units"] = {column: unit_of(*pair) for column, pair in pairs.items()}
-    table.attrs["words"] = {column: in_words(*pair) for column, pair in pairs.items()}
+    table.attrs["words"] = {column: words(name).column(bare) for column, (name, bare) in pairs.items()}
     table.attrs["reasons"] = reasons
     if reasons:
         first, reason = next(iter(reasons.items()))
