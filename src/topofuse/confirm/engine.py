@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +61,6 @@ class Calculation:
     stars: tuple[StarStates, ...]
     seconds: float
     steps: int
-
-
-def require() -> None:
-    """Raise `EngineError`, which says how to install it, where GPAW is not there."""
-    if util.find_spec("gpaw") is None or util.find_spec("gpaw_data") is None:
-        raise EngineError("GPAW is not installed; install it with: pip install 'topofuse[dft]' (see docs/confirm.md)")
 
 
 def engine_version() -> str:
