@@ -43,7 +43,8 @@ def confirm(
 ) -> list[Row]:
     """The rows of all structures behind paths, with the columns `DFT_COLUMNS`; `say` is told what is done.
 
-    Other arguments: as `topofuse confirm` has them; budget in seconds. Raises `MissingLibraryError` where GPAW is missing.
+    Other arguments: as `topofuse confirm` has them; budget in seconds.
+    Raises `MissingLibraryError` where GPAW is missing.
     """
     require("topofuse confirm", "dft", "gpaw")
     kept, engine = Store(store or default_folder()), engine_version()
