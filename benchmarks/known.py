@@ -61,9 +61,8 @@ def misses(finder: Finder) -> None:
     found = [finder.find(facts, k) for k in range(len(asked))]
     right = sum(row == row_of[data.sources[i]] for row, i in zip(found, asked, strict=True))
     missed = [data.material_ids[i] for row, i in zip(found, asked, strict=True) if row is None]
-    print(
-        f"{len(asked)} textbook materials: {right} found, {len(missed)} missed, {len(asked) - right - len(missed)} other"
-    )
+    other = len(asked) - right - len(missed)
+    print(f"{len(asked)} textbook materials: {right} found, {len(missed)} missed, {other} taken for another")
     print("missed: " + ", ".join(missed))
 
 
