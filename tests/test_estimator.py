@@ -38,7 +38,8 @@ class OnMatrices(TopoClassifier):
     """The same with a crystal in place of each row of numbers, so that scikit-learn's own checks can be run.
 
     The row's first two numbers stretch a cell of CsCl and its c axis, in steps, so that few crystals stand for many
-    rows. What the checks say of matrices (their shape, NaN, sparseness) is answered by scikit-learn's own `validate_data`.
+    rows. What the checks say of matrices (their shape, NaN, sparseness) is answered by scikit-learn's own
+    `validate_data`.
     """
 
     def fit(self, X, y=None):

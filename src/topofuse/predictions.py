@@ -103,12 +103,13 @@ def predict(
 
     One row per structure, in order (a folder has a row per file in it). A structure that cannot be used is a row
     with status 'error' and the reason, one with an odd number of electrons in the primitive cell has status 'metal'.
+    A model that is named stays in memory: a loop over single structures is as fast as a list of them.
     Raises `BundleError` where the model cannot be loaded.
     """
     if isinstance(model, str | os.PathLike):
-        from topofuse.ensemble.bundle import open_bundle
+        from topofuse.ensemble.bundle import kept_bundle
 
-        model = open_bundle(os.fspath(model))
+        model = kept_bundle(os.fspath(model))
     given: list[Any] = [structures] if is_one(structures) else list(structures)  # type: ignore[arg-type]
     work = Work(workers, time_limit, symmetrise=symmetrise)
     return Predictions(tuple(predict_paths(given, model, work, progress=progress)))

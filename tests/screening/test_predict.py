@@ -7,6 +7,7 @@ import json
 import os
 import time
 from multiprocessing import active_children
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -106,6 +107,53 @@ def test_warnings_that_do_not_fit_are_counted(folder):
     row |= {"input": "a.cif", "warnings": "near_symmetry: a; small_gap: b; magnetic: c; f_electrons: d; slab: e"}
     assert narrow_text([row]).splitlines()[1].endswith("near_symmetry, small_gap +3")
     assert "any" in narrow_text([row | {"set_90": "|".join(FIVE)}])
+
+
+# name of a file → what a CSV file has instead; the other tables have the name itself
+HOSTILE = {
+    "=HYPERLINK(1).vasp": "'=HYPERLINK(1).vasp",
+    "+1.vasp": "'+1.vasp",
+    "-1.vasp": "'-1.vasp",
+    "@SUM(1).vasp": "'@SUM(1).vasp",
+    "\t=1.vasp": r"\t=1.vasp",
+    "\r=1.vasp": r"\r=1.vasp",
+    "\n=1.vasp": "'\n=1.vasp",
+    "＝1.vasp": "'＝1.vasp",
+    "a\x1b[2J\x1b]0;owned\x07.vasp": r"a\x1b[2J\x1b]0;owned\x07.vasp",
+    "a\x9b2J.vasp": r"a\x9b2J.vasp",
+    "\u202epsav.vasp": r"\u202epsav.vasp",
+    "a-b=c@d, 硒化铋.vasp": "a-b=c@d, 硒化铋.vasp",
+}
+
+
+@pytest.fixture
+def hostile_names(tmp_path, monkeypatch):
+    """Files of these names in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in HOSTILE:
+        Path(name).write_text(poscar("Cs", "Cl"))
+    return list(HOSTILE)
+
+
+def test_a_csv_file_has_nothing_that_a_spreadsheet_computes_or_a_terminal_obeys(hostile_names):
+    predict_to_file(hostile_names, ByFirstAtom(), "out.csv")
+    with Path("out.csv").open(newline="", encoding="utf-8") as stream:
+        assert [row["input"] for row in csv.DictReader(stream)] == list(HOSTILE.values())
+
+
+def test_parquet_and_jsonl_keep_every_name_as_it_is(hostile_names):
+    predict_to_file(hostile_names, ByFirstAtom(), "out.jsonl")
+    predict_to_file(hostile_names, ByFirstAtom(), "out.parquet")
+    content = Path("out.jsonl").read_bytes()
+    assert [json.loads(line)["input"] for line in content.splitlines()] == hostile_names
+    assert all(byte == 10 or byte >= 32 for byte in content)
+    assert pq.read_table("out.parquet")["input"].to_pylist() == hostile_names
+
+
+def test_the_table_of_a_terminal_has_nothing_to_obey(hostile_names):
+    text = aligned_text(predict_paths(hostile_names, ByFirstAtom()))
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert len(text.split("\n")) == len(HOSTILE) + 1
 
 
 def test_an_odd_number_of_electrons_is_a_metal_and_no_class(folder):

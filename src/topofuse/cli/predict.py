@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
 
 import click
 
 from topofuse.cli.errors import USAGE_ERROR, plain_errors
+from topofuse.cli.terminal import say, tell
 
 
 @click.command("predict")
@@ -123,18 +123,17 @@ def predict_command(
         loaded = bundle.open_bundle(model)
         work = predict.Work(workers or processes.default_workers(), time_limit, memory_limit, symmetrise=symmetrise)
         if output is not None:
-            say = partial(click.echo, err=True)
-            counts = predict.predict_to_file(paths, loaded, output, work, progress=progress, say=say)
+            counts = predict.predict_to_file(paths, loaded, output, work, progress=progress, say=tell)
             found = ", ".join(f"{counts[status]} {status}" for status in ("ok", "metal", "error"))
-            click.echo(f"{counts.total()} structures ({found}) in {output}", err=True)
+            tell(f"{counts.total()} structures ({found}) in {output}")
         else:
             rows = predict.predict_paths(paths, loaded, work, progress=progress)
             if sys.stdout.isatty():
-                click.echo(table.aligned_text(rows) if wide else terminal.narrow_text(rows))
+                say(table.aligned_text(rows) if wide else terminal.narrow_text(rows))
             else:
-                click.echo(table.csv_text(rows), nl=False)
+                say(table.csv_text(rows), nl=False)
     if absent:
-        click.echo(f"error: no such file or folder: {', '.join(map(str, absent))}", err=True)
+        tell(f"error: no such file or folder: {', '.join(map(str, absent))}")
         sys.exit(USAGE_ERROR)
 
 

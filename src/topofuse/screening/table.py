@@ -15,6 +15,7 @@ from typing import Any, Self
 from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE
 from topofuse.system.files import settle
+from topofuse.system.text import csv_text_cell, visible
 
 Row = dict[str, Any]
 
@@ -110,10 +111,17 @@ class TableWriter:
 
 
 def csv_cells(row: Row, columns: Iterable[str] = COLUMNS) -> list[str]:
-    """Cells of a CSV line: probabilities and novelty with six decimals, missing values empty."""
-    return [
-        "" if (value := row[name]) is None else f"{value:.6f}" if name in _NUMBERS else str(value) for name in columns
-    ]
+    """Cells of a CSV line: probabilities and novelty with six decimals, missing values empty, text as `csv_text_cell`.
+
+    Parquet and JSONL have the text as it is.
+    """
+    return [_csv_cell(name, row[name]) for name in columns]
+
+
+def _csv_cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6f}" if name in _NUMBERS else csv_text_cell(str(value))
 
 
 def csv_text(rows: Iterable[Row], extra: Iterable[str] = ()) -> str:
@@ -142,7 +150,7 @@ def aligned_text(rows: Iterable[Row], names: Iterable[str] | None = None) -> str
                 for name in names
             ]
         )
-    cells = [[" ".join(cell.split()) for cell in line] for line in cells]
+    cells = [[visible(" ".join(cell.split())) for cell in line] for line in cells]
     widths = [max(len(line[k]) for line in cells) for k in range(len(names))]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 
