@@ -151,9 +151,11 @@ def test_parquet_and_jsonl_keep_every_name_as_it_is(hostile_names):
 
 
 def test_the_table_of_a_terminal_has_nothing_to_obey(hostile_names):
-    text = aligned_text(predict_paths(hostile_names, ByFirstAtom()))
-    assert all(line.isprintable() for line in text.split("\n"))
-    assert len(text.split("\n")) == len(HOSTILE) + 1
+    rows = predict_paths(hostile_names, ByFirstAtom())
+    for text, note in ((aligned_text(rows), 0), (narrow_text(rows), 1)):
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert len(text.split("\n")) == len(HOSTILE) + 1 + note
+    assert narrow_text([]).splitlines()[0].startswith("input  formula")
 
 
 def test_an_odd_number_of_electrons_is_a_metal_and_no_class(folder):
@@ -161,8 +163,8 @@ def test_an_odd_number_of_electrons_is_a_metal_and_no_class(folder):
     row = predict_paths([folder / "c_metal.vasp"], model)[0]
     assert row["status"] == "metal"
     assert row["reason"] == (
-        "odd number of electrons in the primitive cell (nu = 7): "
-        "gapless by Kramers' theorem, outside the classification"
+        "odd number of electrons in the primitive cell (nu = 7): a metal by Kramers' theorem, as long as it "
+        "has no magnetic order and interactions do not localise the electrons; outside the classification"
     )
     assert (row["formula"], row["label"], row["p_trivial"]) == ("Na", None, None)
     assert row["spacegroup"] == 221

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from topofuse.labels import FIVE
 from topofuse.screening.table import Row
+from topofuse.system.text import visible
 from topofuse.trust.sets import SEPARATOR as BETWEEN_CLASSES
 from topofuse.trust.warnings import codes
 
@@ -22,7 +23,7 @@ def narrow_text(rows: Sequence[Row], note: str = _NOTE) -> str:
     cells = [_HEAD[1:-1], *(_cells(row) for row in rows)]
     widths = [max(len(line[k]) for line in cells) for k in range(len(cells[0]))]
     left = WIDTH - sum(widths) - 2 * (len(widths) + 1)
-    longest = max(len("input"), *(len(_name(row)) for row in rows))
+    longest = max([len("input"), *(len(_name(row)) for row in rows)])
     first = min(longest, max(_INPUT[0], min(_INPUT[1], left - _WARNINGS)))
     lines = [_line(_HEAD, [first, *widths])]
     for row, line in zip(rows, cells[1:], strict=True):
@@ -43,7 +44,7 @@ def _cells(row: Row) -> tuple[str, ...]:
 
 
 def _name(row: Row) -> str:
-    return " ".join(str(row["input"]).split())
+    return visible(" ".join(str(row["input"]).split()))
 
 
 def _line(cells: Iterable[str], widths: Sequence[int]) -> str:
@@ -75,5 +76,7 @@ def _below(row: Row) -> list[str]:
     return [
         line
         for text in said
-        for line in textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+        for line in textwrap.wrap(
+            visible(text), WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+        )
     ]
