@@ -73,10 +73,5 @@ def _fitting(names: Sequence[str], room: int) -> str:
 def _below(row: Row) -> list[str]:
     said = [row["reason"]] if row["reason"] else []
     said += [f"experiment: {row['experiment']}"] if row["experiment"] else []
-    return [
-        line
-        for text in said
-        for line in textwrap.wrap(
-            visible(text), WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
-        )
-    ]
+    wrapper = textwrap.TextWrapper(WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    return [line for text in said for line in wrapper.wrap(visible(text))]
