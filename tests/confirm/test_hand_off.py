@@ -84,13 +84,11 @@ def test_inputs_hold_the_cell_the_momenta_and_the_coupling(textbook, tmp_path, c
     readme = written["README.txt"]
     assert "--read trace.txt" in readme
     assert all(star.label in readme for star in table.stars)
-    bands = {"vasp": "bands/KPOINTS", "qe": "bands.in", "abinit": "bands.abi", "gpaw": "run.py"}[code]
+    bands = {"vasp": "bands/KPOINTS", "qe": "bands.in", "abinit": "bands.abi"}[code]
     numbers = [float(word) for word in _words(written[bands])]
     for index in chosen_momenta(table):
         assert _holds(numbers, table.momenta[index].k), f"{table.stars[table.momenta[index].star].label} is missing"
-    coupling = {"vasp": "LSORBIT = True", "qe": "lspinorb         = .true.", "abinit": "nspinor 2", "gpaw": "POSCAR"}[
-        code
-    ]
+    coupling = {"vasp": "LSORBIT = True", "qe": "lspinorb         = .true.", "abinit": "nspinor 2"}[code]
     assert coupling in written[bands.replace("KPOINTS", "INCAR")]
 
 

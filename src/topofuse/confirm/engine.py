@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +63,6 @@ class Calculation:
     steps: int
 
 
-def require() -> None:
-    """Raise `EngineError`, which says how to install it, where GPAW is not there."""
-    if util.find_spec("gpaw") is None or util.find_spec("gpaw_data") is None:
-        raise EngineError("GPAW is not installed; install it with: pip install 'topofuse[dft]' (see docs/confirm.md)")
-
-
 def engine_version() -> str:
     """GPAW and its PAW data, in words."""
     return f"GPAW {metadata.version('gpaw')}, PAW data {metadata.version('gpaw-data')}"
@@ -106,6 +100,8 @@ def calculate(crystal: SymmetricCrystal, settings: Settings, threads: int = 1) -
         except KohnShamConvergenceError as error:
             raise EngineError(f"the calculation does not converge in {_STEPS} steps") from error
         electrons = round(float(density.wfs.nvalence))
+        if electrons % 2:
+            raise EngineError(f"its PAW data sets have an odd number of electrons, {electrons}: it is a metal")
         stars = _states(bands, table)
     return Calculation(crystal.spacegroup, electrons, stars, time.process_time() - begin, int(density.scf.niter))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from topofuse.confirm import cost
-from topofuse.confirm.engine import engine_version, require
+from topofuse.confirm.engine import engine_version
 from topofuse.confirm.inputs import write_inputs
 from topofuse.confirm.plan import Choice, Job, announce, plan
 from topofuse.confirm.run import TIME_LIMIT, run
@@ -22,6 +22,7 @@ from topofuse.screening.predict import Work, predict_rows
 from topofuse.screening.structures import entries
 from topofuse.screening.table import Row, aligned_text
 from topofuse.symmetry import symmetry_table
+from topofuse.system.extras import require
 from topofuse.system.workers import default_workers
 
 _SHOWN = ("input", "formula", "spacegroup", "label", "p_nontrivial", "dft_status", "dft_class", "agreement", "dft_gap")
@@ -42,9 +43,10 @@ def confirm(
 ) -> list[Row]:
     """The rows of all structures behind paths, with the columns `DFT_COLUMNS`; `say` is told what is done.
 
-    Other arguments: as `topofuse confirm` has them; budget in seconds. Raises `EngineError` where GPAW is missing.
+    Other arguments: as `topofuse confirm` has them; budget in seconds.
+    Raises `MissingLibraryError` where GPAW is missing.
     """
-    require()
+    require("topofuse confirm", "dft", "gpaw")
     kept, engine = Store(store or default_folder()), engine_version()
     jobs = plan(predicted(paths, model), settings, engine, kept, Choice(max_atoms, unsure, budget))
     for line in announce(jobs, engine, settings, threads):
