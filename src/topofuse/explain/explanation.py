@@ -11,11 +11,10 @@ from topofuse.crystals import Crystal, CrystalError, SymmetricCrystal, analyse
 from topofuse.crystals.formula import reduced_formula
 from topofuse.crystals.read import read_structure
 from topofuse.ensemble.bundle import Bundle
+from topofuse.explain.attention import Attention, attention
 from topofuse.explain.contributions import (
-    Attention,
     FeaturePart,
     ModalityPart,
-    attention,
     modality_parts,
     strongest_columns,
     tree_contributions,

@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
 
-import topofuse
+from topofuse import __version__
 from topofuse.system.workers import WorkerError
 from topofuse.web.examples import EXAMPLES, example_text
 from topofuse.web.queue import Limits, Queue
@@ -75,7 +75,7 @@ def create_app(service: Service, limits: Limits | None = None) -> Guard:
     """The ASGI application on top of a started service."""
     app = FastAPI(
         title="topofuse",
-        version=topofuse.__version__,
+        version=__version__,
         description=_DESCRIPTION,
         openapi_url="/api/openapi.json",
         docs_url=None,  # FastAPI's own pages load scripts from elsewhere
@@ -102,7 +102,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
         return Health(
             status=service.state,
             model=service.name,
-            version=topofuse.__version__,
+            version=__version__,
             max_files=MAX_FILES,
             time_limit=service.time_limit,
         )
