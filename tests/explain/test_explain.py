@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from topofuse.cli import main
+from topofuse.config import FusionConfig
 from topofuse.crystals import Crystal, CrystalError, analyse
 from topofuse.crystals.write_poscar import poscar
 from topofuse.ensemble.boosted import fit_boosted
@@ -26,6 +27,7 @@ from topofuse.modalities.kspace.facts import zone_facts
 from topofuse.modalities.registry import MODALITY_NAMES, modality, table_columns, words
 from topofuse.modalities.store import FeatureStore
 from topofuse.system.files import null_undefined
+from topofuse.training.inference import FusionPredictor
 from topofuse.trust.novelty import Reference
 from topofuse.trust.trust import Trust
 
@@ -61,7 +63,16 @@ def reference(small_world) -> Reference:
 @pytest.fixture(scope="module")
 def bundle(tiny_config, small_world, network, trust, reference) -> Bundle:
     trees = trees_of(small_world, tiny_config, small_world.store.table(tiny_config.modalities))
-    return Bundle(tiny_config, {"kfold": [network]}, [trees], WEIGHTS, trust, {}, "made up", reference)
+    return Bundle(
+        tiny_config,
+        {"kfold": [FusionPredictor(network, FusionConfig())]},
+        [trees],
+        WEIGHTS,
+        trust,
+        {},
+        "made up",
+        reference,
+    )
 
 
 @pytest.fixture(scope="module")

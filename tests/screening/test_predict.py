@@ -18,6 +18,7 @@ from topofuse.crystals import CrystalError
 from topofuse.labels import FIVE
 from topofuse.screening.predict import Work, predict_paths, predict_rows, predict_to_file
 from topofuse.screening.table import COLUMNS, OutputError, TableWriter, aligned_text, csv_text
+from topofuse.screening.terminal import WIDTH, narrow_text
 
 
 @pytest.fixture
@@ -43,8 +44,9 @@ def test_every_file_is_one_row_in_order_with_exactly_these_columns(folder):
     rows = predict_paths([folder], ByFirstAtom())
     assert [tuple(row) for row in rows] == [COLUMNS] * 7
     assert ",".join(COLUMNS) == (
-        "input,status,reason,formula,spacegroup,n_atoms,label,p_trivial,p_hsp_semimetal,p_hsl_semimetal,p_ti,"
-        "p_tci,p_nontrivial,set_90,set_95,novelty,nearest,domain"
+        "input,status,reason,formula,spacegroup,n_atoms,known_class,known_id,known_source,known_link,experiment,label,"
+        "p_trivial,p_hsp_semimetal,p_hsl_semimetal,p_ti,"
+        "p_tci,p_nontrivial,set_90,set_95,warnings,novelty,nearest,domain"
     )
     assert [row["input"] for row in rows] == sorted(str(path) for path in folder.iterdir())
     assert [row["status"] for row in rows] == EXPECTED
@@ -76,8 +78,32 @@ def test_a_set_of_several_classes_is_one_cell_of_every_table(folder):
     cells = next(csv.DictReader(csv_text(rows).splitlines()))
     assert cells["set_90"].split("|") == ["ti", "tci"]
     assert '"' not in csv_text(rows[:1])
-    assert "set_90" in aligned_text(rows)
-    assert "set_95" not in aligned_text(rows)  # a terminal is narrow
+    assert "ti|tci" in aligned_text(rows)
+    assert "ti|tci" in narrow_text(rows)
+
+
+def test_a_terminal_of_80_columns_is_enough(folder):
+    rows = predict_paths([folder], ByFirstAtom())
+    rows[0] |= {
+        "input": "/a/very/long/path/to/some/structure.cif",
+        "known_class": "hsp_semimetal",
+        "set_90": "|".join(FIVE),
+        "warnings": "near_symmetry: a; small_gap: b; magnetic: c; f_electrons: d",
+        "experiment": "trivial: measured (A. Author, J. Made-up Res. 1, 1 (2026), doi:10.1000/1)",
+    }
+    said = narrow_text(rows)
+    assert max(map(len, said.splitlines())) <= WIDTH
+    for words in ("…", "structure.cif", "hsp", "trivial|hsp|hsl|ti|tci", "experiment: trivial", "metal", "--wide"):
+        assert words in said
+    assert said.count("odd number of electrons") == 1
+    everything = aligned_text(rows)
+    assert all(name.removeprefix("p_") in everything.splitlines()[0] for name in COLUMNS)
+
+
+def test_warnings_that_do_not_fit_are_counted(folder):
+    row = predict_paths([folder / "a_CsCl.vasp"], ByFirstAtom())[0]
+    row |= {"warnings": "near_symmetry: a; small_gap: b; magnetic: c; f_electrons: d; slab: e"}
+    assert narrow_text([row]).splitlines()[1].endswith("near_symmetry, small_gap +3")
 
 
 # name of a file → what a CSV file has instead; the other tables have the name itself

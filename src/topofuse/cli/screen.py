@@ -107,7 +107,7 @@ def screen_command(
     changed, the command refuses DIR.
     """
     if address is not None and engine != "ray":
-        raise click.UsageError("--address needs --engine ray")
+        raise click.UsageError("--address is for --engine ray")
     progress = sys.stderr.isatty() if progress is None else progress
     with plain_errors("start the same command again to continue"):
         from topofuse.system import workers as processes

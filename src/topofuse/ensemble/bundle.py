@@ -16,7 +16,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -235,6 +235,23 @@ def open_bundle(model: str | Path = "full") -> Bundle:
                 f"this build carries no pretrained model {str(model)!r}; give --model DIR, made by `topofuse run`"
             )
         return load_bundle(directory)
+
+
+def kept_bundle(model: str) -> Bundle:
+    """`open_bundle`, whose two latest answers stay in memory; a folder is read again where its bundle.json changed."""
+    if model in CARRIED:
+        return _kept(model, None)
+    path = Path(model).resolve()
+    try:
+        found = (path / "bundle.json").stat()
+    except OSError:
+        return open_bundle(model)  # which says what is wrong
+    return _kept(str(path), (found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@lru_cache(maxsize=2)
+def _kept(model: str, _stamp: tuple[int, int, int] | None) -> Bundle:
+    return open_bundle(model)
 
 
 def _manifest(directory: Path) -> dict[str, Any]:

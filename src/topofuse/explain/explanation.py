@@ -10,6 +10,7 @@ from typing import Any
 from topofuse.crystals import Crystal, CrystalError, SymmetricCrystal, analyse
 from topofuse.crystals.formula import reduced_formula
 from topofuse.crystals.read import read_structure
+from topofuse.crystals.symmetrise import symmetrise
 from topofuse.ensemble.bundle import Bundle
 from topofuse.explain.attention import Attention, attention
 from topofuse.explain.contributions import (
@@ -26,6 +27,8 @@ from topofuse.modalities.kspace.facts import ZoneFacts
 from topofuse.modalities.material import Material, material_of
 from topofuse.modalities.store import FeatureStore
 from topofuse.trust.domain import domain_of, odd_electrons, open_shell
+from topofuse.trust.experiment import experiment_of
+from topofuse.trust.warnings import warnings_of
 
 STRONGEST = 12
 
@@ -46,6 +49,7 @@ class Explanation:
 
     source: the file, or '' ; formula: reduced; spacegroup: international number; symbol: Hermann-Mauguin
     domain: as in the table of predictions; domain_reason: why it is not `in`, or ''
+    experiment: what is known from measurements, with the reference, or ''; warnings: each 'code: sentence'
     zone: symmetry and filling; sketch: the tight-binding sketch, or why there is none
     answer: None for an odd number of electrons (a metal), and with it all that follows
     modalities: strongest first; features: the strongest columns of the trees' two-class model
@@ -59,6 +63,8 @@ class Explanation:
     symbol: str
     domain: str
     domain_reason: str
+    experiment: str
+    warnings: tuple[str, ...]
     zone: ZoneFacts
     sketch: SketchFacts | NoSketch
     answer: Answer | None = None
@@ -84,17 +90,23 @@ class Explanation:
 
 
 def explain(
-    source: str | Path | Crystal | SymmetricCrystal | Material, bundle: Bundle, strongest: int = STRONGEST
+    source: str | Path | Crystal | SymmetricCrystal | Material,
+    bundle: Bundle,
+    strongest: int = STRONGEST,
+    tolerance: float | None = None,
 ) -> Explanation:
     """Explain the bundle's answer for a structure file or a crystal; raises `CrystalError` for an unusable one.
 
     source: a `Material` has the features of `bundle.extractor()`, or none where its number of electrons is odd
     strongest: number of tabular features to give
+    tolerance: Å, within which a file or `Crystal` is made symmetric first; None: as it is
     """
     name = str(source) if isinstance(source, str | Path) else ""
+    moved: tuple[str, ...] = ()
     if not isinstance(source, Material):
-        source = _look_at(source, name, bundle)
+        source, moved = _look_at(source, name, bundle, tolerance)
     crystal, features = source.crystal, source.features
+    read = source.sketch if features is not None and "bands" in features[0] else None
     numbers = crystal.primitive.numbers
     seen = None if bundle.reference is None else bundle.reference.seen
     domain = domain_of(numbers, seen)
@@ -104,6 +116,8 @@ def explain(
         "spacegroup": crystal.spacegroup,
         "symbol": crystal.symbol,
         "domain": str(domain),
+        "experiment": experiment_of(crystal),
+        "warnings": (*moved, *warnings_of(crystal, read)),
         "zone": source.zone,
         "sketch": source.sketch,
     }
@@ -124,14 +138,21 @@ def explain(
     )
 
 
-def _look_at(source: str | Path | Crystal | SymmetricCrystal, name: str, bundle: Bundle) -> Material:
+def _look_at(
+    source: str | Path | Crystal | SymmetricCrystal, name: str, bundle: Bundle, tolerance: float | None
+) -> tuple[Material, tuple[str, ...]]:
+    """The material, and a warning that says what was made symmetric."""
+    moved: tuple[str, ...] = ()
     try:
         crystal = read_structure(source) if isinstance(source, str | Path) else source
+        if isinstance(crystal, Crystal) and tolerance is not None:
+            crystal, how = symmetrise(crystal, tolerance)
+            moved = (f"symmetrised: {how}",)
         crystal = analyse(crystal) if isinstance(crystal, Crystal) else crystal
     except CrystalError as error:
         raise CrystalError(f"{name}: {error}" if name else str(error)) from error
     metal = odd_electrons(crystal.primitive.numbers)
-    return material_of(crystal, None if metal else bundle.extractor())
+    return material_of(crystal, None if metal else bundle.extractor()), moved
 
 
 def _answer(bundle: Bundle, features: Any) -> Answer:

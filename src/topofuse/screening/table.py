@@ -20,16 +20,19 @@ from topofuse.system.text import csv_text_cell, visible
 Row = dict[str, Any]
 
 PROBABILITIES: tuple[str, ...] = (*(f"p_{name}" for name in FIVE), "p_nontrivial")
+KNOWN: tuple[str, ...] = ("known_class", "known_id", "known_source", "known_link", "experiment")  # not the model's
 SETS: tuple[str, ...] = ("set_90", "set_95")  # prediction sets: classes joined by |
 PLACE: tuple[str, ...] = ("novelty", "nearest", "domain")  # against the training materials
 COLUMNS: tuple[str, ...] = (
-    *("input", "status", "reason", "formula", "spacegroup", "n_atoms", "label"),
+    *("input", "status", "reason", "formula", "spacegroup", "n_atoms"),
+    *KNOWN,
+    "label",
     *PROBABILITIES,
     *SETS,
+    "warnings",
     *PLACE,
 )
 _NUMBERS = frozenset((*PROBABILITIES, "novelty"))
-_ONLY_IN_FILES = ("n_atoms", "set_95", "nearest")
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 _GROUP = 4096  # rows per parquet row group
 
@@ -132,12 +135,12 @@ def csv_text(rows: Iterable[Row], extra: Iterable[str] = ()) -> str:
 
 
 def aligned_text(rows: Iterable[Row], names: Iterable[str] | None = None) -> str:
-    """A table for a terminal: aligned, numbers with three decimals.
+    """A table for a wide terminal: aligned, numbers with three decimals.
 
-    names: of the columns; without, those of a prediction that have room, the reason at the end
+    names: of the columns; without, all those of a prediction, the reason at the end
     """
     if names is None:
-        names = [name for name in COLUMNS if name not in ("reason", *_ONLY_IN_FILES)] + ["reason"]
+        names = [*(name for name in COLUMNS if name != "reason"), "reason"]
     names = list(names)
     cells = [[name.removeprefix("p_") if name in PROBABILITIES else name for name in names]]
     for row in rows:

@@ -1,0 +1,73 @@
+"""Predictions on a terminal of 80 columns: what a person looks for first, and a line below for what needs words."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from topofuse.screening.table import Row
+from topofuse.trust.sets import SEPARATOR as BETWEEN_CLASSES
+from topofuse.trust.warnings import codes
+
+WIDTH = 80
+_HEAD = ("input", "formula", "known", "label", "p", "set_90", "warnings")
+_MOST = {"input": 22, "formula": 12}  # characters; longer names lose their beginning
+_NOTE = "p: probability of any class but trivial. All columns: --wide, or -o FILE."
+
+
+def narrow_text(rows: Sequence[Row], note: str = _NOTE) -> str:
+    """A table of at most 80 columns; reasons and findings of experiment are on lines of their own; then the note."""
+    cells = [_HEAD, *(_cells(row) for row in rows)]
+    widths = [max(len(line[k]) for line in cells) for k in range(len(_HEAD) - 1)]
+    room = WIDTH - sum(widths) - 2 * len(widths)
+    lines = [_line(_HEAD, widths)]
+    for row, line in zip(rows, cells[1:], strict=True):
+        lines.append(_line((*line[:-1], _fitting(codes(row["warnings"] or ""), room)), widths))
+        lines += _below(row)
+    return "\n".join([*lines, *([note] if note else [])])
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    p, members = row["p_nontrivial"], (row["set_90"] or "").split(BETWEEN_CLASSES)
+    return (
+        _shortened(" ".join(str(row["input"]).split()), _MOST["input"]),
+        _shortened(row["formula"] or "", _MOST["formula"]),
+        _short(row["known_class"] or ""),
+        row["label"] or row["status"],
+        "" if p is None else f"{p:.3f}",
+        BETWEEN_CLASSES.join(map(_short, members)),
+        "",
+    )
+
+
+def _line(cells: Iterable[str], widths: Sequence[int]) -> str:
+    *aligned, last = cells
+    return "  ".join([*(cell.ljust(w) for cell, w in zip(aligned, widths, strict=True)), last]).rstrip()
+
+
+def _short(name: str) -> str:
+    return name.removesuffix("_semimetal")
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else f"…{text[1 - most :]}"
+
+
+def _fitting(names: Sequence[str], room: int) -> str:
+    """As many names as there is room for, and how many more there are."""
+    for kept in range(len(names), 0, -1):
+        left = len(names) - kept
+        text = ", ".join(names[:kept]) + (f" +{left}" if left else "")
+        if len(text) <= room:
+            return text
+    return f"{len(names)} of them"[:room] if names else ""
+
+
+def _below(row: Row) -> list[str]:
+    said = [row["reason"]] if row["reason"] else []
+    said += [f"experiment: {row['experiment']}"] if row["experiment"] else []
+    return [
+        line
+        for text in said
+        for line in textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+    ]
