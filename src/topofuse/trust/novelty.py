@@ -187,6 +187,7 @@ class Reference:
         return cls(names=tuple(described["modalities"]), largest=largest, known=known, **arrays, **texts)
 
 
+_MAX_NAMES = 256 * 2**20  # bytes; a million materials have 20 MB of names
 _ARRAYS = ("quantiles", "projection", "centre", "step", "codes", "distances", "seen", "classes")
 _KNOWN_ARRAYS = ("spacegroups", "sizes", "volumes", "fingerprints")
 
@@ -288,4 +289,12 @@ def _packed(names: Sequence[str]) -> NDArray[np.uint8]:
 
 
 def _unpacked(packed: NDArray[np.uint8]) -> list[str]:
-    return zlib.decompress(packed.tobytes()).decode().split("\n")
+    """What `_packed` was given; ValueError for what is none, or more than `_MAX_NAMES` bytes of names."""
+    unpacking = zlib.decompressobj()
+    try:
+        text = unpacking.decompress(packed.tobytes(), _MAX_NAMES)
+    except zlib.error as error:
+        raise ValueError(f"names of the reference materials: {error}") from error
+    if not unpacking.eof or unpacking.unused_data:
+        raise ValueError("names of the reference materials are cut, or too many")
+    return text.decode().split("\n")
