@@ -10,7 +10,7 @@ PYTEST_OPTIONS ?=
 # threads that wait must not spin: on cores shared with other jobs an epoch took 5 to 88 s instead of 2
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help install run test quick coverage lint format docs wheel clean
+.PHONY: help install run test quick coverage confirm lint format docs wheel clean
 
 help:
 	@echo "Every target first makes the environment in $(VENV), where it is not there yet."
@@ -18,6 +18,7 @@ help:
 	@echo "make test      what a change must pass: make lint, then every test"
 	@echo "make quick     the tests that need neither a browser nor the documents, and are fast: under a minute"
 	@echo "make coverage  every test, and which lines none of them runs"
+	@echo "make confirm   installs GPAW (a compiler, BLAS and libxc: docs/confirm.md), and its tests: real calculations"
 	@echo "make lint      ruff, codespell, deptry, mypy"
 	@echo "make format    ruff mends what it can, and formats"
 	@echo "make docs      the documents as a site; says where it lies"
@@ -64,6 +65,10 @@ quick: $(STAMP)
 
 coverage: $(STAMP)
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-report=xml:build/coverage.xml
+
+confirm: $(STAMP)
+	$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e '.[dft]'
+	$(BIN)/python -m pytest tests/confirm $(PYTEST_OPTIONS)
 
 # build/lib of an earlier wheel goes first: files that were deleted since would be in the new one too
 wheel: $(STAMP)
