@@ -79,7 +79,7 @@ def _duration(_context: click.Context, _option: click.Parameter, value: str | No
 @click.option(
     "--read",
     "traces",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="Calculate nothing: judge the traces of PATH in FILE, which vasp2trace or IrRep wrote.",
 )

@@ -67,6 +67,7 @@ def read_row(paths: Sequence[Path], model: str, traces: Path, electrons: int | N
 
     Raises `TraceFileError` where the traces cannot be used.
     """
+    file = read_traces(traces)  # before the model is loaded
     found = list(predicted(paths, model))
     if len(found) != 1:
         raise TraceFileError(f"traces are of one structure; given are {len(found)}")
@@ -74,7 +75,6 @@ def read_row(paths: Sequence[Path], model: str, traces: Path, electrons: int | N
     if row["status"] != "ok":
         raise TraceFileError(f"{row['input']}: {row['reason']}")
     table = symmetry_table(analyse(entry.crystal()).spacegroup)
-    file = read_traces(traces)
     try:
         levels = levels_of(table, states_of(file, table), electrons or file.filled)
         verdict = judge(table, levels, electrons or file.filled)

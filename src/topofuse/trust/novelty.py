@@ -143,14 +143,15 @@ class TrainingMaterials:
         """The columns `COLUMNS` of the table of predictions, and those of `known`, for the crystals of a store."""
         placed = self.place(store)
         return {
-            **({} if self._finder is None else self._finder.columns(store.facts)),
+            **({} if self.finder is None else self.finder.columns(store.facts)),
             "novelty": placed.novelty.tolist(),
             "nearest": ["; ".join(self.describe(row) for row in rows) for rows in placed.nearest.tolist()],
             "domain": [str(domain) for domain in self.domains(store)],
         }
 
     @cached_property
-    def _finder(self) -> Finder | None:
+    def finder(self) -> Finder | None:
+        """Finds a crystal among the training materials; None where the bundle does not say enough of them."""
         if self.known is None:
             return None
         return Finder(self.ids, self.formulas, [FIVE[code] for code in self.classes], self.known)
