@@ -19,7 +19,7 @@ from topofuse.fusion.network import FusionNetwork
 from topofuse.labels import decide
 from topofuse.modalities.registry import feature_hash
 from topofuse.training.inference import predict_views
-from topofuse.trust.novelty import Reference
+from topofuse.trust.novelty import TrainingMaterials
 
 WEIGHTS = {"kfold": 0.3, "full": 0.2, "boosted": 0.5}
 
@@ -48,9 +48,9 @@ def trees(tiny_config, small_world) -> list[BoostedTrees]:
 
 
 @pytest.fixture(scope="module")
-def reference(small_world) -> Reference:
+def reference(small_world) -> TrainingMaterials:
     described = [f"id-{i}" for i in range(60)], small_world.formulas, small_world.labels
-    return Reference.fit(small_world.store, np.arange(60), ("crystal", "scalar"), described)
+    return TrainingMaterials.fit(small_world.store, np.arange(60), ("crystal", "scalar"), described)
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from topofuse.modalities.registry import MODALITY_NAMES, modality, table_columns
 from topofuse.modalities.store import FeatureStore
 from topofuse.system.files import null_undefined
 from topofuse.training.inference import FusionPredictor
-from topofuse.trust.novelty import Reference
+from topofuse.trust.novelty import TrainingMaterials
 from topofuse.trust.trust import Trust
 
 WEIGHTS = {"kfold": 0.4, "boosted": 0.6}
@@ -55,9 +55,11 @@ def trust(small_world) -> Trust:
 
 
 @pytest.fixture(scope="module")
-def reference(small_world) -> Reference:
+def reference(small_world) -> TrainingMaterials:
     described = [f"id-{i}" for i in range(60)], small_world.formulas, small_world.labels
-    return Reference.fit(small_world.store, np.arange(60), ("crystal", "kspace", "scalar", "physics"), described)
+    return TrainingMaterials.fit(
+        small_world.store, np.arange(60), ("crystal", "kspace", "scalar", "physics"), described
+    )
 
 
 @pytest.fixture(scope="module")

@@ -178,7 +178,7 @@ def test_mistakes_carry_their_structures(run_dir, tmp_path):
     assert list(symbols) == [17, 17, 11, 11]
     assert np.allclose(places, [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0], [0, 0.5, 0]])
     with pytest.raises(ReportError, match="is not the data set of"):
-        keep_structures(tmp_path, data.take([0]))
+        keep_structures(tmp_path, data.select([0]))
 
 
 def test_an_ablation_beside_the_run_counts_if_it_is_of_the_same_data(run_dir, tmp_path):

@@ -43,8 +43,8 @@ class Timings:
     def summary(self) -> dict[str, float]:
         """Everything, rounded, with the sum of the stages as `total_s`."""
         seconds = {name: value for name, value in self._values.items() if name.endswith("_s")}
-        found = {**seconds, "total_s": sum(seconds.values()), **self._values}
-        return {name: round(value, 2) for name, value in found.items()}
+        values = {**seconds, "total_s": sum(seconds.values()), **self._values}
+        return {name: round(value, 2) for name, value in values.items()}
 
 
 class RunLog:
