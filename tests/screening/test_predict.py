@@ -148,9 +148,11 @@ def test_parquet_and_jsonl_keep_every_name_as_it_is(hostile_names):
 
 
 def test_the_table_of_a_terminal_has_nothing_to_obey(hostile_names):
-    text = aligned_text(predict_paths(hostile_names, ByFirstAtom()))
-    assert all(line.isprintable() for line in text.split("\n"))
-    assert len(text.split("\n")) == len(HOSTILE) + 1
+    rows = predict_paths(hostile_names, ByFirstAtom())
+    for text in (aligned_text(rows), narrow_text(rows, note="")):
+        lines = text.split("\n")
+        assert all(line.isprintable() for line in lines)
+        assert len([line for line in lines if "CsCl" in line]) == len(HOSTILE)
 
 
 def test_an_odd_number_of_electrons_is_a_metal_and_no_class(folder):

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from topofuse.screening.table import Row
+from topofuse.system.text import visible
 from topofuse.trust.sets import SEPARATOR as BETWEEN_CLASSES
 from topofuse.trust.warnings import codes
 
@@ -30,7 +31,7 @@ def narrow_text(rows: Sequence[Row], note: str = _NOTE) -> str:
 def _cells(row: Row) -> tuple[str, ...]:
     p, members = row["p_nontrivial"], (row["set_90"] or "").split(BETWEEN_CLASSES)
     return (
-        _shortened(" ".join(str(row["input"]).split()), _MOST["input"]),
+        _shortened(visible(" ".join(str(row["input"]).split())), _MOST["input"]),
         _shortened(row["formula"] or "", _MOST["formula"]),
         _short(row["known_class"] or ""),
         row["label"] or row["status"],
@@ -69,5 +70,7 @@ def _below(row: Row) -> list[str]:
     return [
         line
         for text in said
-        for line in textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
+        for line in textwrap.wrap(
+            visible(text), WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False
+        )
     ]
