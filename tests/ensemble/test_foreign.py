@@ -30,7 +30,7 @@ from topofuse.fusion.build import build_network
 from topofuse.modalities.ranks import N_QUANTILES
 from topofuse.modalities.registry import table_columns
 from topofuse.trust.known import KnownMaterials
-from topofuse.trust.novelty import Reference
+from topofuse.trust.novelty import TrainingMaterials
 from topofuse.trust.trust import Trust
 
 NAMES = ("crystal",)
@@ -54,9 +54,9 @@ def chain(columns: int, outputs: int, depth: int) -> Forest:
     )  # fmt: skip
 
 
-def reference(columns: int) -> Reference:
+def reference(columns: int) -> TrainingMaterials:
     rng = np.random.default_rng(0)
-    return Reference(
+    return TrainingMaterials(
         names=NAMES, quantiles=np.sort(rng.normal(size=(columns, N_QUANTILES))).astype(np.float32),
         projection=rng.normal(size=(columns, 2)).astype(np.float16), centre=np.zeros(2, dtype=np.float32),
         step=np.ones(2, dtype=np.float32), codes=rng.integers(-9, 9, (5, 2)).astype(np.int8),

@@ -72,14 +72,14 @@ def _duration(_context: click.Context, _option: click.Parameter, value: str | No
 @click.option(
     "--write-inputs",
     nargs=2,
-    type=(click.Choice(["vasp", "qe", "abinit", "gpaw"]), click.Path(file_okay=False, path_type=Path)),
+    type=(click.Choice(["vasp", "qe", "abinit"]), click.Path(file_okay=False, path_type=Path)),
     metavar="CODE DIR",
-    help="Calculate nothing here: write input files for vasp, qe, abinit or gpaw into DIR, a folder per structure.",
+    help="Calculate nothing here: write input files for vasp, qe or abinit into DIR, a folder per structure.",
 )
 @click.option(
     "--read",
     "traces",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="Calculate nothing: judge the traces of PATH in FILE, which vasp2trace or IrRep wrote.",
 )

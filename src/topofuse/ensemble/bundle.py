@@ -37,7 +37,7 @@ from topofuse.modalities.registry import feature_hash, table_columns
 from topofuse.modalities.store import FeatureStore, Sample
 from topofuse.system.extras import MissingLibraryError, require
 from topofuse.system.files import write_whole
-from topofuse.trust.novelty import Reference
+from topofuse.trust.novelty import TrainingMaterials
 from topofuse.trust.trust import Assessment, Trust
 
 if TYPE_CHECKING:  # for training alone
@@ -74,7 +74,7 @@ class Bundle:
     trust: Trust
     info: Mapping[str, Any]
     identity: str
-    reference: Reference | None = None
+    reference: TrainingMaterials | None = None
 
     def predict_proba(self, crystals: Sequence[SymmetricCrystal]) -> NDArray[np.float64]:
         """(n, 5) calibrated probabilities of the five classes."""
@@ -137,7 +137,7 @@ def save_bundle(
     weights: Mapping[str, float],
     trust: Trust,
     info: Mapping[str, Any],
-    reference: Reference | None = None,
+    reference: TrainingMaterials | None = None,
 ) -> None:
     """Write a bundle; `networks` maps family → name → (its settings, the network). `bundle.json` comes last."""
     from safetensors.torch import save as save_safetensors
@@ -204,7 +204,9 @@ def _assemble(directory: Path, manifest: dict[str, Any]) -> Bundle:
     foreign.check_trust(trust)
     reference = None
     if manifest.get("reference") is not None:
-        reference = Reference.restore(manifest["reference"], foreign.arrays(_read(directory, _REFERENCE, manifest)))
+        reference = TrainingMaterials.restore(
+            manifest["reference"], foreign.arrays(_read(directory, _REFERENCE, manifest))
+        )
         foreign.check_reference(reference)
     weights, info = manifest["weights"], manifest["info"]
     foreign.check_weights(weights, [*networks, *(["boosted"] if trees else [])])

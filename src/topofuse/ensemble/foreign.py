@@ -25,7 +25,7 @@ from topofuse.ensemble.forest import Forest
 from topofuse.labels import FIVE
 from topofuse.modalities.ranks import N_QUANTILES
 from topofuse.modalities.registry import MODALITY_NAMES, table_columns
-from topofuse.trust.novelty import Reference
+from topofuse.trust.novelty import TrainingMaterials
 from topofuse.trust.trust import Trust
 
 MAX_DESCRIPTION = 16 * 2**20  # bytes of bundle.json
@@ -128,7 +128,7 @@ def check_trust(trust: Trust) -> None:
         _classes(codes)
 
 
-def check_reference(reference: Reference) -> None:
+def check_reference(reference: TrainingMaterials) -> None:
     """Arrays that fit one another and the tables of the features."""
     names = reference.names
     if not all(isinstance(name, str) and name in MODALITY_NAMES for name in names):
