@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
+from topofuse.crystals.fingerprint import LENGTH
 from topofuse.ensemble.forest import Forest
 from topofuse.labels import FIVE
 from topofuse.modalities.ranks import N_QUANTILES
@@ -146,6 +147,14 @@ def check_reference(reference: TrainingMaterials) -> None:
     _classes(reference.classes)
     if len(reference.ids) != n or len(reference.formulas) != n:
         raise ForeignError(f"{n} reference materials with {len(reference.ids)} names")
+    known = reference.known
+    if known is not None:
+        _shaped("space groups of the known materials", known.spacegroups, (n,), np.integer)
+        _shaped("sizes of the known materials", known.sizes, (n,), np.integer)
+        _shaped("volumes of the known materials", known.volumes, (n,), np.floating)
+        _shaped("fingerprints of the known materials", known.fingerprints, (n, LENGTH), np.integer)
+        if len(known.sources) != n or not (known.volumes > 0).all():
+            raise ForeignError("known materials without a source or a volume")
 
 
 def _shaped(what: str, array: NDArray[Any], shape: tuple[int, ...], kind: type) -> None:
