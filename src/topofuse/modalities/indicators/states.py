@@ -58,19 +58,11 @@ def _traces(
     sketch: Sketch, point: int, operations: NDArray[np.int64]
 ) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
     """(c, s) expectation values of operations in the levels with spin, and (c,) traces over all bands beneath them."""
-    spin, operators, k = sketch.spin[point], sketch.operators, sketch.sampling.points[point]
-    first, width = spin.first, len(spin.states)
-    states, dual = sketch.bands.states[point], sketch.bands.dual[point].conj().T
-    spinors = operators.spinors[operations]
-    beneath = np.zeros(len(operations), dtype=np.complex128)
-    if first:
-        density = states[:, :first] @ dual[:first]
-        beneath = operators.traces(operations, k, density[None])[0] * np.trace(spinors, axis1=1, axis2=2)
-    window = slice(first, first + width)
-    unitary = np.array([operators.matrix(int(o), k) for o in operations])
-    between = dual[window] @ (unitary @ states[:, window])  # (c, w, w)
-    moved = (between @ spin.states.reshape(width, -1)).reshape(len(operations), width, 2, -1)
-    moved = spinors[:, None] @ moved
+    spin, spinors = sketch.spin[point], sketch.operators.spinors[operations]
+    beneath = sketch.beneath(point, operations) * np.trace(spinors, axis1=1, axis2=2)
+    width = len(spin.states)
+    moved = sketch.in_window(point, operations) @ spin.states.reshape(width, -1)  # (c, w, 2·2w)
+    moved = spinors[:, None] @ moved.reshape(len(operations), width, 2, -1)
     return (spin.states.conj() * moved).sum((1, 2)), beneath
 
 
