@@ -8,6 +8,7 @@ time reversal leaves k in place and its square is 1: there is a basis in which m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +39,13 @@ class Inversion(NamedTuple):
 
     partner: NDArray[np.int64]
     shifts: NDArray[np.int64]
+
+
+class _Part(NamedTuple):
+    """States of one parity: (p + sign · partner)/√2 of the pairs, then the orbitals on centres at the places `kept`."""
+
+    sign: NDArray[np.float64]
+    kept: NDArray[np.int64]
 
 
 class Solution(NamedTuple):
@@ -99,20 +107,26 @@ class Halves:
         """Number of places of the first two parts: rows of a matrix that say everything."""
         return self.pairs + self.alone
 
-    def signs(self, momentum: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """`sign` and `own` of Bloch sums at a time-reversal-invariant momentum."""
+    @cached_property
+    def parts(self) -> tuple[_Part, _Part]:
+        """The even and the odd states, where Bloch sums have the signs of the orbitals themselves."""
+        return self._parts(self.sign, self.own)
+
+    def parts_at(self, momentum: NDArray[np.float64]) -> tuple[_Part, _Part]:
+        """The even and the odd states at a time-reversal-invariant momentum."""
+        if not momentum.any():
+            return self.parts
         phase = 1.0 - 2.0 * (np.rint(2 * (self.shifts @ momentum)) % 2)
-        return self.sign * phase[: self.pairs], self.own * phase[self.pairs :]
+        return self._parts(self.sign * phase[: self.pairs], self.own * phase[self.pairs :])
 
-    def block(
-        self, sums: NDArray[np.float64], sign: NDArray[np.float64], own: NDArray[np.float64], parity: float
-    ) -> NDArray[np.float64]:
-        """(2, m, m) the matrices (2, rows, n) between the states (p + parity · sign · partner)/√2 and those on centres.
+    def _parts(self, sign: NDArray[np.float64], own: NDArray[np.float64]) -> tuple[_Part, _Part]:
+        even = own > 0
+        return _Part(sign, self.pairs + np.flatnonzero(even)), _Part(-sign, self.pairs + np.flatnonzero(~even))
 
-        The orbitals on centres that have this parity come last.
-        """
-        p, kept = self.pairs, self.pairs + np.flatnonzero(own == parity)
-        folded = sums[:, :, :p] + sums[:, :, self.rows :] * (parity * sign)
+    def block(self, sums: NDArray[np.float64], part: _Part) -> NDArray[np.float64]:
+        """(2, m, m) the matrices (2, rows, n) between the states of a part."""
+        p, kept = self.pairs, part.kept
+        folded = sums[:, :, :p] + sums[:, :, self.rows :] * part.sign
         if not len(kept):
             return folded[:, :p]
         out = np.empty((2, p + len(kept), p + len(kept)))
@@ -124,8 +138,7 @@ class Halves:
 
     def between(self, sines: NDArray[np.float64]) -> NDArray[np.float64]:
         """(2, odd, even) imaginary part of the matrices between the odd and the even states of `block`."""
-        p = self.pairs
-        even, odd = (p + np.flatnonzero(self.own == parity) for parity in (1.0, -1.0))
+        p, even, odd = self.pairs, self.parts[0].kept, self.parts[1].kept
         rows = np.concatenate([np.arange(p), odd])
         out = np.empty((2, len(rows), p + len(even)))
         out[:, :, :p] = (sines[:, :, :p] + sines[:, :, self.rows :] * self.sign)[:, rows]
@@ -133,15 +146,13 @@ class Halves:
         out[:, p:] *= _HALF
         return out
 
-    def columns(
-        self, coefficients: NDArray[Any], sign: NDArray[np.float64], own: NDArray[np.float64], parity: float
-    ) -> NDArray[Any]:
-        """(n, b) columns, by place, of coefficients (m, b) of the states of `block`."""
+    def columns(self, coefficients: NDArray[np.float64], part: _Part) -> NDArray[np.float64]:
+        """(n, b) columns, by place, of coefficients (m, b) of the states of a part."""
         p = self.pairs
-        out = np.zeros((len(self.order), coefficients.shape[1]), dtype=coefficients.dtype)
-        out[:p] = coefficients[:p] * _HALF
-        out[p + np.flatnonzero(own == parity)] = coefficients[p:]
-        out[self.rows :] = out[:p] * (parity * sign)[:, None]
+        out = np.zeros((len(self.order), coefficients.shape[1]))
+        np.multiply(coefficients[:p], _HALF, out=out[:p])
+        out[part.kept] = coefficients[p:]
+        np.multiply(out[:p], part.sign[:, None], out=out[self.rows :])
         return out
 
 
@@ -149,21 +160,20 @@ def solve_even_and_odd(
     halves: Halves, momentum: NDArray[np.float64], sums: NDArray[np.float64], vectors: bool, raised: bool
 ) -> Solution:
     """Levels at a time-reversal-invariant momentum of a crystal with inversion; sums: (2, rows, n)."""
-    sign, own = halves.signs(momentum)
     energies, states, duals = [], [], []
-    for parity in (1.0, -1.0):
-        overlap, hamiltonian = halves.block(sums, sign, own, parity)
+    for part in halves.parts_at(momentum):
+        overlap, hamiltonian = halves.block(sums, part)
         energy, columns = solve(overlap, hamiltonian, vectors, raised)
         energies.append(energy)
         if vectors:
-            states.append(halves.columns(columns, sign, own, parity))
-            duals.append(halves.columns(overlap @ columns, sign, own, parity))
+            states.append(halves.columns(columns, part))
+            duals.append(halves.columns(overlap @ columns, part))
     energy = np.concatenate(energies)
     order = np.argsort(energy, kind="stable")
     if not vectors:
         return Solution(energy[order], None, None, None)
     parities = np.repeat([1, -1], [len(e) for e in energies])[order]
-    both = (_by_orbital(halves, np.concatenate(part, axis=1)[:, order]) for part in (states, duals))
+    both = (_by_orbital(halves, np.concatenate(columns, axis=1)[:, order]) for columns in (states, duals))
     return Solution(energy[order], *both, parities)
 
 
@@ -180,7 +190,7 @@ def solve_real(
     cosines, sines: (2, rows, n) real and imaginary part of the matrices, by place, in the basis of Bloch sums with the
     positions of atoms in the phase; phases: (n,) by which coefficients are multiplied to be those of other Bloch sums
     """
-    even, odd = (halves.block(cosines, halves.sign, halves.own, parity) for parity in (1.0, -1.0))
+    even, odd = (halves.block(cosines, part) for part in halves.parts)
     e = even.shape[1]
     whole = np.empty((2, e + odd.shape[1], e + odd.shape[1]))
     whole[:, :e, :e], whole[:, e:, e:] = even, odd
@@ -192,8 +202,8 @@ def solve_real(
 
     def back(coefficients: NDArray[np.float64]) -> NDArray[np.complex128]:
         out = np.empty((len(halves.order), coefficients.shape[1]), dtype=np.complex128)
-        out.real = halves.columns(coefficients[:e], halves.sign, halves.own, 1.0)
-        out.imag = halves.columns(coefficients[e:], halves.sign, halves.own, -1.0)
+        out.real = halves.columns(coefficients[:e], halves.parts[0])
+        out.imag = halves.columns(coefficients[e:], halves.parts[1])
         return _by_orbital(halves, out) * phases[:, None]
 
     return Solution(energy, back(columns), back(whole[0] @ columns), None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,14 +79,17 @@ def basis_of(atoms: tuple[FreeAtom, ...]) -> Basis:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Block:
+class _Block(NamedTuple):
     """Overlap and Hamiltonian elements (e, 2·a·b) of the bonds between atoms i and j (all images), a slice of all."""
 
     i: int
     j: int
     bonds: slice
     elements: NDArray[np.float64]
+
+
+# momentum, real and imaginary part (2, rows, n) of overlap and Hamiltonian; no imaginary part where they are real
+_Problem = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,12 +117,6 @@ class TightBinding:
         self._halves = Halves.of(basis.starts, basis.ell, inversion)
         self._positions = cell.frac_coords
         self._bonds, self._shifts, self._blocks = _bonds(cell, basis)
-        level = (1 - COUPLING) * basis.level + COUPLING * SHIFTED_COUPLING * basis.shift
-        for block in self._blocks:
-            first, second = (level[basis.starts[a] : basis.starts[a + 1]] for a in (block.i, block.j))
-            overlap, energy = np.split(block.elements, 2, axis=1)
-            energy *= COUPLING
-            energy += ((first[:, None] + second) / 2).ravel() * overlap
 
     def matrices(self, momenta: NDArray[np.float64]) -> NDArray[np.complex128]:
         """(2, k, n, n) overlap and Hamiltonian (eV) at momenta (k, 3) in reciprocal lattice units."""
@@ -130,14 +127,16 @@ class TightBinding:
 
     def energies(self, momenta: NDArray[np.float64]) -> NDArray[np.float64]:
         """(k, n) band energies at momenta (k, 3), ascending, eV."""
-        return np.array([found.energy for found in self._solutions(momenta, vectors=False)])
+        return np.array([found.energy for found in self._solutions(momenta, 0)])
 
-    def bands(self, momenta: NDArray[np.float64]) -> Bands:
-        """Energies and states at momenta (k, 3)."""
-        energy, states, dual, parity = zip(*self._solutions(momenta, vectors=True), strict=True)
-        return Bands(np.array(energy), states, dual, parity)
+    def bands(self, momenta: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[Bands, NDArray[np.float64]]:
+        """Energies and states at momenta (k, 3), and energies (m, n) at other ones (m, 3)."""
+        solutions = self._solutions(np.concatenate([momenta, others]), len(momenta))
+        energy, states, dual, parity = zip(*solutions[: len(momenta)], strict=True)
+        return Bands(np.array(energy), states, dual, parity), np.array([s.energy for s in solutions[len(momenta) :]])
 
-    def _solutions(self, momenta: NDArray[np.float64], vectors: bool) -> list[Solution]:
+    def _solutions(self, momenta: NDArray[np.float64], with_states: int) -> list[Solution]:
+        """Solutions at momenta (k, 3), the first of them with states."""
         fixed = invariant(momenta)
         # with inversion, positions of atoms in the phases make matrices at other momenta real
         angle = momenta @ (self._bonds if self._inversion else self._shifts).T
@@ -145,10 +144,17 @@ class TightBinding:
         angle *= 2 * np.pi
         sums = self._sums(np.cos(angle), np.sin(angle[~fixed]), self._halves)
         imaginary = iter(sums[len(momenta) :])
-        problems = [
+        problems: list[_Problem] = [
             (k, real, None if real_only else next(imaginary))
             for k, real, real_only in zip(momenta, sums[: len(momenta)], fixed, strict=True)
         ]
+        return [
+            solution
+            for part, vectors in ((problems[:with_states], True), (problems[with_states:], False))
+            for solution in self._solved(part, vectors)
+        ]
+
+    def _solved(self, problems: list[_Problem], vectors: bool) -> list[Solution]:
         try:
             return [self._solution(*problem, vectors, raised=False) for problem in problems]
         except IndefiniteOverlapError:
@@ -212,14 +218,23 @@ def _bonds(
     vectors = cell.frac_coords[j] + shift - cell.frac_coords[i]
     max_ell = 2 * max(int(atom.ell.max()) for atom in basis.atoms)
     harmonics = real_harmonics((vectors @ lattice) / length[:, None], max_ell)
+    level = {}
+    for atom, number in enumerate(z.tolist()):
+        own = slice(*basis.starts[atom : atom + 2])
+        level[number] = (1 - COUPLING) * basis.level[own] + COUPLING * SHIFTED_COUPLING * basis.shift[own]
     blocks: list[_Block] = []
     used: list[NDArray[np.int64]] = []
     count = 0
-    for first, second in {(int(a), int(b)) for a, b in zip(z[i], z[j], strict=True)}:
-        bonds = np.flatnonzero((z[i] == first) & (z[j] == second) & (length / BOHR < cutoff(first, second)))
+    kinds = z[i] * 1000 + z[j]
+    for kind in np.unique(kinds).tolist():
+        first, second = divmod(kind, 1000)
+        bonds = np.flatnonzero((kinds == kind) & (length / BOHR < cutoff(first, second)))
         if not len(bonds):
             continue
-        elements = pair_table(first, second).blocks(length[bonds] / BOHR, harmonics[bonds]).reshape(len(bonds), -1)
+        elements = pair_table(first, second).blocks(length[bonds] / BOHR, harmonics[bonds])
+        mean = (level[first][:, None] + level[second]).ravel() / 2
+        elements[:, 1] = COUPLING * elements[:, 1] + mean * elements[:, 0]
+        elements = elements.reshape(len(bonds), -1)
         # from an atom to its own images, both directions are in the list, and the adjoint is added to all
         elements[i[bonds] == j[bonds]] *= 0.5
         pair = i[bonds] * len(z) + j[bonds]

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from topofuse.modalities.bands.sampling import TRIMS, same_momentum
 from topofuse.modalities.bands.sketch import Sketch
 
-_ON_LINE = 0.3819  # a share of a line that is on no special momentum
 _MISMATCH = 0.1  # traces at the two ends that differ by more are incompatible
 _ROUNDING = 1e-6  # halves are rounded down, whatever their rounding errors
 _FAR = 20.0  # eV, where no exchange is in sight
@@ -46,7 +45,7 @@ class Indicators:
 def indicators(sketch: Sketch) -> tuple[Indicators, Indicators]:
     """Indicators without and with spin-orbit coupling."""
     requests: defaultdict[int, set[int]] = defaultdict(set)
-    groups = _line_groups(sketch)
+    groups = sketch.sampling.operations
     for (first, second), operations in zip(sketch.sampling.lines.tolist(), groups, strict=True):
         requests[first].update(operations.tolist())
         requests[second].update(operations.tolist())
@@ -83,13 +82,7 @@ class _Traces:
         return self._found[point, operation]
 
 
-def _line_groups(sketch: Sketch) -> list[NDArray[np.int64]]:
-    """Operations, without the identity, that leave every momentum of a line in place, for each line."""
-    begin, end = (sketch.sampling.points[sketch.sampling.lines[:, side]] for side in (0, 1))
-    return [sketch.operators.fixing(momentum) for momentum in begin + _ON_LINE * (end - begin)]
-
-
-def _incompatible(sketch: Sketch, groups: list[NDArray[np.int64]], traces: _Traces) -> NDArray[np.bool_]:
+def _incompatible(sketch: Sketch, groups: tuple[NDArray[np.int64], ...], traces: _Traces) -> NDArray[np.bool_]:
     """(2, l) whether the ends of a line disagree: without and with spin."""
     sampling, translations = sketch.sampling, sketch.operators.translations
     worst = np.zeros((2, len(groups)))

@@ -50,12 +50,14 @@ class SpinLevels:
 
     first: first band of the window; energy: (2w,) ascending; states: (w, 2, 2w) coefficients of band, spin
     parity: (2w,) ±1 of each level where `Bands.parity` has one, else None
+    beneath: (n, n) density of the bands beneath the window, without spin; None if there are none
     """
 
     first: int
     energy: NDArray[np.float64]
     states: NDArray[np.complex128]
     parity: NDArray[np.int64] | None
+    beneath: NDArray[Any] | None
 
     @property
     def window(self) -> slice:
@@ -98,10 +100,9 @@ class Sketch:
 
     def beneath(self, point: int, operations: NDArray[np.int64]) -> NDArray[Any]:
         """(g,) traces of operations over the bands beneath the window, without spin."""
-        first = self.spin[point].first
-        if not first:
+        density = self.spin[point].beneath
+        if density is None:
             return np.zeros(len(operations))
-        density = self.bands.states[point][:, :first] @ self.bands.dual[point][:, :first].conj().T
         return self.operators.traces(operations, self.sampling.points[point], density)
 
     def in_window(self, point: int, operations: NDArray[np.int64]) -> NDArray[Any]:
@@ -136,8 +137,7 @@ def sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
     operators = Operators(crystal, basis)
     model = TightBinding(crystal.primitive, basis, operators.inversion)
     sampling = sampling_of(crystal, operators)
-    bands = model.bands(sampling.points)
-    inside = model.energies(sampling.middles)
+    bands, inside = model.bands(sampling.points, sampling.middles)
     spin = tuple(_spin_levels(basis, bands, point, filled) for point in range(len(sampling.points)))
     return Sketch(basis, model, operators, sampling, filled, bands, inside, spin)
 
@@ -191,11 +191,12 @@ def _spin_levels(basis: Basis, bands: Bands, point: int, filled: int) -> SpinLev
         first -= 1
     while last < basis.size and energy[last] - energy[last - 1] < _WINDOW_GAP:
         last += 1
+    beneath = bands.states[point][:, :first] @ bands.dual[point][:, :first].conj().T if first else None
     states, energy = bands.states[point][:, first:last], energy[first:last]
     momentum = states.conj().T @ _weighted_rotations(basis, states)  # (3, w, w) of -iζL
     parity = bands.parity[point]
     if parity is None:
-        return SpinLevels(first, *_mixed(energy, momentum), None)
+        return SpinLevels(first, *_mixed(energy, momentum), None, beneath)
     parity = parity[first:last]  # spin-orbit coupling mixes no states of opposite parity
     parts = [np.flatnonzero(parity == sign) for sign in (1, -1)]
     solved = [_mixed(energy[own], momentum[:, own[:, None], own]) for own in parts]
@@ -204,7 +205,8 @@ def _spin_levels(basis: Basis, bands: Bands, point: int, filled: int) -> SpinLev
     vectors = np.zeros((len(energy), 2, len(order)), dtype=np.complex128)
     begin = 2 * len(parts[0])
     vectors[parts[0], :, :begin], vectors[parts[1], :, begin:] = (vector for _, vector in solved)
-    return SpinLevels(first, levels[order], vectors[:, :, order], np.repeat([1, -1], [len(e) for e, _ in solved])[order])
+    parities = np.repeat([1, -1], [len(level) for level, _ in solved])[order]
+    return SpinLevels(first, levels[order], vectors[:, :, order], parities, beneath)
 
 
 def _mixed(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from topofuse.modalities.bands.sampling import Sampling, same_momentum
 from topofuse.modalities.bands.sketch import Sketch
 from topofuse.symmetry import Alignment, Levels, Momentum, SymmetryTable, identify
 
@@ -32,9 +34,10 @@ def star_levels(sketch: Sketch, table: SymmetryTable) -> list[StarLevels]:
     """
     operators = sketch.operators
     alignment = Alignment.of(table, operators.rotations, operators.translations, operators.spinors)
+    sampled = _sampled(sketch.sampling, table)
     found = []
     for star in range(len(table.stars)):
-        point, momentum = _sampled(sketch, table, star)
+        point, momentum = sampled[star]
         traces, below = _traces(sketch, point, alignment.operations[momentum.operations])
         factors = alignment.factors(momentum)
         traces, below = traces * factors[:, None], below * factors
@@ -43,15 +46,18 @@ def star_levels(sketch: Sketch, table: SymmetryTable) -> list[StarLevels]:
     return found
 
 
-def _sampled(sketch: Sketch, table: SymmetryTable, star: int) -> tuple[int, Momentum]:
-    """The first point of the sketch that is a momentum of the star."""
-    own = [m for m in table.momenta if m.star == star]
-    apart = sketch.sampling.points[:, None] - np.array([m.k for m in own])
-    equal = np.abs(apart - np.rint(apart)).max(2) < 1e-5
-    if not equal.any():
-        raise ValueError(f"the sketch has no momentum of the star {table.stars[star].label}")
-    point = int(equal.any(1).argmax())
-    return point, own[int(equal[point].argmax())]
+@lru_cache(maxsize=1024)
+def _sampled(sampling: Sampling, table: SymmetryTable) -> tuple[tuple[int, Momentum], ...]:
+    """For every star the first point of a sketch that is a momentum of it, and which one."""
+    found = []
+    for star in range(len(table.stars)):
+        own = [m for m in table.momenta if m.star == star]
+        equal = same_momentum(sampling.points[:, None], np.array([m.k for m in own]))
+        if not equal.any():
+            raise ValueError(f"the sketch has no momentum of the star {table.stars[star].label}")
+        point = int(equal.any(1).argmax())
+        found.append((point, own[int(equal[point].argmax())]))
+    return tuple(found)
 
 
 def _traces(
