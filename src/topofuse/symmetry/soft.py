@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,17 +97,17 @@ def star_fillings(
     radix = np.concatenate([[1], np.cumprod(near.steps.sum(0) + 1)])
     if radix[-1] > _LARGEST:
         raise ValueError(f"too many levels within reach of the filling at {table.stars[levels.star].label}")
-    codes, electrons_of = near.steps @ radix[:-1], near.steps @ dimensions
+    codes, electrons_of = (np.append(0, np.cumsum(near.steps @ each)) for each in (radix[:-1], dimensions))
     found, holds, state = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.ones((1, 2 * len(width)))
     state[:, len(width) :] = 0  # weight, and that with a level at μ
-    room = int(electrons_of.sum())
-    for begin, end in zip(near.ends[:-1].tolist(), near.ends[1:].tolist(), strict=True):
-        code, more = (np.concatenate([[0], np.cumsum(of[begin:end])]) for of in (codes, electrons_of))
-        room -= int(more[-1])
+    ends = near.ends.tolist()
+    for begin, end in pairwise(ends):
+        code, more = codes[begin : end + 1] - codes[begin], electrons_of[begin : end + 1] - electrons_of[begin]
         found, holds = (found[:, None] + code).ravel(), (holds[:, None] + more).ravel()
-        kept = np.flatnonzero((holds <= wanted) & (holds + room >= wanted))
-        state = _with_set(state, filled[begin:end], at[begin:end])[kept]
-        found, holds, state = _merged_codes(found[kept], holds[kept], state)
+        state = _with_set(state, filled[begin:end], at[begin:end])
+        possible = ((holds <= wanted) & (holds >= wanted - (electrons_of[-1] - electrons_of[end]))).nonzero()[0]
+        order = possible[found[possible].argsort(kind="stable")]
+        found, holds, state = _merged_codes(found[order], holds[order], state[order])
     whole = holds == wanted
     weight = state[whole, len(width) :].reshape(-1, len(widths), len(_NODES)).sum(2) * _STEP
     return found[whole, None] // radix[:-1] % (radix[1:] // radix[:-1]) + near.certain + levels.below, weight
@@ -143,9 +144,7 @@ def _near(levels: Levels, rigid: NDArray[np.int64], last: float, reach: float, n
     return _Near(energy[begins], steps, ends, one[~moves & (levels.energy < last)].sum(0))
 
 
-def _with_set(
-    state: NDArray[np.float64], filled: NDArray[np.float64], at: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _with_set(state: NDArray[np.float64], filled: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
     """States (f · (k + 1), 2w) after a rigid set of k levels: each times that it is filled up to none, one, …, all.
 
     filled, at: (k, w) probability that a level lies beneath μ, and density at μ
@@ -164,17 +163,15 @@ def _with_set(
 def _merged_codes(
     codes: NDArray[np.int64], holds: NDArray[np.int64], state: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Distinct codes, what they hold, and the sums of their states, without negligible ones."""
-    order = np.argsort(codes, kind="stable")
-    codes = codes[order]
-    begins = np.flatnonzero(np.diff(codes, prepend=-1))
+    """Distinct codes of ascending ones, what they hold, and the sums of their states, without negligible ones."""
+    another = np.ones(len(codes), dtype=np.bool_)
+    np.not_equal(codes[1:], codes[:-1], out=another[1:])
+    begins = another.nonzero()[0]
     if len(begins) < len(codes):
-        state = np.add.reduceat(state[order], begins, axis=0)
-    else:
-        state = state[order]
+        state = np.add.reduceat(state, begins, axis=0)
     keep = state.max(1, initial=0) > _NEGLIGIBLE
     begins = begins[keep]
-    return codes[begins], holds[order[begins]], state[keep]
+    return codes[begins], holds[begins], state[keep]
 
 
 def _merged(rows: NDArray[np.int64], weight: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -1,8 +1,8 @@
 """Eigenproblems of a cell in bases that its symmetry makes small or real.
 
 Without spin, time reversal sends the Bloch sums of momentum k to those of -k. So at a time-reversal-invariant momentum
-matrices are real, and where there is inversion they fall into an even and an odd block. At other momenta inversion times
-time reversal leaves k in place and its square is 1: there is a basis in which matrices are real.
+matrices are real, and where there is inversion they fall into an even and an odd block. At other momenta inversion
+times time reversal leaves k in place and its square is 1: there is a basis in which matrices are real.
 """
 
 from __future__ import annotations

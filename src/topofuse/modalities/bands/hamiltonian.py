@@ -125,10 +125,6 @@ class TightBinding:
         cosines, sines = np.split(self._sums(np.cos(angle), np.sin(angle), places), 2)
         return (cosines + 1j * sines).swapaxes(0, 1)
 
-    def energies(self, momenta: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(k, n) band energies at momenta (k, 3), ascending, eV."""
-        return np.array([found.energy for found in self._solutions(momenta, 0)])
-
     def bands(self, momenta: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[Bands, NDArray[np.float64]]:
         """Energies and states at momenta (k, 3), and energies (m, n) at other ones (m, 3)."""
         solutions = self._solutions(np.concatenate([momenta, others]), len(momenta))
@@ -177,9 +173,7 @@ class TightBinding:
         energy, states = solve(overlap, hamiltonian, vectors, raised)
         return Solution(energy, states, overlap @ states, None) if vectors else Solution(energy, None, None, None)
 
-    def _sums(
-        self, cosines: NDArray[np.float64], sines: NDArray[np.float64], halves: Halves
-    ) -> NDArray[np.float64]:
+    def _sums(self, cosines: NDArray[np.float64], sines: NDArray[np.float64], halves: Halves) -> NDArray[np.float64]:
         """(c + s, 2, rows, n) overlap and Hamiltonian, real and imaginary parts, for cosines (c, e), sines (s, e)."""
         c, rows = len(cosines), halves.rows
         waves = np.concatenate([cosines, sines])
@@ -201,10 +195,8 @@ class TightBinding:
         return both
 
 
-def _bonds(
-    cell: Crystal, basis: Basis
-) -> tuple[NDArray[np.float64], NDArray[np.float64], list[_Block]]:
-    """The cell's bonds, one direction of each: vectors (e, 3), their lattice vectors (e, 3), elements by pair of atoms."""
+def _bonds(cell: Crystal, basis: Basis) -> tuple[NDArray[np.float64], NDArray[np.float64], list[_Block]]:
+    """The cell's bonds, one direction of each: vectors (e, 3), lattice vectors (e, 3), elements by pair of atoms."""
     cart = np.ascontiguousarray(cell.frac_coords @ cell.lattice)
     lattice = np.ascontiguousarray(cell.lattice)
     periodic = np.ones(3, dtype=np.int64)

@@ -144,23 +144,11 @@ class Operators:
         self._atoms = basis.atom[self._columns[0]]
         self._size = basis.size
 
-    def fixing(self, momentum: NDArray[np.float64], tolerance: float = 1e-6) -> NDArray[np.int64]:
-        """Operations that leave a momentum in place, modulo reciprocal lattice vectors; without the identity."""
-        moved = self.momentum_rotations @ momentum - momentum
-        fixed = np.abs(moved - np.rint(moved)).max(1) < tolerance
-        return np.flatnonzero(fixed & (self.characters < 3))
-
     @property
     def inversion(self) -> Inversion | None:
         """What inversion does to the atoms; None where there is none."""
-        number = self.inversion_number
-        return None if number is None else Inversion(self.atoms[number], self.shifts[number])
-
-    @property
-    def inversion_number(self) -> int | None:
-        """Which of the operations is the inversion."""
         found = np.flatnonzero(self.characters == -3)
-        return int(found[0]) if len(found) else None
+        return Inversion(self.atoms[found[0]], self.shifts[found[0]]) if len(found) else None
 
     def _elements(self, operations: NDArray[np.int64], momentum: NDArray[np.float64]) -> NDArray[Any]:
         """(o, c) elements of operations that fix a momentum; real where it is time-reversal-invariant."""

@@ -64,7 +64,9 @@ def sampling_of(crystal: SymmetricCrystal, operators: Operators) -> Sampling:
 def _sampling(symbol: str, labels: tuple[str, ...], momenta: bytes, rotations: bytes, translations: bytes) -> Sampling:
     """Shared by crystals whose lattices have the same special momenta and the same group."""
     points = list(np.frombuffer(momenta).reshape(-1, 3))
-    group = _Group(np.frombuffer(rotations, dtype=np.int64).reshape(-1, 3, 3), np.frombuffer(translations).reshape(-1, 3))
+    group = _Group(
+        np.frombuffer(rotations, dtype=np.int64).reshape(-1, 3, 3), np.frombuffer(translations).reshape(-1, 3)
+    )
     index = {label: i for i, label in enumerate(labels)}
     lines = np.array([(index[a], index[b]) for a, b in path(symbol) if a in index and b in index])
     trims, signs = [], []

@@ -209,9 +209,7 @@ def _spin_levels(basis: Basis, bands: Bands, point: int, filled: int) -> SpinLev
     return SpinLevels(first, levels[order], vectors[:, :, order], parities, beneath)
 
 
-def _mixed(
-    energy: NDArray[np.float64], momentum: NDArray[Any]
-) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+def _mixed(energy: NDArray[np.float64], momentum: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
     """Energies (2w,) and states (w, 2, 2w) of bands (w,) with spin, mixed by momenta (3, w, w)."""
     width = len(energy)
     matrix = np.zeros((width, 2, width, 2), dtype=np.complex128)
