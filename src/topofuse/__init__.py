@@ -1,6 +1,7 @@
 """topofuse: topological class of a crystal from its structure alone.
 
 topofuse.predict("structures/")          a table of predictions, drawn in notebooks
+topofuse.featurize(structures)           what the models see, as a table with names and units
 topofuse.TopoClassifier()                a scikit-learn classifier of structures
 """
 
@@ -14,17 +15,19 @@ if os.name != "posix":
     )
 
 __version__ = "0.1.0"
-__all__ = ["Crystal", "Predictions", "TopoClassifier", "__version__", "predict"]
+__all__ = ["Crystal", "Predictions", "TopoClassifier", "__version__", "featurize", "predict"]
 
 if TYPE_CHECKING:
     from topofuse.crystals import Crystal
     from topofuse.estimator import TopoClassifier
+    from topofuse.featurizing import featurize
     from topofuse.predictions import Predictions, predict
 
 _HOMES = {
     "Crystal": "topofuse.crystals",
     "Predictions": "topofuse.predictions",
     "TopoClassifier": "topofuse.estimator",
+    "featurize": "topofuse.featurizing",
     "predict": "topofuse.predictions",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, fields, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from topofuse.cli import main
+from topofuse.config import FusionConfig
 from topofuse.crystals import Crystal, CrystalError, analyse
 from topofuse.crystals.write_poscar import poscar
 from topofuse.ensemble.boosted import fit_boosted
@@ -17,15 +19,15 @@ from topofuse.ensemble.bundle import Bundle, open_bundle, save_bundle
 from topofuse.explain import explain
 from topofuse.explain.figure import FigureError, draw, save_figure
 from topofuse.explain.text import as_text
-from topofuse.explain.words import in_words
 from topofuse.labels import FIVE
 from topofuse.modalities.bands.facts import sketch_facts
 from topofuse.modalities.bands.sketch import NoSketch
 from topofuse.modalities.extraction import extract_sample
 from topofuse.modalities.kspace.facts import zone_facts
-from topofuse.modalities.registry import MODALITY_NAMES, modality, table_columns
+from topofuse.modalities.registry import MODALITY_NAMES, modality, table_columns, words
 from topofuse.modalities.store import FeatureStore
 from topofuse.system.files import null_undefined
+from topofuse.training.inference import FusionPredictor
 from topofuse.trust.novelty import Reference
 from topofuse.trust.trust import Trust
 
@@ -61,7 +63,16 @@ def reference(small_world) -> Reference:
 @pytest.fixture(scope="module")
 def bundle(tiny_config, small_world, network, trust, reference) -> Bundle:
     trees = trees_of(small_world, tiny_config, small_world.store.table(tiny_config.modalities))
-    return Bundle(tiny_config, {"kfold": [network]}, [trees], WEIGHTS, trust, {}, "made up", reference)
+    return Bundle(
+        tiny_config,
+        {"kfold": [FusionPredictor(network, FusionConfig())]},
+        [trees],
+        WEIGHTS,
+        trust,
+        {},
+        "made up",
+        reference,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +90,7 @@ class TestContributions:
     def test_columns_add_up_to_the_log_odds_of_the_trees(self, found, bundle, bi2se3):
         features = bundle.extractor()(analyse(bi2se3))
         table = FeatureStore.from_samples(features[:1]).table(bundle.config.modalities)
-        raw = bundle.trees[0].binary[0].predict(table, raw_score=True)[0]
+        raw = bundle.trees[0].binary[0].raw(table)[0, 0]
         assert len(found.features) == len(table_columns(bundle.config.modalities))
         assert found.trees_start + sum(part.log_odds for part in found.features) == pytest.approx(raw, abs=1e-5)
 
@@ -163,23 +174,30 @@ class TestFacts:
 
     @pytest.mark.parametrize("name", MODALITY_NAMES)
     def test_every_column_has_words_of_its_own(self, name):
-        words = [in_words(name, column) for column in modality(name).table_names]
-        assert len(set(words)) == len(words)
-        assert not any("_" in word for word in words)
-        assert in_words("a later one", "some_column") == "some column"
+        described = [words(name).column(column) for column in modality(name).table_names]
+        assert len(set(described)) == len(described)
+        bare = [column.replace("_", " ") for column in modality(name).table_names]
+        assert set(described).isdisjoint(bare)
+        assert not any("_" in description for description in described)
 
     def test_words_say_what_is_meant(self):
-        assert in_words("scalar", "x_Bi") == "share of Bi"
-        assert in_words("scalar", "ie1_mean") == "first ionisation energy, mean"
-        assert in_words("physics", "closed_miss") == "closed-shell ions: charge left over per atom"
-        assert in_words("bands", "z4_soc") == "sketch: indicator z4, with spin-orbit coupling"
+        assert words("scalar").column("x_Bi") == "share of Bi"
+        assert words("scalar").column("ie1_mean") == "first ionisation energy, mean"
+        assert words("physics").column("closed_miss") == "closed-shell ions: charge left over per atom"
+        assert words("bands").column("z4_soc") == "sketch: indicator z4, with spin-orbit coupling"
+        assert words("bands").column("a_later_column") == "a later column"
+
+    def test_modalities_have_titles_and_colours_of_their_own(self):
+        described = [words(name) for name in MODALITY_NAMES]
+        assert len({one.title for one in described}) == len({one.colour for one in described}) == len(MODALITY_NAMES)
+        assert all(re.fullmatch("#[0-9a-f]{6}", one.colour) for one in described)
 
 
 class TestOutput:
     def test_text_names_the_answer_its_reasons_and_the_symmetry(self, found):
         text = as_text(found)
         assert text.startswith("Bi2Se3, space group R-3m (166)\n")
-        for words in (
+        for phrase in (
             "p(non-trivial) = ",
             "novelty: ",
             "Modalities",
@@ -188,7 +206,24 @@ class TestOutput:
             "GAMMA",
             "sketch",
         ):
-            assert words in text
+            assert phrase in text
+
+    def test_in_a_notebook_it_is_drawn_whole_and_asks_nothing_of_anybody(self, found):
+        page = found._repr_html_()
+        assert page.count("<tr>") == page.count("</tr>")
+        assert not re.search(r"https?:|<script|<img|<link|@import|url\(|on\w+=", page)
+        assert f"{found.answer.label}: p(non-trivial) = {found.answer.p_nontrivial:.3f}" in page
+        widths = [float(x) for x in re.findall(r'<span style="width: ([\d.]+)%', page)]
+        assert len(widths) == len(FIVE) + len(found.modalities) + len(found.features)
+        p = np.array([found.answer.probabilities[name] for name in FIVE])
+        np.testing.assert_allclose(widths[: len(FIVE)], 100 * p / p.max(), atol=0.01)
+
+    def test_in_a_notebook_names_are_text_and_a_metal_has_its_reason(self, found):
+        strange = replace(found, source="<b>a.cif", answer=None, domain_reason="odd & open")
+        page = strange._repr_html_()
+        assert "&lt;b&gt;a.cif" in page
+        assert "<b>" not in page
+        assert "metal: odd &amp; open" in page
 
     def test_it_is_data_too(self, found):
         again = json.loads(json.dumps(null_undefined(found.to_dict()), allow_nan=False))

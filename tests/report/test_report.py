@@ -1,5 +1,6 @@
 """The report of a run: what it says, that it stands alone, and that it repeats itself byte for byte."""
 
+import copy
 import json
 import re
 from html.parser import HTMLParser
@@ -132,7 +133,7 @@ def test_points_and_bars_tell_their_numbers_to_a_pointer(run_dir, html):
 
 def test_coverage_that_chance_does_not_explain_is_marked(markdown):
     rows = [line for line in markdown.splitlines() if line.startswith("| TCI | ") and "of 100" in line]
-    assert [line.count("71.0 % of 100 !") for line in rows] == [4]
+    assert [line.count("71.0 % of 100 !") for line in rows] == [4, 4]  # by class, by label
     assert "| TI | – | – | – | – |" in markdown  # no such material: nothing to tell
     assert "| likely magnetic, out-of-fold | 90 | 37.5 % | 62.0 % |" in markdown
 
@@ -165,6 +166,7 @@ def test_mistakes_carry_their_structures(run_dir, tmp_path):
         labels=np.zeros(n, dtype=np.int8),
         split=np.array(["pool"] * n),
         fold=np.zeros(n, dtype=np.int8),
+        sources=[""] * n,
     )
     keep_structures(tmp_path, data)
     page = Page(to_html(Document("T", "s", (mistakes.section(read_run(tmp_path)),))))
@@ -189,6 +191,26 @@ def test_an_ablation_beside_the_run_counts_if_it_is_of_the_same_data(run_dir, tm
         of = {"hashes": {"data": data}} if data else {}
         (beside / "ablation.json").write_text(json.dumps(ablation | of), encoding="utf-8")
         assert (read_run(run).ablation is not None) == counts
+
+
+def test_on_small_data_it_says_why_trees_are_ahead_of_networks_where_they_are(run_dir, tmp_path):
+    results = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
+
+    def told(name: str, trees: float, **dataset) -> bool:
+        strategies = copy.deepcopy(results["strategies"])
+        boosted = next(s for s in strategies if s["name"] == "boosted")
+        boosted["test"]["two"]["accuracy"]["value"] = trees
+        networks = copy.deepcopy(results["networks_only"])
+        networks["test"]["two"]["accuracy"]["value"] = 0.8
+        (tmp_path / name).mkdir()
+        edited = {"strategies": strategies, "networks_only": networks, "dataset": results["dataset"] | dataset}
+        return "The boosted trees alone are 2.0 points better" in write_report(
+            changed(run_dir, tmp_path / name, **edited)
+        ).read_text(encoding="utf-8")
+
+    assert told("ahead", 0.82)
+    assert not told("behind", 0.78)
+    assert not told("large", 0.82, n_pool=20_000)
 
 
 def test_small_data_are_called_small(html, markdown):

@@ -23,7 +23,7 @@ import pytest
 from click.testing import CliRunner
 
 from support.broken_inputs import make_corpus
-from support.stand_ins import ByFirstAtom, misbehave, poscar
+from support.stand_ins import ByFirstAtom, greedy, misbehave, poscar
 from support.web_server import serving
 from topofuse.cli import main
 from topofuse.crystals import Crystal, analyse
@@ -31,12 +31,13 @@ from topofuse.ensemble.bundle import BundleError, open_bundle
 from topofuse.explain import explain
 from topofuse.labels import FIVE, LEVELS
 from topofuse.modalities.kspace.facts import zone_facts
+from topofuse.screening.examine import blank_row
 from topofuse.screening.predict import predict_paths
-from topofuse.screening.table import COLUMNS
+from topofuse.screening.table import COLUMNS, csv_text
 from topofuse.system.files import null_undefined
-from topofuse.web import security
 from topofuse.web.app import MAX_FILES
 from topofuse.web.examples import EXAMPLES, example_text
+from topofuse.web.queue import MAX_BODY
 from topofuse.web.scene import bonds, conventional_cell
 from topofuse.web.serve import ServeError, listen, serve
 from topofuse.web.service import safe_name
@@ -79,6 +80,21 @@ class TestPredict:
         assert [row["status"] for row in rows] == ["ok", "error", "metal", "ok"]
         assert [row["formula"] for row in rows] == ["CsCl", None, "Na", "MgO"]
         assert [bool(row["reason"]) for row in rows] == [False, True, True, False]
+
+    @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+    def test_the_page_writes_the_csv_that_python_writes(self):
+        names = ["=1", "+1", "-1", "@1", "\t1", "\r1", "\n1", "＝1", "a\x1b[2J\x07", "\u202egpj", "\x85\xa0\xad"]
+        names += ['a,b"c', "硒🙂\u200d.cif", "\U000e0001x", "'=x", "a=b-c.cif"]
+        rows = [blank_row(name) | {"status": "error", "reason": f"={name}", "novelty": 0.5} for name in names]
+        table = files("topofuse.web") / "static" / "table.js"
+        script = f"import {{ csvText }} from {json.dumps(str(table))}; import {{ readFileSync }} from 'node:fs';"
+        script += (
+            "const [columns, rows] = JSON.parse(readFileSync(0, 'utf8')); process.stdout.write(csvText(columns, rows));"
+        )
+        command = ["node", "--no-warnings", "--input-type=module", "-e", script]
+        given = json.dumps([COLUMNS, rows])
+        found = subprocess.run(command, input=given, capture_output=True, text=True, check=True, encoding="utf-8")
+        assert found.stdout == csv_text(rows)
 
     def test_a_row_is_that_of_topofuse_predict(self, client, tmp_path):
         (tmp_path / "CaS.vasp").write_text(poscar("Ca", "S"))
@@ -171,6 +187,12 @@ class TestScene:
         refused = post(client, ("x.cif", "nothing"), path="/api/structure", field="file")
         assert refused.status_code == 422
         assert isinstance(refused.json()["detail"], str)
+
+    def test_a_picture_may_not_take_all_the_memory(self, client, monkeypatch):
+        monkeypatch.setattr("topofuse.web.scene.describe", greedy)
+        monkeypatch.setattr("topofuse.web.service.MEMORY_LIMIT", 0.25)
+        refused = post(client, ("MgO.vasp", poscar("Mg", "O")), path="/api/structure", field="file")
+        assert (refused.status_code, refused.json()["detail"]) == (422, "needs more memory than the limit of 0.25 GiB")
 
     def test_a_conventional_cell_is_the_same_crystal(self, compounds):
         for crystal in compounds.values():
@@ -281,13 +303,12 @@ class TestSecurity:
             assert refused.status_code == 403, origin
         assert post(client, ("x.vasp", poscar("Mg", "O")), headers={"origin": address}).status_code == 200
 
-    def test_what_is_too_large_is_refused_unread(self, client, address):
-        with socket.create_connection((httpx.URL(address).host, httpx.URL(address).port)) as raw:
-            raw.sendall(b"POST /api/predict HTTP/1.1\r\nHost: 127.0.0.1\r\n")
-            raw.sendall(f"Content-Length: {security.MAX_BODY + 1}\r\n\r\n".encode())  # and nothing of the body
-            assert raw.recv(100).startswith(b"HTTP/1.1 413")
-        chunked = client.post("/api/predict", content=iter([b"x"]))
-        assert chunked.status_code == 411
+    def test_what_is_too_large_is_refused_unread(self, address):
+        for length in (MAX_BODY + 1, 10**19):
+            with socket.create_connection((httpx.URL(address).host, httpx.URL(address).port)) as raw:
+                raw.sendall(b"POST /api/predict HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+                raw.sendall(f"Content-Length: {length}\r\n\r\n".encode())  # and nothing of the body
+                assert raw.recv(100).startswith(b"HTTP/1.1 413")
 
     def test_every_answer_forbids_the_page_to_ask_elsewhere(self, client):
         for path in ("/", "/static/page.js", "/api/health", "/absent", "/static/../app.py"):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import click
 
 from topofuse.cli.errors import plain_errors
+from topofuse.cli.terminal import tell
 
 
 @click.command("serve")
@@ -31,4 +30,4 @@ def serve_command(port: int, model: str, open_browser: bool) -> None:
     with plain_errors("the page is no longer served"):
         from topofuse.web.serve import serve
 
-        serve(model, port, open_browser=open_browser, say=partial(click.echo, err=True))
+        serve(model, port, open_browser=open_browser, say=tell)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 Probabilities = NDArray[np.float64]
 _FLOOR = 1e-6
@@ -65,6 +64,8 @@ def fit_weights(families: Mapping[str, Probabilities], labels: NDArray[np.intege
 
     The loss is convex in the weights, so the start does not matter. What rounding leaves of a weight becomes zero.
     """
+    from scipy.optimize import minimize  # a fifth of a second of start-up, which predictions do without
+
     names = list(families)
     chosen = np.stack([families[name][np.arange(len(labels)), labels] for name in names], axis=1)
 

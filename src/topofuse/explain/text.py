@@ -21,11 +21,17 @@ def as_text(found: Explanation) -> str:
 def _lines(found: Explanation) -> Iterator[str]:
     place = f"{found.formula}, space group {found.symbol} ({found.spacegroup})"
     yield f"{found.source}: {place}" if found.source else place
+    if found.answer is not None and found.answer.columns.get("known_class"):
+        yield _known(found.answer)
+    if found.experiment:
+        yield f"experiment: {found.experiment}"
     if found.answer is None:
         yield f"metal: {found.domain_reason}"
     else:
         yield from _answer(found.answer)
         yield "domain: " + found.domain + (f" ({found.domain_reason})" if found.domain_reason else "")
+    yield from (f"warning, {warning}" for warning in found.warnings)
+    if found.answer is not None:
         yield from ("", "Modalities: p(non-trivial) with all of them, minus p(non-trivial) without this one")
         strongest = max((abs(part.change) for part in found.modalities), default=0.0)
         for part in found.modalities:
@@ -40,12 +46,19 @@ def _lines(found: Explanation) -> Iterator[str]:
     yield from _sketch(found.sketch)
 
 
+def _known(answer: Answer) -> str:
+    columns = answer.columns
+    links = f": {columns['known_link']}" if columns["known_link"] else ""
+    where = f" ({columns['known_source']})" if columns["known_source"] else ""
+    return f"known: {columns['known_class']}{where}, this is the training material {columns['known_id']}{links}"
+
+
 def _answer(answer: Answer) -> Iterator[str]:
     yield f"{answer.label}: p(non-trivial) = {answer.p_nontrivial:.3f}"
     yield "  " + "  ".join(f"{name} {answer.probabilities[name]:.3f}" for name in FIVE)
     columns = answer.columns
     if "set_90" in columns:
-        yield f"prediction set at 90 %: {columns['set_90'].replace('|', ', ') or 'empty: the models are unsure'}"
+        yield f"prediction set at 90 %: {columns['set_90'].replace('|', ', ')}"
     if "novelty" in columns:
         yield f"novelty: {columns['novelty']:.3f}; nearest training materials: {columns['nearest']}"
 

@@ -55,7 +55,8 @@ def _train_all_networks(prepared: Prepared) -> Networks:
     """The full-data network comes after the folds, whose best epochs say how long it is trained."""
     config, rows, log = prepared.config, prepared.rows, prepared.folder.log
     folds, members = kfold_jobs(config, rows), member_jobs(config, rows)
-    log.begin({job.name: job.task.training.epochs for job in [*folds, *members]} | {"full": config.training.epochs})
+    planned = {job.name: job.task.training.epochs for job in [*folds, *members]} | {"full": config.training.epochs}
+    log.begin(planned, config.threads)
     networks = _train(prepared, folds)
     epochs = fixed_epochs(network.progress.best_epoch for network in networks.values())
     networks |= _train(prepared, [full_job(config, rows, epochs), *members])
@@ -67,7 +68,7 @@ def _train_all_networks(prepared: Prepared) -> Networks:
 def train_networks(prepared: Prepared, jobs: Sequence[Job]) -> dict[Job, TrainedNetwork]:
     """Train the networks of `jobs` under a bar of their own, or read back those that the folder holds."""
     log = prepared.folder.log
-    log.begin({job.name: job.task.training.epochs for job in jobs})
+    log.begin({job.name: job.task.training.epochs for job in jobs}, prepared.config.threads)
     networks = _train(prepared, jobs)
     log.end()
     return networks

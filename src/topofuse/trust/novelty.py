@@ -12,17 +12,18 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
 from topofuse.labels import FIVE
+from topofuse.modalities.ranks import N_QUANTILES, SLACK, normal_scores
 from topofuse.modalities.store import FeatureStore
 from topofuse.trust.domain import Domain, domain_of
+from topofuse.trust.known import Finder, KnownMaterials
 
 AXES = 64
 NEIGHBOURS = 3
@@ -31,7 +32,6 @@ _WHITENING = 0.5  # axes are divided by their standard deviation to this power
 _WEIGHTING = 0.25  # columns are multiplied by their gain in the trees to this power
 _LEAST_GAIN = 1e-3  # of the mean gain; columns that no tree uses still count a little
 _LEAST_VARIANCE = 1e-4  # of the largest
-_QUANTILES, _CLIP, _SLACK = 129, 3.0, 1e-4
 _TAIL = 16  # quantiles; the range between this one and its mirror image measures how far a value lies outside
 _BLOCK = 256  # crystals whose distances to all the training materials are in memory at a time
 _GRID = 513  # quantiles of the training materials' own distances
@@ -61,6 +61,7 @@ class Reference:
     distances: (513,) quantiles of the training materials' own distances
     seen: (104,) whether a training material holds the element; largest: atoms in the largest primitive cell
     ids, formulas: n names each; classes: (n,) int8 codes 0..4
+    known: what tells whether a crystal is one of them; None in a bundle that was made before there was such a thing
     """
 
     names: tuple[str, ...]
@@ -75,16 +76,19 @@ class Reference:
     ids: Sequence[str]
     formulas: Sequence[str]
     classes: NDArray[np.int8]
+    known: KnownMaterials | None = None
 
     @classmethod
     def fit(
         cls, store: FeatureStore, rows: NDArray[np.integer], names: tuple[str, ...],
         described: tuple[Sequence[str], Sequence[str], NDArray[np.integer]], gain: NDArray[np.floating] | None = None,
+        sources: Sequence[str] | None = None,
     ) -> Reference:  # fmt: skip
         """From the features of the training materials.
 
         rows: of the store; described: their ids, reduced formulas and classes 0..4, in the order of `rows`
         gain: (f,) what each column is worth to the trees; None weighs them alike
+        sources: where each class was looked up, see `KnownMaterials`; None where nothing says so
         """
         ids, formulas, classes = described
         table = np.ascontiguousarray(store.table(names)[rows])
@@ -102,6 +106,7 @@ class Reference:
         return cls(
             names, quantiles, projection, centre, step, codes, grid, seen, int(facts.n_atoms.max()),
             list(ids), list(formulas), np.asarray(classes, dtype=np.int8),
+            KnownMaterials.of(facts, [""] * len(ids) if sources is None else sources),
         )  # fmt: skip
 
     @cached_property
@@ -135,13 +140,21 @@ class Reference:
         return np.asarray(np.interp(distance, self.distances, share, left=0.0), dtype=np.float64)
 
     def columns(self, store: FeatureStore) -> dict[str, list[Any]]:
-        """The columns `COLUMNS` of the table of predictions, for the crystals of a store."""
+        """The columns `COLUMNS` of the table of predictions, and those of `known`, for the crystals of a store."""
         found = self.place(store)
         return {
+            **({} if self.finder is None else self.finder.columns(store.facts)),
             "novelty": found.novelty.tolist(),
             "nearest": ["; ".join(self.describe(row) for row in rows) for rows in found.nearest.tolist()],
             "domain": [str(domain) for domain in self.domains(store)],
         }
+
+    @cached_property
+    def finder(self) -> Finder | None:
+        """Finds a crystal among the training materials; None where the bundle does not say enough of them."""
+        if self.known is None:
+            return None
+        return Finder(self.ids, self.formulas, [FIVE[code] for code in self.classes], self.known)
 
     def domains(self, store: FeatureStore, rows: NDArray[np.integer] | None = None) -> list[Domain]:
         """The domain of each crystal of a store, or of `rows`."""
@@ -161,6 +174,7 @@ class Reference:
         return {
             **{name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS},  # safetensors ignores strides
             **{name: _packed(getattr(self, name)) for name in ("ids", "formulas")},
+            **({} if self.known is None else _known_tensors(self.known)),
         }
 
     @classmethod
@@ -168,16 +182,19 @@ class Reference:
         """Put back what `described` and `tensors` gave."""
         arrays: dict[str, Any] = {name: tensors[name] for name in _ARRAYS}
         texts: dict[str, Any] = {name: _unpacked(tensors[name]) for name in ("ids", "formulas")}
-        return cls(names=tuple(described["modalities"]), largest=int(described["largest_cell"]), **arrays, **texts)
+        known = _restored_known(tensors) if "known.sources" in tensors else None
+        largest = int(described["largest_cell"])
+        return cls(names=tuple(described["modalities"]), largest=largest, known=known, **arrays, **texts)
 
 
 _ARRAYS = ("quantiles", "projection", "centre", "step", "codes", "distances", "seen", "classes")
+_KNOWN_ARRAYS = ("spacegroups", "sizes", "volumes", "fingerprints")
 
 
 def _quantiles(table: Array) -> Array:
     """(f, 129) quantiles of the columns of a table (n, f); zeros for a column that is undefined throughout."""
-    share = np.linspace(0.0, 1.0, _QUANTILES)
-    found = np.zeros((table.shape[1], _QUANTILES), dtype=np.float32)
+    share = np.linspace(0.0, 1.0, N_QUANTILES)
+    found = np.zeros((table.shape[1], N_QUANTILES), dtype=np.float32)
     for column, values in zip(found, table.T, strict=True):
         defined = values[np.isfinite(values)]
         if len(defined):
@@ -188,8 +205,7 @@ def _quantiles(table: Array) -> Array:
 def _standardised(table: Array, quantiles: Array) -> Array:
     """Normal scores of the columns' ranks, and beyond the training materials' range a slowly growing distance from it.
 
-    (b, f) → (b, f); 0 where undefined. As `modalities.encoders.Standardise` does it, without torch, which takes long
-    to load; why not scikit-learn's QuantileTransformer, is said there.
+    (b, f) → (b, f); 0 where undefined.
     """
     out = np.zeros(table.shape, dtype=np.float32)
     for start in range(0, len(table), _BLOCK):
@@ -202,25 +218,9 @@ def _standardised_block(values: Array, quantiles: Array) -> Array:
     low, high = quantiles[:, :1], quantiles[:, -1:]
     inner = quantiles[:, -1 - _TAIL, None] - quantiles[:, _TAIL, None]
     inner = np.where(inner > 0, inner, np.maximum(high - low, 1e-12))
-    slack = _SLACK * inner
-    below, above = np.empty((2, *values.shape), dtype=np.int64)
-    for j, column in enumerate(quantiles):  # where materials share a value the ranks jump; rounding must not matter
-        below[j] = column.searchsorted(values[j] - slack[j])
-        above[j] = column.searchsorted(values[j] + slack[j], side="right")
-    lower = np.clip(below - 1, 0, _QUANTILES - 2)
-    ends = [np.take_along_axis(quantiles, lower + i, axis=1) for i in (0, 1)]
-    share = np.clip((values - ends[0]) / np.maximum(ends[1] - ends[0], 1e-12), 0.0, 1.0)
-    scores = _scores()
-    between = scores[2 * lower] * (1 - share) + scores[2 * lower + 2] * share
-    tied = scores[np.clip(above + below - 1, 0, 2 * _QUANTILES - 2)]
+    inside = normal_scores(values, quantiles, SLACK * inner)
     outside = np.log1p(np.maximum(values - high, 0) / inner) - np.log1p(np.maximum(low - values, 0) / inner)
-    return np.where((high > low) & np.isfinite(values), np.where(above > below, tied, between) + outside, 0.0)
-
-
-@cache
-def _scores() -> NDArray[np.float64]:
-    """Normal scores of the ranks at the quantiles and half-way between."""
-    return np.asarray(np.clip(ndtri(np.linspace(0.0, 1.0, 2 * _QUANTILES - 1)), -_CLIP, _CLIP), dtype=np.float64)
+    return np.where((high > low) & np.isfinite(values), inside + outside, 0.0)
 
 
 def _principal_axes(standard: Array, gain: NDArray[np.floating] | None) -> NDArray[np.float16]:
@@ -271,6 +271,16 @@ def _own_distances(points: Array, formulas: Sequence[str]) -> NDArray[np.float64
     _, group = np.unique(np.asarray(formulas, dtype=str), return_inverse=True)
     squares, _ = _nearest(points, points, group)
     return np.sqrt(squares[:, 0]).astype(np.float64)
+
+
+def _known_tensors(known: KnownMaterials) -> dict[str, NDArray[Any]]:
+    arrays = {f"known.{name}": np.ascontiguousarray(getattr(known, name)) for name in _KNOWN_ARRAYS}
+    return {**arrays, "known.sources": _packed(known.sources)}
+
+
+def _restored_known(tensors: Mapping[str, NDArray[Any]]) -> KnownMaterials:
+    arrays: dict[str, Any] = {name: tensors[f"known.{name}"] for name in _KNOWN_ARRAYS}
+    return KnownMaterials(**arrays, sources=_unpacked(tensors["known.sources"]))
 
 
 def _packed(names: Sequence[str]) -> NDArray[np.uint8]:
