@@ -219,7 +219,7 @@ def _mixed(energy: NDArray[np.float64], momentum: NDArray[Any]) -> tuple[NDArray
     matrix = matrix.reshape(2 * width, 2 * width)
     matrix[np.diag_indices(2 * width)] += np.repeat(energy, 2)
     levels, vectors = np.linalg.eigh(matrix)
-    return levels, vectors.reshape(width, 2, -1)
+    return levels, vectors.reshape(width, 2, 2 * width)
 
 
 def _weighted_rotations(basis: Basis, states: NDArray[Any]) -> NDArray[Any]:
