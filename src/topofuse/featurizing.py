@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from topofuse.config import ConfigError
 from topofuse.crystals import CrystalError, analyse
-from topofuse.explain.units import unit_of
 from topofuse.modalities.extraction import extract_sample
 from topofuse.modalities.registry import MODALITY_NAMES, table_columns, words
 from topofuse.screening.structures import StructureLike, as_crystal, is_one
@@ -54,7 +53,7 @@ def featurize(
             found[index] = row[0]
     table = pd.DataFrame(found, columns=columns)
     pairs = {column: column.split(":", 1) for column in columns}
-    table.attrs["units"] = {column: unit_of(*pair) for column, pair in pairs.items()}
+    table.attrs["units"] = {column: words(pair[0]).unit(pair[1]) for column, pair in pairs.items()}
     table.attrs["words"] = {column: words(name).column(bare) for column, (name, bare) in pairs.items()}
     table.attrs["reasons"] = reasons
     if reasons:

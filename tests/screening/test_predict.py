@@ -87,13 +87,15 @@ def test_a_terminal_of_80_columns_is_enough(folder):
     rows[0] |= {
         "input": "/a/very/long/path/to/some/structure.cif",
         "known_class": "hsp_semimetal",
-        "set_90": "|".join(FIVE),
+        "formula": "Ba3Pr4(Cu3O10)2SbTe7SXeCl",
+        "label": "hsp_semimetal",
+        "set_90": "|".join(name for name in FIVE if name != "ti"),
         "warnings": "near_symmetry: a; small_gap: b; magnetic: c; f_electrons: d",
         "experiment": "trivial: measured (A. Author, J. Made-up Res. 1, 1 (2026), doi:10.1000/1)",
     }
     said = narrow_text(rows)
     assert max(map(len, said.splitlines())) <= WIDTH
-    for words in ("…", "structure.cif", "hsp", "trivial|hsp|hsl|ti|tci", "experiment: trivial", "metal", "--wide"):
+    for words in ("…", "re.cif", "4 of them", "hsp", "trivial|hsp|hsl|tci", "experiment: trivial", "metal", "--wide"):
         assert words in said
     assert said.count("odd number of electrons") == 1
     everything = aligned_text(rows)
@@ -102,8 +104,9 @@ def test_a_terminal_of_80_columns_is_enough(folder):
 
 def test_warnings_that_do_not_fit_are_counted(folder):
     row = predict_paths([folder / "a_CsCl.vasp"], ByFirstAtom())[0]
-    row |= {"warnings": "near_symmetry: a; small_gap: b; magnetic: c; f_electrons: d; slab: e"}
+    row |= {"input": "a.cif", "warnings": "near_symmetry: a; small_gap: b; magnetic: c; f_electrons: d; slab: e"}
     assert narrow_text([row]).splitlines()[1].endswith("near_symmetry, small_gap +3")
+    assert "any" in narrow_text([row | {"set_90": "|".join(FIVE)}])
 
 
 # name of a file → what a CSV file has instead; the other tables have the name itself
@@ -148,9 +151,11 @@ def test_parquet_and_jsonl_keep_every_name_as_it_is(hostile_names):
 
 
 def test_the_table_of_a_terminal_has_nothing_to_obey(hostile_names):
-    text = aligned_text(predict_paths(hostile_names, ByFirstAtom()))
-    assert all(line.isprintable() for line in text.split("\n"))
-    assert len(text.split("\n")) == len(HOSTILE) + 1
+    rows = predict_paths(hostile_names, ByFirstAtom())
+    for text, note in ((aligned_text(rows), 0), (narrow_text(rows), 1)):
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert len(text.split("\n")) == len(HOSTILE) + 1 + note
+    assert narrow_text([]).splitlines()[0].startswith("input  formula")
 
 
 def test_an_odd_number_of_electrons_is_a_metal_and_no_class(folder):
@@ -158,8 +163,8 @@ def test_an_odd_number_of_electrons_is_a_metal_and_no_class(folder):
     row = predict_paths([folder / "c_metal.vasp"], model)[0]
     assert row["status"] == "metal"
     assert row["reason"] == (
-        "odd number of electrons in the primitive cell (nu = 7): "
-        "gapless by Kramers' theorem, outside the classification"
+        "odd number of electrons in the primitive cell (nu = 7): a metal by Kramers' theorem, as long as it "
+        "has no magnetic order and interactions do not localise the electrons; outside the classification"
     )
     assert (row["formula"], row["label"], row["p_trivial"]) == ("Na", None, None)
     assert row["spacegroup"] == 221

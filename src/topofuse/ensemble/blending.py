@@ -75,10 +75,12 @@ def fit_weights(families: Mapping[str, Probabilities], labels: NDArray[np.intege
 
     start = np.full(len(names), 1.0 / len(names))
     constraint = {"type": "eq", "fun": lambda w: w.sum() - 1.0, "jac": lambda w: np.ones_like(w)}
-    found = minimize(loss, start, jac=True, method="SLSQP", bounds=[(0.0, 1.0)] * len(names), constraints=[constraint])
-    if not found.success:
-        raise RuntimeError(f"the blend's weights could not be fitted: {found.message}")
-    weights = np.where(found.x < _SMALLEST, 0.0, found.x)
+    optimum = minimize(
+        loss, start, jac=True, method="SLSQP", bounds=[(0.0, 1.0)] * len(names), constraints=[constraint]
+    )
+    if not optimum.success:
+        raise RuntimeError(f"the blend's weights could not be fitted: {optimum.message}")
+    weights = np.where(optimum.x < _SMALLEST, 0.0, optimum.x)
     return {name: float(w) for name, w in zip(names, weights / weights.sum(), strict=True)}
 
 

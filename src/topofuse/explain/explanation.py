@@ -73,6 +73,12 @@ class Explanation:
     trees_start: float | None = None
     attention: Attention | None = None
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from topofuse.explain.notebook import as_html
+
+        return as_html(self)
+
     def to_dict(self) -> dict[str, Any]:
         """The same as nested dicts, lists, strings, numbers and None, as JSON has them.
 

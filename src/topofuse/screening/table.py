@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE
-from topofuse.system.files import settle
+from topofuse.system.files import fsync_replace
 from topofuse.system.text import csv_text_cell, visible
 
 Row = dict[str, Any]
@@ -105,7 +105,7 @@ class TableWriter:
                 self._flush()
             self._stack.close()
             if kind is None:
-                settle(self._temporary, self.path)
+                fsync_replace(self._temporary, self.path)
         finally:
             self._temporary.unlink(missing_ok=True)
 

@@ -55,8 +55,8 @@ def _fit(p: Probabilities, labels: NDArray[np.integer]) -> float:
 
     # convex in 1/T, so there is one minimum; where the rows are separated it is at the bound
     bound = np.log(_LARGEST)
-    found = minimize_scalar(loss, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-6})
-    return float(np.exp(found.x))
+    optimum = minimize_scalar(loss, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(optimum.x))
 
 
 def _factors(p5: NDArray[np.floating]) -> tuple[Probabilities, Probabilities]:

@@ -18,6 +18,7 @@ from topofuse.web.examples import EXAMPLES, example_text
 from topofuse.web.queue import Limits, Queue
 from topofuse.web.security import Guard
 from topofuse.web.service import Service, UnavailableError, UnreadableError, Upload, levels
+from topofuse.web.token import Token
 
 MAX_FILES = 64  # in one request; the page sends more in several
 
@@ -71,8 +72,8 @@ class ExampleEntry(BaseModel):
     note: str
 
 
-def create_app(service: Service, limits: Limits | None = None) -> Guard:
-    """The ASGI application on top of a started service."""
+def create_app(service: Service, limits: Limits | None = None, token: str | None = None) -> Guard:
+    """The ASGI application on top of a started service; token: what every request must show, None for nothing."""
     app = FastAPI(
         title="topofuse",
         version=__version__,
@@ -83,7 +84,8 @@ def create_app(service: Service, limits: Limits | None = None) -> Guard:
     )
     _add_api(app, service)
     _add_page(app)
-    return Guard(Queue(app, limits))
+    queue = Queue(app, limits)
+    return Guard(queue) if token is None else Guard(Token(queue, token), ["*"])
 
 
 def _add_api(app: FastAPI, service: Service) -> None:
