@@ -2,6 +2,7 @@
 
 topofuse.predict("structures/")          a table of predictions, drawn in notebooks
 topofuse.TopoClassifier()                a scikit-learn classifier of structures
+topofuse.sketch("crystal.cif")           the sketch of its bands: arrays and a figure
 """
 
 import os
@@ -14,18 +15,21 @@ if os.name != "posix":
     )
 
 __version__ = "0.1.0"
-__all__ = ["Crystal", "Predictions", "TopoClassifier", "__version__", "predict"]
+__all__ = ["BandSketch", "Crystal", "Predictions", "TopoClassifier", "__version__", "predict", "sketch"]
 
 if TYPE_CHECKING:
     from topofuse.crystals import Crystal
     from topofuse.estimator import TopoClassifier
     from topofuse.predictions import Predictions, predict
+    from topofuse.sketches import BandSketch, sketch
 
 _HOMES = {
+    "BandSketch": "topofuse.sketches",
     "Crystal": "topofuse.crystals",
     "Predictions": "topofuse.predictions",
     "TopoClassifier": "topofuse.estimator",
     "predict": "topofuse.predictions",
+    "sketch": "topofuse.sketches",
 }
 
 

@@ -31,6 +31,7 @@ from topofuse.ensemble.bundle import BundleError, open_bundle
 from topofuse.explain import explain
 from topofuse.labels import FIVE, LEVELS
 from topofuse.modalities.kspace.facts import zone_facts
+from topofuse.modalities.kspace.irreps import written
 from topofuse.screening.predict import predict_paths
 from topofuse.screening.table import COLUMNS
 from topofuse.system.files import null_undefined
@@ -40,7 +41,7 @@ from topofuse.web.examples import EXAMPLES, example_text
 from topofuse.web.scene import bonds, conventional_cell
 from topofuse.web.serve import ServeError, listen, serve
 from topofuse.web.service import safe_name
-from topofuse.web.zone import brillouin_zone, wigner_seitz, written
+from topofuse.web.zone import brillouin_zone, wigner_seitz
 
 
 @pytest.fixture(scope="module")

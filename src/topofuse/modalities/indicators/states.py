@@ -34,7 +34,7 @@ def star_levels(sketch: Sketch, table: SymmetryTable) -> list[StarLevels]:
     alignment = Alignment.of(table, operators.rotations, operators.translations, operators.spinors)
     found = []
     for star in range(len(table.stars)):
-        point, momentum = _sampled(sketch, table, star)
+        point, momentum = sampled_momentum(sketch, table, star)
         traces, below = _traces(sketch, point, alignment.operations[momentum.operations])
         factors = alignment.factors(momentum)
         traces, below = traces * factors[:, None], below * factors
@@ -43,7 +43,7 @@ def star_levels(sketch: Sketch, table: SymmetryTable) -> list[StarLevels]:
     return found
 
 
-def _sampled(sketch: Sketch, table: SymmetryTable, star: int) -> tuple[int, Momentum]:
+def sampled_momentum(sketch: Sketch, table: SymmetryTable, star: int) -> tuple[int, Momentum]:
     """The first point of the sketch that is a momentum of the star."""
     own = [m for m in table.momenta if m.star == star]
     apart = sketch.sampling.points[:, None] - np.array([m.k for m in own])
