@@ -14,12 +14,12 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from topofuse.crystals import Crystal
+from topofuse.ensemble.boosted import BoostedTrees
 from topofuse.labels import FIVE, decide
 from topofuse.materials import Dataset, load
 from topofuse.materials.splits import group_keys
@@ -76,9 +76,9 @@ def gain_of(run: Path | None, fold: str) -> np.ndarray | None:
     """Gain of the fast trees that did not see `fold` (or of all, 'full')."""
     if run is None:
         return None
-    models = [lgb.Booster(model_file=str(path)) for path in sorted((run / "trees-fast" / fold).glob("*.txt"))]
-    gain = np.mean([g / g.sum() for g in (m.feature_importance("gain") for m in models)], axis=0)
-    own = dict(zip(table_columns(MODALITY_NAMES), gain, strict=True))
+    columns = table_columns(MODALITY_NAMES)
+    content = (run / "trees-fast" / fold / "trees.safetensors").read_bytes()
+    own = dict(zip(columns, BoostedTrees.restore(content, len(columns)).gain(), strict=True))
     return np.array([own[column] for column in table_columns(NAMES)])
 
 

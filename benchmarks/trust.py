@@ -39,17 +39,18 @@ def calibration(rows: dict[str, Any], split: str) -> tuple[list[str], bool]:
 def sets(rows: dict[str, Any], split: str, confidence: str) -> tuple[list[str], bool]:
     found, asked = rows["sets"][confidence], int(confidence) / 100
     out, kept = (
-        [f"  sets at {confidence} %, {found['mean_size']:.2f} classes on average, {found['sizes'][0]:.1%} empty"],
+        [f"  sets at {confidence} %, {found['mean_size']:.2f} classes on average, one class {found['sizes'][1]:.1%}"],
         True,
     )
-    for name, of in found["classes"].items():
-        fine = of["within"] if split == "test" else abs(of["share"] - asked) <= COVERAGE
-        low, high = (of["low"], of["high"]) if split == "test" else (asked - COVERAGE, asked + COVERAGE)
-        out.append(
-            f"    {name:<14}{of['covered']:>6} of {of['n']:<6} {of['share']:.3f}  [{low:.3f}, {high:.3f}]  "
-            f"{verdict(fine)}"
-        )
-        kept &= fine
+    for group in ("classes", "labels"):
+        for name, of in found[group].items():
+            least = of["low"] if split == "test" else asked - COVERAGE
+            fine = of["share"] >= least
+            out.append(
+                f"    {group:<8}{name:<14}{of['covered']:>6} of {of['n']:<6} {of['share']:.3f}  least {least:.3f}  "
+                f"{verdict(fine)}"
+            )
+            kept &= fine
     return out, kept
 
 

@@ -2,7 +2,8 @@
 
 Writes between `<!-- NAME:begin -->` and `<!-- NAME:end -->`: `results` in README.md; in docs/how-good.md `strategies`
 and, from the chosen strategy's out-of-fold predictions, `confidence`, `classes`, `systems`, `sizes`, `elements` and
-`mistakes`; and pictures in docs/images. What commands print is written by tools/doc_examples.py.
+`mistakes`; and pictures in docs/images. With `--second FILE`, also `second` in both pages: agreement with a second
+database. What commands print is written by tools/doc_examples.py.
 """
 
 from __future__ import annotations
@@ -186,6 +187,33 @@ def mistakes_block(rows: Rows) -> str:
     return _table(("Material", "formula", "space group", "label", "predicted", "probability"), body)
 
 
+SECOND = (
+    ("second_labels", "second database and labels"),
+    ("model_labels", "topofuse and labels"),
+    ("difference", "difference of the two, in points"),
+    ("model_second", "topofuse and second database"),
+    ("model_agreed", "topofuse and labels, where the two databases agree"),
+)
+
+
+def second_block(run: Run, path: Path) -> str:
+    """Who agrees with whom, on the materials that both databases label."""
+    from topofuse.evaluation.agreement import AGREEMENT_LEVELS
+    from topofuse.report.second import LEVEL_TITLES, second_database
+
+    tables = []
+    for split, (n, figures) in second_database(run, path).items():
+        header = (f"Agreement, % ({split}, {n:,} materials)", *(LEVEL_TITLES[level] for level in AGREEMENT_LEVELS))
+        body = []
+        for key, title in SECOND:
+            sign = "+" if key == "difference" else ""
+            cells = [figures[level][key] for level in AGREEMENT_LEVELS]
+            shown = [[f"{100 * c[part]:{sign}.1f}" for part in ("value", "low", "high")] for c in cells]
+            body.append([title, *(f"{value} [{low}, {high}]" for value, low, high in shown)])
+        tables.append(_table(header, body))
+    return "\n\n".join(tables)
+
+
 def how_good_blocks(run: Run) -> dict[str, str]:
     """The blocks of docs/how-good.md; those of the chosen strategy are of its out-of-fold rows."""
     from topofuse.report.breakdown import by_cell_size, by_crystal_system
@@ -228,11 +256,17 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of a finished run")
-    run = read_run(parser.parse_args().run)
-    README.write_text(replace_block(README.read_text(), "results", short_block(run.results)))
-    text = HOW_GOOD.read_text()
+    parser.add_argument("--second", type=Path, help="second_database.parquet, for the table of agreement")
+    arguments = parser.parse_args()
+    run = read_run(arguments.run)
+    readme, text = README.read_text(), HOW_GOOD.read_text()
+    readme = replace_block(readme, "results", short_block(run.results))
     for name, block in how_good_blocks(run).items():
         text = replace_block(text, name, block)
+    if arguments.second:
+        agreed = second_block(run, arguments.second)
+        readme, text = replace_block(readme, "second", agreed), replace_block(text, "second", agreed)
+    README.write_text(readme)
     HOW_GOOD.write_text(text)
     for name, drawing in pictures(run).items():
         (IMAGES / f"{name}.svg").write_text(drawing)

@@ -7,7 +7,8 @@ import pytest
 
 from topofuse.config import BoostedConfig
 from topofuse.ensemble import boosted
-from topofuse.ensemble.boosted import BoostedTrees, compact_text, fit_boosted, fit_or_load
+from topofuse.ensemble.boosted import BoostedTrees, fit_boosted, fit_or_load
+from topofuse.ensemble.forest import ForestError
 from topofuse.training.checkpoint import CheckpointError
 
 CONFIG = BoostedConfig(rounds=40, learning_rate=0.2, leaves=6, min_leaf=3, feature_share=1.0, patience=10)
@@ -61,35 +62,33 @@ def test_a_prediction_does_not_depend_on_the_other_rows(toy, trees):
     np.testing.assert_array_equal(alone, trees.predict(table[new]))
 
 
-def test_text_there_and_back_changes_nothing(toy, trees):
+def test_there_and_back_changes_nothing(toy, trees):
     table, *_, new = toy
-    np.testing.assert_array_equal(BoostedTrees.from_texts(trees.texts()).predict(table[new]), trees.predict(table[new]))
+    again = BoostedTrees.restore(trees.content(), 5)
+    np.testing.assert_array_equal(again.predict(table[new]), trees.predict(table[new]))
+    np.testing.assert_array_equal(again.gain(), trees.gain())
+    assert again.rounds() == trees.rounds()
 
 
-def test_the_compact_text_is_smaller_and_says_the_same(toy, trees):
-    table, *_, new = toy
-    texts = trees.texts()
-    compact = {name: compact_text(text) for name, text in texts.items()}
-    assert sum(map(len, compact.values())) < 0.8 * sum(map(len, texts.values()))
-    again = BoostedTrees.from_texts(compact)
-    np.testing.assert_allclose(again.predict(table[new]), trees.predict(table[new]), atol=1e-6)
-    why = [forest.binary[0].predict(table[new], pred_contrib=True) for forest in (again, trees)]
-    np.testing.assert_allclose(*why, atol=1e-5)  # contributions need the counts, which are kept
+def test_what_is_no_pair_of_models_is_refused(trees):
+    swapped = BoostedTrees(trees.kind, trees.binary).content()
+    for content in (swapped, BoostedTrees(trees.binary, ()).content(), b"", b"tree", trees.content()[:-9]):
+        with pytest.raises(ForestError):
+            BoostedTrees.restore(content, 5)
 
 
-def test_rounds_can_be_given_and_are_those_of_the_best(toy, trees):
+def test_rounds_can_be_given(toy):
     table, labels, train, validation, _ = toy
     fixed = fit_boosted(table, labels, train, validation[:0], CONFIG, **ONE, rounds=(7, 3))
     assert fixed.rounds() == (7, 3)
-    assert trees.rounds() == BoostedTrees.from_texts(trees.texts()).rounds()
 
 
 def test_they_stop_early_on_validation_rows_and_not_without(toy):
     table, labels, train, validation, _ = toy
     noise = np.random.default_rng(1).permutation(labels)
     stopped = fit_boosted(table, noise, train, validation, CONFIG, **ONE).binary[0]
-    assert stopped.current_iteration() < 40
-    assert fit_boosted(table, noise, train, validation[:0], CONFIG, **ONE).binary[0].current_iteration() == 40
+    assert stopped.rounds < 40
+    assert fit_boosted(table, noise, train, validation[:0], CONFIG, **ONE).binary[0].rounds == 40
 
 
 class TestKept:
@@ -118,6 +117,12 @@ class TestKept:
     def test_a_fit_that_was_cut_short_is_begun_again(self, toy, tmp_path):
         self.fit(toy, tmp_path)
         (tmp_path / "done.json").unlink()
-        (tmp_path / "binary-0.txt").write_text("half a file")
+        (tmp_path / "trees.safetensors").write_bytes(b"half a file")
         assert np.isfinite(self.fit(toy, tmp_path).predict(toy[0])).all()
         assert (tmp_path / "done.json").exists()
+
+    def test_a_damaged_file_is_named(self, toy, tmp_path):
+        self.fit(toy, tmp_path)
+        (tmp_path / "trees.safetensors").write_bytes(b"half a file")
+        with pytest.raises(CheckpointError, match=r"trees.safetensors cannot be read .*delete its folder"):
+            self.fit(toy, tmp_path)

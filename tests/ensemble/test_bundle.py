@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import shutil
 
@@ -180,7 +181,7 @@ class TestRefusals:
     @pytest.mark.slow
     def test_a_flipped_bit_anywhere_in_any_file(self, copy):
         files = [p for p in copy.rglob("*") if p.is_file()]
-        assert len(files) == 3 + 4 + 2 + 1
+        assert len(files) == 3 + 2 + 2 + 1
         rng = np.random.default_rng(0)
         for path in files:
             whole = path.read_bytes()
@@ -205,7 +206,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("length", [0, 1, 100, -1])
     def test_a_cut_file(self, copy, length):
-        for path in (copy / "bundle.json", copy / "networks/full.safetensors", next((copy / "trees/0").iterdir())):
+        for path in (copy / "bundle.json", copy / "networks/full.safetensors", copy / "trees/0.safetensors"):
             whole = path.read_bytes()
             path.write_bytes(whole[:length])
             refusal(copy)
@@ -225,11 +226,24 @@ class TestRefusals:
         assert "train again" in message
 
     def test_another_format(self, copy):
-        assert "has format 99, this version reads 2" in refusal(edited(copy, format=99))
+        assert "has format 99, this version reads 4" in refusal(edited(copy, format=99))
 
-    def test_a_bundle_of_before_trust_says_that_nothing_need_be_trained_again(self, copy):
-        message = refusal(edited(copy, format=1, without=("trust",)))
-        assert "make the bundle again with `topofuse run` (with --resume" in message
+    @pytest.mark.parametrize("old", [1, 2, 3])
+    def test_a_bundle_of_an_earlier_version_says_what_to_do(self, copy, old):
+        assert "make the bundle again with `topofuse run`" in refusal(edited(copy, format=old))
+
+    def test_a_fusion_network_where_torch_is_not_installed(self, copy, monkeypatch):
+        found = importlib.util.find_spec
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "torch" else found(name))
+        message = refusal(copy)
+        assert "fusion network" in message
+        assert message.endswith("torch, which is not installed: pip install 'topofuse[train]'")
+
+    def test_trees_that_read_columns_which_the_features_have_not(self, copy, tiny_config):
+        described = json.loads((copy / "bundle.json").read_text())
+        narrower = {**described["config"], "modalities": ["crystal"]}
+        message = refusal(edited(copy, config=narrower, networks=[], features=feature_hash(("crystal",))))
+        assert "of a table of" in message
 
     @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 1}', "null", '{"format": 1, "features": "x"}'])
     def test_a_damaged_description(self, copy, text):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 from importlib import resources
@@ -50,8 +49,7 @@ def stated(name: str, title: str) -> float:
 def test_it_is_small_and_holds_nothing_that_could_be_unpickled(name):
     files = [file for file in folder(name).rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) / 1e6 <= LARGEST[name]
-    assert {file.suffix for file in files} == {".json", ".gz", ".safetensors", ".md"}
-    assert all(gzip.decompress(file.read_bytes()).startswith(b"tree\n") for file in files if file.suffix == ".gz")
+    assert {file.suffix for file in files} == {".json", ".safetensors", ".md"}
 
 
 def test_the_card_describes_this_bundle(name):

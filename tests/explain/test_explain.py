@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, fields, replace
 
 import numpy as np
@@ -17,13 +18,12 @@ from topofuse.ensemble.bundle import Bundle, open_bundle, save_bundle
 from topofuse.explain import explain
 from topofuse.explain.figure import FigureError, draw, save_figure
 from topofuse.explain.text import as_text
-from topofuse.explain.words import in_words
 from topofuse.labels import FIVE
 from topofuse.modalities.bands.facts import sketch_facts
 from topofuse.modalities.bands.sketch import NoSketch
 from topofuse.modalities.extraction import extract_sample
 from topofuse.modalities.kspace.facts import zone_facts
-from topofuse.modalities.registry import MODALITY_NAMES, modality, table_columns
+from topofuse.modalities.registry import MODALITY_NAMES, modality, table_columns, words
 from topofuse.modalities.store import FeatureStore
 from topofuse.system.files import null_undefined
 from topofuse.trust.novelty import Reference
@@ -79,7 +79,7 @@ class TestContributions:
     def test_columns_add_up_to_the_log_odds_of_the_trees(self, found, bundle, bi2se3):
         features = bundle.extractor()(analyse(bi2se3))
         table = FeatureStore.from_samples(features[:1]).table(bundle.config.modalities)
-        raw = bundle.trees[0].binary[0].predict(table, raw_score=True)[0]
+        raw = bundle.trees[0].binary[0].raw(table)[0, 0]
         assert len(found.features) == len(table_columns(bundle.config.modalities))
         assert found.trees_start + sum(part.log_odds for part in found.features) == pytest.approx(raw, abs=1e-5)
 
@@ -163,23 +163,30 @@ class TestFacts:
 
     @pytest.mark.parametrize("name", MODALITY_NAMES)
     def test_every_column_has_words_of_its_own(self, name):
-        words = [in_words(name, column) for column in modality(name).table_names]
-        assert len(set(words)) == len(words)
-        assert not any("_" in word for word in words)
-        assert in_words("a later one", "some_column") == "some column"
+        described = [words(name).column(column) for column in modality(name).table_names]
+        assert len(set(described)) == len(described)
+        bare = [column.replace("_", " ") for column in modality(name).table_names]
+        assert set(described).isdisjoint(bare)
+        assert not any("_" in description for description in described)
 
     def test_words_say_what_is_meant(self):
-        assert in_words("scalar", "x_Bi") == "share of Bi"
-        assert in_words("scalar", "ie1_mean") == "first ionisation energy, mean"
-        assert in_words("physics", "closed_miss") == "closed-shell ions: charge left over per atom"
-        assert in_words("bands", "z4_soc") == "sketch: indicator z4, with spin-orbit coupling"
+        assert words("scalar").column("x_Bi") == "share of Bi"
+        assert words("scalar").column("ie1_mean") == "first ionisation energy, mean"
+        assert words("physics").column("closed_miss") == "closed-shell ions: charge left over per atom"
+        assert words("bands").column("z4_soc") == "sketch: indicator z4, with spin-orbit coupling"
+        assert words("bands").column("a_later_column") == "a later column"
+
+    def test_modalities_have_titles_and_colours_of_their_own(self):
+        described = [words(name) for name in MODALITY_NAMES]
+        assert len({one.title for one in described}) == len({one.colour for one in described}) == len(MODALITY_NAMES)
+        assert all(re.fullmatch("#[0-9a-f]{6}", one.colour) for one in described)
 
 
 class TestOutput:
     def test_text_names_the_answer_its_reasons_and_the_symmetry(self, found):
         text = as_text(found)
         assert text.startswith("Bi2Se3, space group R-3m (166)\n")
-        for words in (
+        for phrase in (
             "p(non-trivial) = ",
             "novelty: ",
             "Modalities",
@@ -188,7 +195,7 @@ class TestOutput:
             "GAMMA",
             "sketch",
         ):
-            assert words in text
+            assert phrase in text
 
     def test_it_is_data_too(self, found):
         again = json.loads(json.dumps(null_undefined(found.to_dict()), allow_nan=False))

@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from topofuse.crystals import Crystal, SymmetricCrystal, analyse
 from topofuse.modalities.bands import MODALITY, features, sketch
 from topofuse.modalities.bands.atoms import BOHR, MOMENTA, MOMENTUM_STEP, free_atom
-from topofuse.modalities.bands.features import DEGENERATE_POINT
+from topofuse.modalities.bands.features import CROSSING_LINE, CRYSTALLINE, DEGENERATE_POINT
 from topofuse.modalities.bands.hamiltonian import TightBinding, basis_of
 from topofuse.modalities.bands.indicators import parity_exchange
 from topofuse.modalities.bands.integrals import gaunt, pair_table, real_harmonics, sphere_quadrature
@@ -180,13 +180,13 @@ class TestModel:
                 assert spin[0, 0] == pytest.approx(-1)
 
     def test_an_indefinite_overlap_is_no_accident(self):
-        squeezed = fcc(55, 3.0)
+        squeezed = Crystal(3.0 * FCC, np.array([55]), np.zeros((1, 3)))  # closer than a file may have them
         model, _ = model_of(squeezed)
         assert np.linalg.eigvalsh(model.matrices(TRIMS)[0]).min() < 0
         bands = model.bands(TRIMS)
         assert np.isfinite(bands.energy).all()
         assert np.isfinite(bands.states).all()
-        assert row(Crystal.validated(squeezed.lattice, [56], [[0, 0, 0]]))["orbitals"] == 9
+        assert row(Crystal(squeezed.lattice, np.array([56]), squeezed.frac_coords))["orbitals"] == 9
 
 
 class TestCrystals:
@@ -232,6 +232,17 @@ class TestCrystals:
         assert found["exchange_gamma"] == pytest.approx(found["gamma_gap_soc"], abs=1e-4)
         assert found["gamma_gap_soc"] < found["gamma_gap"] - 0.5
         assert found["gamma_bottom_a"] < 0.5 < found["gamma_top_a"]
+
+    def test_spin_orbit_coupling_of_a_tenth_of_a_millielectronvolt_lifts_a_degeneracy(self, textbook):
+        found = row(textbook["VP-nickel_arsenide"].crystal)
+        assert found["verdict"] == DEGENERATE_POINT
+        assert 1e-5 < found["point_gap_min_soc"] < 1e-3
+        assert found["verdict_soc"] == CROSSING_LINE
+
+    def test_a_weak_index_alone_is_that_of_a_crystalline_insulator(self, textbook):
+        found = row(textbook["ZrSiS-zrsis"].crystal)
+        assert (found["z4_soc"], found["weak_soc"]) == (0, 1)
+        assert found["verdict_soc"] == CRYSTALLINE
 
     def test_parities_at_gamma_are_whole_and_those_of_the_orbitals(self, textbook):
         found = sketch_of(analyse(textbook["NaCl-rock_salt"].crystal))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from support.stand_ins import fill_cache
-from topofuse.crystals import Crystal, analyse
+from topofuse.crystals import Crystal, CrystalError, analyse
 from topofuse.fusion.network import FusionNetwork
 from topofuse.modalities import extraction
 from topofuse.modalities.extraction import extract_all, extract_sample
@@ -18,7 +18,7 @@ from topofuse.modalities.registry import MODALITY_NAMES, feature_hash, modality,
 from topofuse.modalities.store import CacheError, FeatureStore
 from topofuse.system.workers import warm_up
 
-LONELY = Crystal.validated(100 * np.eye(3), [1], [[0, 0, 0]])  # no neighbours within reach
+LONELY = Crystal.validated(100 * np.eye(3), [1], [[0, 0, 0]])  # no crystal: one atom in an empty box
 
 
 def same(a: FeatureStore, b: FeatureStore) -> bool:
@@ -154,8 +154,8 @@ class TestExtraction:
             seen.append(crystal)
             return original(crystal, *args, **kwargs)
 
-        original = extraction.extract_views
-        monkeypatch.setattr(extraction, "extract_views", counting)
+        original = extraction.analyse
+        monkeypatch.setattr(extraction, "analyse", counting)
         monkeypatch.setattr(extraction, "CHUNK", 3)
         return seen
 
@@ -172,18 +172,18 @@ class TestExtraction:
 
     def test_an_interrupted_extraction_goes_on_where_it_was(self, small_world, tmp_path, extracted, monkeypatch):
         crystals = small_world.crystals[:7]
-        counting = extraction.extract_views
+        counting = extraction.analyse
 
         def interrupted(*args, **kwargs):
             if len(extracted) == 5:
                 raise KeyboardInterrupt
             return counting(*args, **kwargs)
 
-        monkeypatch.setattr(extraction, "extract_views", interrupted)
+        monkeypatch.setattr(extraction, "analyse", interrupted)
         with pytest.raises(KeyboardInterrupt):
             extract_all(crystals, cache_dir=tmp_path, workers=0)
         extracted.clear()
-        monkeypatch.setattr(extraction, "extract_views", counting)
+        monkeypatch.setattr(extraction, "analyse", counting)
         extract_all(crystals, cache_dir=tmp_path, workers=0)
         assert len(extracted) == 4  # the first chunk of three is there
 
@@ -192,15 +192,54 @@ class TestExtraction:
         extract_all(crystals, cache_dir=tmp_path, workers=0)
         extract_all(crystals, cache_dir=tmp_path, workers=0, seed=1)
         extract_all(crystals[::-1], cache_dir=tmp_path, workers=0)
-        extract_all(crystals, cache_dir=tmp_path, workers=0, names=("scalar", "physics"))
-        assert len(extracted) == 12
+        assert len(extracted) == 9
+
+    def test_modalities_are_kept_one_by_one_so_that_a_new_one_is_all_that_is_computed(
+        self, small_world, tmp_path, extracted, monkeypatch
+    ):
+        crystals, computed = small_world.crystals[:3], []
+        extract = extraction.extract_sample
+
+        def recorded(crystal, names, *args, **kwargs):
+            computed.extend(names)
+            return extract(crystal, names, *args, **kwargs)
+
+        monkeypatch.setattr(extraction, "extract_sample", recorded)
+        first = extract_all(crystals, cache_dir=tmp_path, workers=0, names=("scalar", "kspace"))
+        assert sorted(set(computed)) == ["kspace", "scalar"]
+        computed.clear()
+        more = extract_all(crystals, cache_dir=tmp_path, workers=0, names=("kspace", "crystal", "scalar"))
+        assert computed == ["crystal"] * 3
+        assert more.views[0].names == ("kspace", "crystal", "scalar")
+        np.testing.assert_array_equal(first.views[0].table(("scalar",)), more.views[0].table(("scalar",)))
+        extracted.clear()
+        extract_all(crystals, cache_dir=tmp_path, workers=0, names=("crystal",))
+        assert extracted == []
+
+    def test_what_one_modality_refuses_is_missing_from_all_with_its_reason(self, small_world, tmp_path, monkeypatch):
+        crystals, extract = small_world.crystals[:4], extraction.extract_sample
+
+        def choosy(crystal, names, *args, **kwargs):
+            if names == ("physics",) and crystal is analysed[2]:
+                raise CrystalError("no bonds")
+            return extract(crystal, names, *args, **kwargs)
+
+        analysed = [analyse(crystal) for crystal in crystals]
+        monkeypatch.setattr(extraction, "analyse", lambda crystal: analysed[crystals.index(crystal)])
+        monkeypatch.setattr(extraction, "extract_sample", choosy)
+        for _ in range(2):  # the second time from the cache
+            found = extract_all(crystals, cache_dir=tmp_path, workers=0, names=("scalar", "physics"))
+            assert (found.kept, found.rejected) == ([0, 1, 3], [(2, "no bonds")])
+            whole = FeatureStore.from_samples([extract(analysed[i], ("scalar", "physics")) for i in (0, 1, 3)])
+            assert same(found.views[0], whole)
+        assert extract_all(crystals, cache_dir=tmp_path, workers=0, names=("scalar",)).rejected == []
 
     def test_a_damaged_cache_file_is_made_again(self, small_world, tmp_path, extracted):
-        crystals = small_world.crystals[:3]
-        good = extract_all(crystals, cache_dir=tmp_path, workers=0)
+        crystals, names = small_world.crystals[:3], ("scalar",)
+        good = extract_all(crystals, cache_dir=tmp_path, workers=0, names=names)
         (path,) = tmp_path.rglob("*.safetensors")
         path.write_bytes(path.read_bytes()[:-9] + b"123456789")
-        again = extract_all(crystals, cache_dir=tmp_path, workers=0)
+        again = extract_all(crystals, cache_dir=tmp_path, workers=0, names=names)
         assert len(extracted) == 6
         assert same(again.views[0], good.views[0])
         assert same(FeatureStore.load(path), good.views[0])
@@ -215,13 +254,13 @@ class TestExtraction:
             found = extract_all(crystals, n_views=2, cache_dir=tmp_path, workers=0)
             assert found.kept == [i for i in range(7) if i not in bad]
             assert [i for i, _ in found.rejected] == bad
-            assert all("neighbours" in reason for _, reason in found.rejected)
+            assert all("empty box" in reason for _, reason in found.rejected)
             whole = FeatureStore.from_samples([extract_sample(analyse(crystals[i])) for i in found.kept])
             assert same(found.views[0], whole)
             assert len(found.views[1]) == len(found.kept)
 
     def test_if_nothing_can_be_used_the_reason_is_given(self):
-        with pytest.raises(ValueError, match=r"none of the 2 crystals can be used.*neighbours"):
+        with pytest.raises(ValueError, match=r"none of the 2 crystals can be used.*empty box"):
             extract_all([LONELY, LONELY], workers=0)
 
     @pytest.mark.slow
@@ -241,13 +280,13 @@ class TestExtraction:
             assert [process.exitcode for process in crew[2:]] == [0, 0]
             for file in tmp_path.rglob("[!.]*.safetensors"):
                 FeatureStore.load(file)
-            assert sum(1 for _ in tmp_path.rglob("[!.]*.json")) == 8
+            assert sum(1 for _ in tmp_path.rglob("[!.]*.json")) == 16
             if delay < 0.2:
                 for file in tmp_path.rglob("*.json"):
                     file.unlink()
         monkeypatch.setattr(extraction, "CHUNK", 2)
         fresh = extract_all(crystals, workers=0, names=names)
-        monkeypatch.setattr(extraction, "extract_views", None)  # nothing is left to compute
+        monkeypatch.setattr(extraction, "analyse", None)  # nothing is left to compute
         found = extract_all(crystals, cache_dir=tmp_path, workers=0, names=names)
         assert same(found.views[0], fresh.views[0])
         assert found.kept == fresh.kept == list(range(16))

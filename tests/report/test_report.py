@@ -132,7 +132,7 @@ def test_points_and_bars_tell_their_numbers_to_a_pointer(run_dir, html):
 
 def test_coverage_that_chance_does_not_explain_is_marked(markdown):
     rows = [line for line in markdown.splitlines() if line.startswith("| TCI | ") and "of 100" in line]
-    assert [line.count("71.0 % of 100 !") for line in rows] == [4]
+    assert [line.count("71.0 % of 100 !") for line in rows] == [4, 4]  # by class, by label
     assert "| TI | – | – | – | – |" in markdown  # no such material: nothing to tell
     assert "| likely magnetic, out-of-fold | 90 | 37.5 % | 62.0 % |" in markdown
 

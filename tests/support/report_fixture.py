@@ -96,11 +96,11 @@ def trust_rows(n):
     for level in ("90", "95"):
         at = int(level) / 100
         classes = {c: {"n": 100, "covered": int(100 * at), "share": at} for c in FIVE}
-        classes = {c: of | {"low": at - 0.05, "high": at + 0.04, "within": True} for c, of in classes.items()}
-        classes["tci"] |= {"covered": 71, "share": 0.71, "within": False}
-        classes["ti"] = {"n": 0, "covered": 0, "share": None, "low": None, "high": None, "within": None}
-        sizes = [0.02, 0.8, 0.12, 0.05, 0.01, 0.0]
-        sets[level] = {"classes": classes, "mean_size": 1.23, "sizes": sizes, "precise": 0.95}
+        classes = {c: of | {"low": at - 0.05, "high": at + 0.04, "kept": True} for c, of in classes.items()}
+        classes["tci"] |= {"covered": 71, "share": 0.71, "kept": False}
+        classes["ti"] = {"n": 0, "covered": 0, "share": None, "low": None, "high": None, "kept": None}
+        sizes = [0.0, 0.82, 0.12, 0.05, 0.01, 0.0]
+        sets[level] = {"classes": classes, "labels": classes, "mean_size": 1.23, "sizes": sizes, "precise": 0.95}
     curve = [
         {"coverage": k / 50, "accuracy": 1 - 0.06 * (k / 50) ** 4, "confidence": 1 - 0.4 * k / 50} for k in range(1, 51)
     ]

@@ -42,6 +42,13 @@ def slowly(crystal):
     return crystal
 
 
+def greedy(_):
+    """Takes memory without end."""
+    held = []
+    while True:
+        held.append(bytearray(2**26))
+
+
 def without_a_library(crystal):
     """As where an installation is broken."""
     raise ImportError("no library")

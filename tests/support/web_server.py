@@ -15,13 +15,13 @@ from topofuse.web.service import Service
 
 
 @contextmanager
-def serving(model=None, *, time_limit: float = 30.0, load=None) -> Iterator[str]:
+def serving(model=None, *, time_limit: float = 30.0, load=None, limits=None) -> Iterator[str]:
     """Serve in a thread; gives the address, without a slash at its end."""
     with TemporaryDirectory() as folder, listen(0) as listening:
         service = Service(
             load or (lambda: model or ByFirstAtom()), Path(folder), name="stand-in", workers=2, time_limit=time_limit
         )
-        server = make_server(service)
+        server = make_server(service, limits)
         service.start()
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

@@ -23,7 +23,7 @@ import pytest
 from click.testing import CliRunner
 
 from support.broken_inputs import make_corpus
-from support.stand_ins import ByFirstAtom, misbehave, poscar
+from support.stand_ins import ByFirstAtom, greedy, misbehave, poscar
 from support.web_server import serving
 from topofuse.cli import main
 from topofuse.crystals import Crystal, analyse
@@ -35,9 +35,9 @@ from topofuse.modalities.kspace.irreps import written
 from topofuse.screening.predict import predict_paths
 from topofuse.screening.table import COLUMNS
 from topofuse.system.files import null_undefined
-from topofuse.web import security
 from topofuse.web.app import MAX_FILES
 from topofuse.web.examples import EXAMPLES, example_text
+from topofuse.web.queue import MAX_BODY
 from topofuse.web.scene import bonds, conventional_cell
 from topofuse.web.serve import ServeError, listen, serve
 from topofuse.web.service import safe_name
@@ -173,6 +173,12 @@ class TestScene:
         assert refused.status_code == 422
         assert isinstance(refused.json()["detail"], str)
 
+    def test_a_picture_may_not_take_all_the_memory(self, client, monkeypatch):
+        monkeypatch.setattr("topofuse.web.scene.describe", greedy)
+        monkeypatch.setattr("topofuse.web.service.MEMORY_LIMIT", 0.25)
+        refused = post(client, ("MgO.vasp", poscar("Mg", "O")), path="/api/structure", field="file")
+        assert (refused.status_code, refused.json()["detail"]) == (422, "needs more memory than the limit of 0.25 GiB")
+
     def test_a_conventional_cell_is_the_same_crystal(self, compounds):
         for crystal in compounds.values():
             symmetric = analyse(crystal)
@@ -282,13 +288,12 @@ class TestSecurity:
             assert refused.status_code == 403, origin
         assert post(client, ("x.vasp", poscar("Mg", "O")), headers={"origin": address}).status_code == 200
 
-    def test_what_is_too_large_is_refused_unread(self, client, address):
-        with socket.create_connection((httpx.URL(address).host, httpx.URL(address).port)) as raw:
-            raw.sendall(b"POST /api/predict HTTP/1.1\r\nHost: 127.0.0.1\r\n")
-            raw.sendall(f"Content-Length: {security.MAX_BODY + 1}\r\n\r\n".encode())  # and nothing of the body
-            assert raw.recv(100).startswith(b"HTTP/1.1 413")
-        chunked = client.post("/api/predict", content=iter([b"x"]))
-        assert chunked.status_code == 411
+    def test_what_is_too_large_is_refused_unread(self, address):
+        for length in (MAX_BODY + 1, 10**19):
+            with socket.create_connection((httpx.URL(address).host, httpx.URL(address).port)) as raw:
+                raw.sendall(b"POST /api/predict HTTP/1.1\r\nHost: 127.0.0.1\r\n")
+                raw.sendall(f"Content-Length: {length}\r\n\r\n".encode())  # and nothing of the body
+                assert raw.recv(100).startswith(b"HTTP/1.1 413")
 
     def test_every_answer_forbids_the_page_to_ask_elsewhere(self, client):
         for path in ("/", "/static/page.js", "/api/health", "/absent", "/static/../app.py"):

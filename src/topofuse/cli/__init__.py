@@ -6,7 +6,8 @@ import os
 
 import click
 
-import topofuse
+from topofuse import __version__
+from topofuse.cli.confirm import confirm_command
 from topofuse.cli.data import data_group
 from topofuse.cli.explain import explain_command
 from topofuse.cli.export import export_command
@@ -18,7 +19,7 @@ from topofuse.cli.train import ablate_command, generalise_command, run_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(topofuse.__version__, package_name="topofuse")
+@click.version_option(__version__, package_name="topofuse")
 def main() -> None:
     """Predict the topological class of a crystal from its structure alone.
 
@@ -28,6 +29,7 @@ def main() -> None:
     \b
       topofuse predict my_structures/ -o table.csv     predict the classes of your crystals
       topofuse screen structures.zip -o found/         predict and rank a large collection
+      topofuse confirm crystal.cif                     check the class from first principles (GPAW)
       topofuse explain crystal.cif                     show what a prediction is based on
       topofuse run                                     train on the data set in the package
       topofuse run --preset cpu --data mine.parquet    train on your own data set
@@ -46,6 +48,7 @@ def main() -> None:
 for _command in (
     predict_command,
     screen_command,
+    confirm_command,
     explain_command,
     serve_command,
     run_command,

@@ -42,6 +42,9 @@ def export_command(
     with plain_errors("nothing was written"):
         _refuse_stray_options(kind, {"--strategy": strategy, "--level": level, "--member": member})
         if kind == "onnx":
+            from topofuse.system.extras import require
+
+            require("ONNX", "onnx", "torch", "onnx", "onnxscript", "onnxruntime")
             from topofuse.export.network import export_network
 
             click.echo(export_network(str(source), output, member), err=True)

@@ -71,10 +71,10 @@ def predict_command(
       formula, spacegroup (international number)
       label        predicted class: trivial, hsp_semimetal, hsl_semimetal, ti or tci
       p_...        probability of each class, calibrated; p_nontrivial is the sum of all but trivial
-      set_90       the classes that remain possible, separated by |. For the materials of each class, it
-                   holds the true class in nine of ten cases. It is empty if, for every class, the
-                   probability is lower than that of 90 % of the materials that belong to the class
-      set_95       the same for nineteen of twenty (in files, not on the terminal)
+      set_90       the classes that remain possible, separated by |; the label is one of them. For the
+                   materials of each class, and for those with each label, it holds the true class in at
+                   least nine of ten cases
+      set_95       the same for nineteen of twenty
       novelty      how isolated the crystal is, as a percentile: 0.95 means farther from its nearest
                    training material than 95 % of these are from theirs
       nearest      the three nearest training materials with their classes (in files)

@@ -13,82 +13,116 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from topofuse.config import BoostedConfig
 from topofuse.ensemble.blending import average
+from topofuse.ensemble.forest import Forest, ForestError
 from topofuse.labels import KINDS, compose
+from topofuse.system.extras import require
 from topofuse.system.files import read_json, write_json, write_whole
 from topofuse.training.checkpoint import CheckpointError
+
+_FILE = "trees.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
 class BoostedTrees:
-    """Averaged pairs of LightGBM models: non-trivial, and kind given non-trivial."""
+    """Averaged pairs of boosted models: non-trivial, and kind given non-trivial."""
 
-    binary: tuple[lgb.Booster, ...]
-    kind: tuple[lgb.Booster, ...]
+    binary: tuple[Forest, ...]
+    kind: tuple[Forest, ...]
 
     def predict(self, table: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n, f) features, NaN where undefined → (n, 5) probabilities."""
-        nontrivial = average([_predict(model, table) for model in self.binary])
-        kind = average([_predict(model, table) for model in self.kind])
+        nontrivial = average([model.predict(table) for model in self.binary])
+        kind = average([model.predict(table) for model in self.kind])
         return compose(nontrivial, kind)
+
+    def contributions(self, row: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
+        """(f,) of the columns of a row (f,) to the log-odds of non-trivial, and those that the trees start from."""
+        each = [model.contributions(row) for model in self.binary]
+        return np.asarray(np.mean([found for found, _ in each], axis=0)), float(np.mean([start for _, start in each]))
 
     def gain(self) -> NDArray[np.float64]:
         """(f,) total split gain per feature, each model's gains scaled to sum to one, averaged."""
-        gains = [model.feature_importance("gain") for model in (*self.binary, *self.kind)]
+        gains = [model.gains() for model in (*self.binary, *self.kind)]
         return average([np.asarray(g / max(g.sum(), 1e-12)) for g in gains])
 
     def rounds(self) -> tuple[int, int]:
         """Mean number of boosting rounds of the binary and of the kind models."""
-        binary, kind = (np.mean([_rounds(model) for model in models]) for models in (self.binary, self.kind))
+        binary, kind = (np.mean([model.rounds for model in models]) for models in (self.binary, self.kind))
         return round(float(binary)), round(float(kind))
 
-    def texts(self) -> dict[str, str]:
-        """LightGBM's text form of every model, by name."""
-        pairs = {f"binary-{i}": model for i, model in enumerate(self.binary)}
-        pairs |= {f"kind-{i}": model for i, model in enumerate(self.kind)}
-        return {name: model.model_to_string() for name, model in pairs.items()}
+    def content(self) -> bytes:
+        """All models as one safetensors file."""
+        named = {f"binary-{i}": model for i, model in enumerate(self.binary)}
+        named |= {f"kind-{i}": model for i, model in enumerate(self.kind)}
+        return save({f"{name}.{key}": array for name, model in named.items() for key, array in model.tensors().items()})
 
     @classmethod
-    def from_texts(cls, texts: dict[str, str]) -> BoostedTrees:
-        """Put back what `texts` gave."""
-        models = {name: lgb.Booster(model_str=text) for name, text in sorted(texts.items())}
-        return cls(
-            tuple(m for name, m in models.items() if name.startswith("binary-")),
-            tuple(m for name, m in models.items() if name.startswith("kind-")),
-        )
+    def restore(cls, content: bytes, columns: int) -> BoostedTrees:
+        """Put back what `content` gave, on tables of so many columns; `ForestError` for what are no trees."""
+        named: dict[str, dict[str, NDArray[Any]]] = {}
+        try:
+            for key, array in load(content).items():
+                named.setdefault(key.rpartition(".")[0], {})[key.rpartition(".")[2]] = array
+        except SafetensorError as error:
+            raise ForestError(f"no safetensors file: {error}") from error
+        models = {name: Forest.restore(arrays, columns) for name, arrays in sorted(named.items())}
+        binary, kind = (tuple(m for n, m in models.items() if n.startswith(part)) for part in ("binary-", "kind-"))
+        outputs = {m.root.shape[1] for m in binary}, {m.root.shape[1] for m in kind}
+        if outputs != ({1}, {len(KINDS)}) or len(binary) + len(kind) < len(models):
+            raise ForestError(f"boosted trees are models binary-0 ... and kind-0 ..., not {', '.join(models)}")
+        return cls(binary, kind)
 
 
-# per-node numbers of LightGBM's text that neither predictions nor their contributions need, and their share: half
-_DISPENSABLE = frozenset({"leaf_weight", "internal_weight", "internal_value", "split_gain", "tree_sizes"})
+def as_forest(text: str) -> Forest:
+    """The arrays of a LightGBM model from its text form, in which this package trained it."""
+    head, *parts = text.split("\n\nend of trees", 1)[0].split("\nTree=")
+    about = dict(line.split("=", 1) for line in head.splitlines() if "=" in line)
+    trees = [dict(line.split("=", 1) for line in part.splitlines() if "=" in line) for part in parts]
+
+    def joined(name: str, dtype: type) -> NDArray[Any]:
+        words = [word for tree in trees for word in tree.get(name, "").split()]
+        return np.array(words).astype(dtype)
+
+    split = np.array([int(tree["num_leaves"]) - 1 for tree in trees])
+    first_split, first_leaf = (np.cumsum(n) - n for n in (split, split + 1))
+    owner = np.repeat(np.arange(len(trees)), split)
+
+    def numbered(children: NDArray[np.int64], owner: NDArray[np.int64]) -> NDArray[np.int32]:
+        moved = np.where(children >= 0, children + first_split[owner], children - first_leaf[owner])
+        return np.asarray(moved, dtype=np.int32)
+
+    decision, threshold = joined("decision_type", np.int64), joined("threshold", np.float64)
+    kind_of_missing = decision >> 2  # 0: NaN counts as nought, 1: nought counts as missing, 2: NaN goes its own way
+    if (decision & 1).any() or (kind_of_missing == 1).any():
+        raise ForestError("trees with categories, or to which nought is missing, are not trained here")
+    return Forest(
+        columns=int(about["max_feature_idx"]) + 1,
+        root=numbered(np.where(split > 0, 0, -1), np.arange(len(trees))).reshape(
+            -1, int(about["num_tree_per_iteration"])
+        ),
+        column=joined("split_feature", np.uint16),
+        threshold=_rounded_down(threshold),
+        undefined_left=np.where(kind_of_missing == 2, (decision & 2) > 0, threshold >= 0),
+        left=numbered(joined("left_child", np.int64), owner),
+        right=numbered(joined("right_child", np.int64), owner),
+        gain=joined("split_gain", np.float32),
+        value=joined("leaf_value", np.float64).astype(np.float32),
+        count=np.maximum(joined("leaf_count", np.int64), 1).astype(np.int32),
+    )
 
 
-def compact_text(text: str) -> str:
-    """LightGBM's text of a model without what prediction does not need, leaf values to eight digits.
-
-    `gain` and the training parameters are lost; probabilities change by less than 1e-6.
-    """
-    lines = []
-    for line in text.split("\nfeature_importances", 1)[0].split("\n"):
-        name, _, values = line.partition("=")
-        if name == "leaf_value":
-            line = f"{name}={' '.join(f'{float(value):.8g}' for value in values.split(' '))}"
-        if name not in _DISPENSABLE:
-            lines.append(line)
-    return "\n".join(lines) + "\n"
-
-
-def _rounds(model: lgb.Booster) -> int:
-    # a freshly fitted model also holds the rounds after its best one, which its predictions and its text leave out
-    return model.best_iteration if model.best_iteration > 0 else model.current_iteration()
-
-
-def _predict(model: lgb.Booster, table: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.asarray(model.predict(table), dtype=np.float64)
+def _rounded_down(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The largest single-precision numbers that are not larger."""
+    with np.errstate(over="ignore"):
+        near = values.astype(np.float32)
+    return np.where(near > values, np.nextafter(near, np.float32(-np.inf)), near)
 
 
 def fit_boosted(
@@ -106,6 +140,7 @@ def fit_boosted(
 
     rounds: of the binary and of the kind models, where there are no rows for early stopping; else the configuration's
     """
+    require("training boosted trees", "train", "lightgbm")
     most = rounds or (config.rounds, config.rounds)
     binary, kind = [], []
     for repeat in range(config.seeds):
@@ -127,14 +162,17 @@ def _fit(
     params: dict[str, Any],
     rounds: int,
     config: BoostedConfig,
-) -> lgb.Booster:
+) -> Forest:
+    import lightgbm as lgb  # for training alone
+
     data = lgb.Dataset(table[train], target[train], params=params)
     sets: list[lgb.Dataset] = []
     callbacks: list[Callable[..., Any]] = []
     if len(validation):
         sets = [lgb.Dataset(table[validation], target[validation], reference=data, params=params)]
         callbacks = [lgb.early_stopping(config.patience, verbose=False)]
-    return lgb.train(params, data, rounds, valid_sets=sets, callbacks=callbacks)
+    model = lgb.train(params, data, rounds, valid_sets=sets, callbacks=callbacks)
+    return as_forest(model.model_to_string())  # up to its best round
 
 
 def _params(config: BoostedConfig, seed: int, threads: int) -> dict[str, Any]:
@@ -175,10 +213,17 @@ def fit_or_load(
         info = read_json(done)
         if info["identity"] != identity:
             raise CheckpointError(f"{directory} belongs to other settings or data; choose another --out, or delete it")
-        return BoostedTrees.from_texts({name: (directory / f"{name}.txt").read_text() for name in info["models"]})
+        return _read(directory / _FILE, table.shape[1])
     trees = fit_boosted(table, labels, train, validation, config, seed=seed, threads=threads, rounds=rounds)
-    texts = trees.texts()
-    for name, text in texts.items():
-        write_whole(directory / f"{name}.txt", text.encode())
-    write_json(done, {"identity": identity, "models": sorted(texts)})
+    write_whole(directory / _FILE, trees.content())
+    write_json(done, {"identity": identity})
     return trees
+
+
+def _read(path: Path, columns: int) -> BoostedTrees:
+    try:
+        return BoostedTrees.restore(path.read_bytes(), columns)
+    except (OSError, ForestError) as error:
+        raise CheckpointError(
+            f"{path} cannot be read ({error}); delete its folder, the trees are fitted again"
+        ) from error

@@ -1,17 +1,17 @@
-"""A model bundle on disk: networks in safetensors, trees in LightGBM's text form, everything else in JSON.
+"""A model bundle on disk: networks and trees as arrays in safetensors, everything else in JSON.
 
     bundle.json           configuration, weights, versions, hashes, checksum of every other file and its own
     networks/NAME.safetensors
-    trees/FOLD/NAME.txt.gz
+    trees/FOLD.safetensors
     trust.safetensors     with the block `trust` of bundle.json: calibration, prediction sets
     reference.safetensors with the block `reference`: the training materials, for novelty and neighbours
 
-Loading unpickles nothing, refuses a file in which any byte changed, and refuses another feature definition.
+Loading unpickles nothing, refuses a file in which any byte changed, and refuses another feature definition. Trees and
+committee networks are computed with numpy; only a fusion network asks for torch.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -26,24 +26,26 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from topofuse.config import Config, NetworkConfig, parse_config, parse_network
+from topofuse.config import CommitteeConfig, Config, NetworkConfig, parse_config, parse_network
 from topofuse.crystals import SymmetricCrystal
 from topofuse.ensemble.blending import average, blend
-from topofuse.ensemble.boosted import BoostedTrees, compact_text
+from topofuse.ensemble.boosted import BoostedTrees
 from topofuse.errors import TopofuseError
+from topofuse.fusion.frozen import FrozenCommittee, Predictor
 from topofuse.modalities.extraction import extract_views
-from topofuse.modalities.registry import feature_hash
+from topofuse.modalities.registry import feature_hash, table_columns
 from topofuse.modalities.store import FeatureStore, Sample
+from topofuse.system.extras import MissingLibraryError, require
 from topofuse.system.files import write_whole
 from topofuse.trust.novelty import Reference
 from topofuse.trust.trust import Assessment, Trust
 
-if TYPE_CHECKING:  # a second of start-up; a bundle of trees does without
+if TYPE_CHECKING:  # for training alone
     from torch import Tensor
 
     from topofuse.fusion.build import Network
 
-FORMAT = 2  # 1 carried no trust
+FORMAT = 4  # 1 carried no trust, 2 no labels for the prediction sets, 3 trees as LightGBM's text
 _TRUST, _REFERENCE = "trust.safetensors", "reference.safetensors"
 CARRIED = ("full", "fast")  # folders in src/topofuse/pretrained
 
@@ -66,7 +68,7 @@ class Bundle:
     """
 
     config: Config
-    networks: Mapping[str, Sequence[Network]]
+    networks: Mapping[str, Sequence[Predictor]]
     trees: Sequence[BoostedTrees]
     weights: Mapping[str, float]
     trust: Trust
@@ -112,15 +114,11 @@ class Bundle:
         """(n, 5) the blend's own probabilities, before calibration; arguments as of `predict_stores`."""
         views = [view.thrifty() for view in views] if self.config.thrifty else views
         rows = np.arange(len(views[0])) if rows is None else rows
-        families: dict[str, NDArray[np.float64]] = {}
-        if any(self.networks.values()):
-            from topofuse.training.inference import predict_views
-
-            families = {
-                name: average([predict_views(network, views, rows) for network in networks])
-                for name, networks in self.networks.items()
-                if networks
-            }
+        families = {
+            name: average([network.predict(view, rows) for network in networks for view in views])
+            for name, networks in self.networks.items()
+            if networks
+        }
         if self.trees:
             table = views[0].table(self.config.modalities)[rows]
             families["boosted"] = average([trees.predict(table) for trees in self.trees])
@@ -156,13 +154,9 @@ def save_bundle(
             file = f"networks/{name.replace('/', '-')}.safetensors"
             put(file, save_safetensors(_compact(network)))
             described.append({"family": family, "file": file, "network": settings.model_dump()})
-    forests: list[dict[str, str]] = []
-    for index, forest in enumerate(trees):
-        texts = forest.texts()
-        files = {name: f"trees/{index}/{name}.txt.gz" for name in texts}
-        for name, text in texts.items():
-            put(files[name], gzip.compress(compact_text(text).encode(), mtime=0))
-        forests.append(files)
+    forests = [f"trees/{index}.safetensors" for index in range(len(trees))]
+    for file, forest in zip(forests, trees, strict=True):
+        put(file, forest.content())
     put(_TRUST, save_arrays(trust.tensors()))
     if reference is not None:
         put(_REFERENCE, save_arrays(reference.tensors()))
@@ -197,28 +191,33 @@ def load_bundle(directory: Path) -> Bundle:
 
 def _assemble(directory: Path, manifest: dict[str, Any]) -> Bundle:
     config = parse_config(manifest["config"])
-    networks: dict[str, list[Network]] = {}
-    if manifest["networks"]:
-        from safetensors.torch import load as load_safetensors
-
-        from topofuse.fusion.build import build_network
+    networks: dict[str, list[Predictor]] = {}
     for entry in manifest["networks"]:
-        network = build_network(config.modalities, parse_network(entry["network"]))
-        tensors = load_safetensors(_read(directory, entry["file"], manifest))
-        network.load_state_dict({key: value.float() for key, value in tensors.items()})
-        networks.setdefault(entry["family"], []).append(network.eval())
-    trees = [
-        BoostedTrees.from_texts(
-            {name: gzip.decompress(_read(directory, file, manifest)).decode() for name, file in files.items()}
-        )
-        for files in manifest["trees"]
-    ]
+        tensors = load_arrays(_read(directory, entry["file"], manifest))
+        network = _restored(directory, config.modalities, parse_network(entry["network"]), tensors)
+        networks.setdefault(entry["family"], []).append(network)
+    columns = len(table_columns(config.modalities))
+    trees = [BoostedTrees.restore(_read(directory, file, manifest), columns) for file in manifest["trees"]]
     trust = Trust.restore(manifest["trust"], load_arrays(_read(directory, _TRUST, manifest)))
     reference = None
     if manifest.get("reference") is not None:
         reference = Reference.restore(manifest["reference"], load_arrays(_read(directory, _REFERENCE, manifest)))
     weights, info = manifest["weights"], manifest["info"]
     return Bundle(config, networks, trees, weights, trust, info, manifest["checksum"], reference)
+
+
+def _restored(
+    directory: Path, names: tuple[str, ...], settings: NetworkConfig, tensors: Mapping[str, NDArray[Any]]
+) -> Predictor:
+    if isinstance(settings, CommitteeConfig):
+        return FrozenCommittee.restore(names, settings, tensors)
+    try:
+        require(f"the fusion network of the bundle {directory}", "train", "torch")
+    except MissingLibraryError as error:
+        raise BundleError(str(error)) from error
+    from topofuse.training.inference import restore_fusion
+
+    return restore_fusion(names, settings, tensors)
 
 
 def open_bundle(model: str | Path = "full") -> Bundle:

@@ -47,7 +47,7 @@ def bootstrap_intervals(
             for metric, value in values.items():
                 draws[level, metric].append(value)
     return {
-        level: {m: _interval(float(point[level][m][0]), np.concatenate(draws[level, m])) for m in METRICS}
+        level: {m: interval(float(point[level][m][0]), np.concatenate(draws[level, m])) for m in METRICS}
         for level in LEVELS
     }
 
@@ -73,7 +73,7 @@ def paired_difference(
 
     value = float(difference(np.ones((1, first.n)))[0])
     draws = [difference(weights) for weights in resamples(first.n, groups, n, seed)]
-    return _interval(value, np.concatenate(draws))
+    return interval(value, np.concatenate(draws))
 
 
 def resamples(n_rows: int, groups: ArrayLike | None, n: int, seed: int) -> Iterator[Floats]:
@@ -103,7 +103,7 @@ def _group_codes(n_rows: int, groups: ArrayLike | None) -> NDArray[np.intp]:
     return np.unique(names, return_inverse=True)[1]
 
 
-def _interval(value: float, draws: Floats) -> Interval:
+def interval(value: float, draws: Floats) -> Interval:
     """Value with the percentile interval of the defined draws; NaN where fewer than half are defined."""
     defined = draws[np.isfinite(draws)]
     if 2 * len(defined) < len(draws):

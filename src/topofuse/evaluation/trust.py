@@ -21,9 +21,11 @@ FIGURES
   reliability               of p_nontrivial, 15 bins from the lowest: [{"n", "p", "share", "low", "high"}]; mean
                             probability, share that is non-trivial, 95 % interval of the share
 SETS
-  classes                   {class: {"n", "covered", "share", "low", "high", "within"}}: rows of the class, those
+  classes                   {class: {"n", "covered", "share", "low", "high", "kept"}}: rows of the class, those
                             whose set holds it, their share; low and high: shares between which 95 % of binomial
-                            draws are if the coverage is as asked; within: whether `share` is. null share for n = 0
+                            draws are if the coverage is as asked; kept: whether `share` is not below them (above is
+                            no fault: every set holds the label, which is right more often). null share for n = 0
+  labels                    {class: ...}: the same for the rows with this label
   mean_size                 classes in a set, on average
   sizes                     [share of sets with 0, 1, 2, 3, 4, 5 classes]
   precise                   of the sets with one class, the share that is right; null where there is none
@@ -86,7 +88,7 @@ def _measured(rows: TrustRows) -> dict[str, Any]:
         "n": len(rows.labels),
         "before": _figures(rows.labels, rows.before),
         "after": _figures(rows.labels, rows.after),
-        "sets": {str(c): _sets(rows.labels, members(rows.p_values, c), c) for c in CONFIDENCES},
+        "sets": {str(c): _sets(rows, members(rows.p_values, c), c) for c in CONFIDENCES},
         "risk_coverage": risk_coverage(right, confidence),
         "accuracy_at_80": accuracy_at(right, confidence, 0.8),
     }
@@ -111,12 +113,14 @@ def _decided(labels: NDArray[np.integer], p5: Floats, level: str) -> tuple[NDArr
     return codes == coarsen(labels, level), level_probabilities(p5, level)[np.arange(len(codes)), codes]
 
 
-def _sets(labels: NDArray[np.integer], inside: NDArray[np.bool_], confidence: int) -> dict[str, Any]:
+def _sets(rows: TrustRows, inside: NDArray[np.bool_], confidence: int) -> dict[str, Any]:
     sizes = inside.sum(axis=1)
     single = sizes == 1
-    covered = inside[np.arange(len(labels)), labels]
+    covered = inside[np.arange(len(inside)), rows.labels]
+    decided = decide(rows.after)
     return {
-        "classes": {name: _coverage(covered[labels == code], confidence) for code, name in enumerate(FIVE)},
+        "classes": {name: _coverage(covered[rows.labels == code], confidence) for code, name in enumerate(FIVE)},
+        "labels": {name: _coverage(covered[decided == code], confidence) for code, name in enumerate(FIVE)},
         "mean_size": float(sizes.mean()),
         "sizes": [float(share) for share in np.bincount(sizes, minlength=len(FIVE) + 1) / len(sizes)],
         "precise": float(covered[single].mean()) if single.any() else None,
@@ -126,8 +130,6 @@ def _sets(labels: NDArray[np.integer], inside: NDArray[np.bool_], confidence: in
 def _coverage(covered: NDArray[np.bool_], confidence: int) -> dict[str, Any]:
     n, count = len(covered), int(covered.sum())
     if n == 0:
-        return {"n": 0, "covered": 0, "share": None, "low": None, "high": None, "within": None}
+        return {"n": 0, "covered": 0, "share": None, "low": None, "high": None, "kept": None}
     low, high = (int(k) for k in binom.ppf([0.025, 0.975], n, confidence / 100))
-    return {
-        "n": n, "covered": count, "share": count / n, "low": low / n, "high": high / n, "within": low <= count <= high,
-    }  # fmt: skip
+    return {"n": n, "covered": count, "share": count / n, "low": low / n, "high": high / n, "kept": count >= low}

@@ -1,4 +1,4 @@
-"""What the parts of the input did for p(non-trivial): modalities left out one at a time, columns, attention.
+"""What the parts of the input did for p(non-trivial): modalities left out one at a time, and columns.
 
 Left out means, for a network, the modality's mask (committees read its columns' medians then, fusion networks the
 token that stands for an absent modality), and for trees the medians of the training materials; columns without known
@@ -11,18 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from topofuse.ensemble.blending import average, blend
 from topofuse.ensemble.bundle import Bundle
-from topofuse.explain.words import in_words
-from topofuse.fusion.build import Network
-from topofuse.fusion.network import CrossAttention, FusionNetwork
-from topofuse.modalities.registry import modality, table_columns
+from topofuse.modalities.registry import modality, table_columns, words
 from topofuse.modalities.store import FeatureStore
-from topofuse.training.inference import iter_logits
 
 _ONE = np.arange(1)
 
@@ -31,11 +25,14 @@ _ONE = np.arange(1)
 class ModalityPart:
     """What leaving a modality out changes.
 
+    title: what it is called on the page
     p_without: p(non-trivial) without it; change: p(non-trivial) with it minus without it
-    log_odds: the same in log-odds; trees_log_odds: sum of the trees' contributions of its columns, None without trees
+    log_odds: the same in log-odds
+    trees_log_odds: sum of the trees' contributions of its columns, None without trees
     """
 
     name: str
+    title: str
     p_without: float
     change: float
     log_odds: float
@@ -53,18 +50,6 @@ class FeaturePart:
     log_odds: float
 
 
-@dataclass(frozen=True)
-class Attention:
-    """How much each modality (row) attends to each (column), mean over heads, layers and networks; rows sum to one.
-
-    between: attention of each to the others; over: self-attention over all; None where no network has such
-    """
-
-    names: tuple[str, ...]
-    between: tuple[tuple[float, ...], ...] | None
-    over: tuple[tuple[float, ...], ...] | None
-
-
 def modality_parts(
     bundle: Bundle, views: Sequence[FeatureStore], columns: NDArray[np.float64] | None
 ) -> tuple[ModalityPart, ...]:
@@ -76,22 +61,22 @@ def modality_parts(
     for name in names:
         without = _nontrivial(bundle, _left_out(bundle, views, name))
         summed = None if columns is None else float(columns[owners == name].sum())
-        parts.append(ModalityPart(name, without, p - without, _log_odds(p) - _log_odds(without), summed))
+        change = _log_odds(p) - _log_odds(without)
+        parts.append(ModalityPart(name, words(name).title, without, p - without, change, summed))
     return tuple(sorted(parts, key=lambda part: -abs(part.change)))
 
 
 def tree_contributions(bundle: Bundle, store: FeatureStore) -> tuple[NDArray[np.float64], float] | None:
     """(f,) contributions of the columns to the two-class trees' log-odds, and the log-odds they start from.
 
-    They are LightGBM's own (exact Shapley values of the trees: S. Lundberg et al., Nature Machine Intelligence 2, 56,
-    2020), averaged over the models. None where the bundle has no trees.
+    Exact Shapley values of the trees (`ensemble.forest.Forest.contributions`), averaged over the models. None where the
+    bundle has no trees.
     """
-    models = [model for trees in bundle.trees for model in trees.binary]
-    if not models:
+    if not bundle.trees:
         return None
-    table = store.table(bundle.config.modalities)[:1]
-    found = np.mean([np.asarray(model.predict(table, pred_contrib=True))[0] for model in models], axis=0)
-    return found[:-1], float(found[-1])
+    row = store.table(bundle.config.modalities)[0]
+    each = [trees.contributions(row) for trees in bundle.trees]
+    return np.asarray(np.mean([found for found, _ in each], axis=0)), float(np.mean([start for _, start in each]))
 
 
 def strongest_columns(
@@ -104,7 +89,7 @@ def strongest_columns(
     for i in np.argsort(-np.abs(contributions), kind="stable")[:n]:
         owner, column = names[i].split(":", 1)
         value = float(values[i]) if np.isfinite(values[i]) else None
-        parts.append(FeaturePart(owner, column, in_words(owner, column), value, float(contributions[i])))
+        parts.append(FeaturePart(owner, column, words(owner).column(column), value, float(contributions[i])))
     return tuple(parts)
 
 
@@ -121,7 +106,7 @@ def _left_out(bundle: Bundle, views: Sequence[FeatureStore], name: str) -> NDArr
     """(1, 5) the blend's probabilities without a modality, before calibration."""
     absent = [other == name for other in bundle.config.modalities]
     families = {
-        family: average([_masked(network, views, absent) for network in networks])
+        family: average([network.predict(view, _ONE, absent) for network in networks for view in views])
         for family, networks in bundle.networks.items()
         if networks
     }
@@ -137,11 +122,6 @@ def _left_out(bundle: Bundle, views: Sequence[FeatureStore], name: str) -> NDArr
     return blend(families, bundle.weights)
 
 
-def _masked(network: Network, views: Sequence[FeatureStore], absent: Sequence[bool]) -> NDArray[np.float64]:
-    found = [logits.probabilities() for view in views for _, logits in iter_logits(network, view, _ONE, absent)]
-    return np.asarray(torch.stack(found).double().mean(dim=0).numpy())
-
-
 def _typical(bundle: Bundle, name: str) -> NDArray[np.float32]:
     """(1, f) medians of the modality's columns over the training materials, undefined where the bundle has none."""
     size, reference = len(modality(name).table_names), bundle.reference
@@ -149,47 +129,3 @@ def _typical(bundle: Bundle, name: str) -> NDArray[np.float32]:
         return np.full((1, size), np.nan, dtype=np.float32)
     start = sum(len(modality(other).table_names) for other in reference.names[: reference.names.index(name)])
     return reference.quantiles[None, start : start + size, reference.quantiles.shape[1] // 2]  # the median
-
-
-@torch.inference_mode()
-def attention(bundle: Bundle, store: FeatureStore) -> Attention | None:
-    """Of the bundle's fusion networks on the first crystal of a store; None where it has no network that attends."""
-    networks = [n for members in bundle.networks.values() for n in members if isinstance(n, FusionNetwork)]
-    found = [_attention(network, store) for network in networks]
-    between = [pair[0] for pair in found if pair[0] is not None]
-    over = [pair[1] for pair in found if pair[1] is not None]
-    if not between and not over:
-        return None
-    return Attention(bundle.config.modalities, _rows(between), _rows(over))
-
-
-def _attention(network: FusionNetwork, store: FeatureStore) -> tuple[Tensor | None, Tensor | None]:
-    """(m, m) attention to the others and over all; follows `FusionNetwork.fuse`."""
-    network.eval()
-    tokens = network.embed(store.batch(_ONE)) + network.kind_of_token
-    m, between = tokens.shape[1], None
-    cross = network.cross
-    if isinstance(cross, CrossAttention):
-        normed = torch.stack([norm(tokens[:, i]) for i, norm in enumerate(cross.norms)], dim=1)
-        between = torch.zeros(m, m)
-        for i, layer in enumerate(cross.attention):
-            context = normed[:, cross.others[i]]
-            between[i, cross.others[i]] = layer(normed[:, i : i + 1], context, context)[1][0, 0]
-    tokens = cross(tokens)
-    layers = []
-    for block in network.self_attention:
-        normed = block.norm(tokens)  # type: ignore[operator]
-        layers.append(_weights(block.attention, normed))  # type: ignore[arg-type]
-        tokens = block(tokens)
-    return between, torch.stack(layers).mean(dim=0) if layers else None
-
-
-def _weights(layer: nn.MultiheadAttention, tokens: Tensor) -> Tensor:
-    weights: Tensor = layer(tokens, tokens, tokens)[1][0]
-    return weights
-
-
-def _rows(matrices: Sequence[Tensor]) -> tuple[tuple[float, ...], ...] | None:
-    if not matrices:
-        return None
-    return tuple(tuple(float(x) for x in row) for row in torch.stack(list(matrices)).mean(dim=0))

@@ -11,19 +11,19 @@ from topofuse.crystals import Crystal, CrystalError, SymmetricCrystal, analyse
 from topofuse.crystals.formula import reduced_formula
 from topofuse.crystals.read import read_structure
 from topofuse.ensemble.bundle import Bundle
+from topofuse.explain.attention import Attention, attention
 from topofuse.explain.contributions import (
-    Attention,
     FeaturePart,
     ModalityPart,
-    attention,
     modality_parts,
     strongest_columns,
     tree_contributions,
 )
 from topofuse.labels import FIVE, decide
-from topofuse.modalities.bands.facts import SketchFacts, sketch_facts
+from topofuse.modalities.bands.facts import SketchFacts
 from topofuse.modalities.bands.sketch import NoSketch
-from topofuse.modalities.kspace.facts import ZoneFacts, zone_facts
+from topofuse.modalities.kspace.facts import ZoneFacts
+from topofuse.modalities.material import Material, material_of
 from topofuse.modalities.store import FeatureStore
 from topofuse.trust.domain import domain_of, odd_electrons, open_shell
 
@@ -83,17 +83,18 @@ class Explanation:
         return found
 
 
-def explain(source: str | Path | Crystal | SymmetricCrystal, bundle: Bundle, strongest: int = STRONGEST) -> Explanation:
+def explain(
+    source: str | Path | Crystal | SymmetricCrystal | Material, bundle: Bundle, strongest: int = STRONGEST
+) -> Explanation:
     """Explain the bundle's answer for a structure file or a crystal; raises `CrystalError` for an unusable one.
 
+    source: a `Material` has the features of `bundle.extractor()`, or none where its number of electrons is odd
     strongest: number of tabular features to give
     """
     name = str(source) if isinstance(source, str | Path) else ""
-    try:
-        crystal = read_structure(source) if isinstance(source, str | Path) else source
-        crystal = analyse(crystal) if isinstance(crystal, Crystal) else crystal
-    except CrystalError as error:
-        raise CrystalError(f"{name}: {error}" if name else str(error)) from error
+    if not isinstance(source, Material):
+        source = _look_at(source, name, bundle)
+    crystal, features = source.crystal, source.features
     numbers = crystal.primitive.numbers
     seen = None if bundle.reference is None else bundle.reference.seen
     domain = domain_of(numbers, seen)
@@ -103,27 +104,34 @@ def explain(source: str | Path | Crystal | SymmetricCrystal, bundle: Bundle, str
         "spacegroup": crystal.spacegroup,
         "symbol": crystal.symbol,
         "domain": str(domain),
+        "zone": source.zone,
+        "sketch": source.sketch,
     }
-    if domain == "odd_electrons":
-        return Explanation(
-            **known, domain_reason=odd_electrons(numbers), zone=zone_facts(crystal), sketch=sketch_facts(crystal)
-        )
+    if features is None:
+        return Explanation(**known, domain_reason=odd_electrons(numbers))
     reasons = {"likely_magnetic": open_shell(numbers), "unseen_element": "no training material holds the element"}
-    features = bundle.extractor()(crystal)
     views = [FeatureStore.from_samples([sample]) for sample in features]
     found = tree_contributions(bundle, views[0])
     columns, start = (None, None) if found is None else found
     return Explanation(
         **known,
         domain_reason=reasons.get(str(domain), ""),
-        zone=zone_facts(crystal, features[0].get("kspace")),
-        sketch=sketch_facts(crystal, features[0].get("bands")),
         answer=_answer(bundle, features),
         modalities=modality_parts(bundle, views, columns),
         features=() if columns is None else strongest_columns(bundle, views[0], columns, strongest),
         trees_start=start,
         attention=attention(bundle, views[0]),
     )
+
+
+def _look_at(source: str | Path | Crystal | SymmetricCrystal, name: str, bundle: Bundle) -> Material:
+    try:
+        crystal = read_structure(source) if isinstance(source, str | Path) else source
+        crystal = analyse(crystal) if isinstance(crystal, Crystal) else crystal
+    except CrystalError as error:
+        raise CrystalError(f"{name}: {error}" if name else str(error)) from error
+    metal = odd_electrons(crystal.primitive.numbers)
+    return material_of(crystal, None if metal else bundle.extractor())
 
 
 def _answer(bundle: Bundle, features: Any) -> Answer:

@@ -45,7 +45,7 @@ def _answer(answer: Answer) -> Iterator[str]:
     yield "  " + "  ".join(f"{name} {answer.probabilities[name]:.3f}" for name in FIVE)
     columns = answer.columns
     if "set_90" in columns:
-        yield f"prediction set at 90 %: {columns['set_90'].replace('|', ', ') or 'empty: the models are unsure'}"
+        yield f"prediction set at 90 %: {columns['set_90'].replace('|', ', ')}"
     if "novelty" in columns:
         yield f"novelty: {columns['novelty']:.3f}; nearest training materials: {columns['nearest']}"
 

@@ -6,7 +6,6 @@ search by `GatherElements`, eight steps for 129 quantiles, `bincount` a `Scatter
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import logging
@@ -31,7 +30,7 @@ from topofuse.modalities.registry import feature_hash, modality
 from topofuse.modalities.store import Batch, FeatureStore
 from topofuse.runs.provenance import versions
 from topofuse.system.files import write_whole
-from topofuse.training.inference import predict
+from topofuse.training.inference import predict, torch_network
 
 OPSET = 18  # the least in which ScatterElements can add
 OUTPUT = "probabilities"
@@ -46,12 +45,9 @@ def export_network(model: str, path: Path, member: str | None = None) -> str:
 
     Input `MODALITY.ARRAY` is that array of a batch (`FeatureStore.batch`); the number of crystals, and of nodes and
     edges in their graphs, is free. Output `probabilities` is (batch, 5), in the order of the metadata's `classes`.
-    The file is run by onnxruntime before it is written: `ExportError` where its answers differ by more than 1e-4, where
-    there is no such network, or where the libraries are missing. Trees are not exported.
+    The file is run by onnxruntime before it is written: `ExportError` where its answers differ by more than 1e-4, or
+    where there is no such network. Trees are not exported.
     """
-    for name in ("onnx", "onnxscript", "onnxruntime"):
-        if importlib.util.find_spec(name) is None:
-            raise ExportError(f"ONNX needs {name}, which is not installed: pip install 'topofuse[onnx]'")
     if path.suffix.lower() != ".onnx":
         raise ExportError(f"{path}: the name of an ONNX file ends in .onnx")
     bundle = open_bundle(model)
@@ -72,7 +68,11 @@ def export_network(model: str, path: Path, member: str | None = None) -> str:
 
 def members(bundle: Bundle) -> dict[str, Network]:
     """The networks of a bundle by 'FAMILY/INDEX'."""
-    return {f"{family}/{i}": n for family, networks in bundle.networks.items() for i, n in enumerate(networks)}
+    return {
+        f"{family}/{i}": torch_network(predictor)
+        for family, predictors in bundle.networks.items()
+        for i, predictor in enumerate(predictors)
+    }
 
 
 def onnx_bytes(network: Network, store: FeatureStore, about: Mapping[str, str]) -> bytes:

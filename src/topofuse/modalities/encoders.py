@@ -11,9 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-CLIP = 3.0  # standard deviations; a feature outside the training range saturates
-N_QUANTILES = 129
-SLACK = 1e-4
+from topofuse.modalities.ranks import CLIP, N_QUANTILES, SLACK
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Standardise(nn.Module):
     A value becomes Φ⁻¹ of its rank among the training values, ties in the middle of their ranks. Heavy tails and
     counts need no treatment of their own. Measured against shifting and scaling: see docs/levers.md. Not scikit-learn's
     QuantileTransformer: that one lets a rounding error beside a tied value count as another value, and is no part of
-    a network that is saved without pickle or exported as ONNX.
+    a network that is saved without pickle or exported as ONNX. `modalities.ranks` is the same without torch.
     """
 
     quantiles: Tensor

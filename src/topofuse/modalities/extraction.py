@@ -1,8 +1,9 @@
 """From crystals to a feature store: in parallel, with a cache on disk, resumable.
 
-Crystals are taken in chunks; a chunk's features are one file, named by the hash of the crystals and of
-everything that features are computed with. An interrupted extraction continues with the first chunk that
-has no file; several processes may share a cache, since a file appears whole or not at all.
+Crystals are taken in chunks. Each modality of a chunk has files of its own, named by the hash of the crystals and of
+the code that this modality is computed with: a new or changed modality leaves the files of the others as they are. An
+interrupted extraction continues with the first chunk that has no files; several processes may share a cache, since a
+file appears whole or not at all.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from topofuse.system.files import read_json, write_json
 from topofuse.system.processes import worker_pool
 
 CHUNK = 256
+_LAYOUT = 2  # of the cache; raised when what its files hold changes without a change of a modality's code
 
 
 def default_cache() -> Path:
@@ -98,18 +100,17 @@ def extract_all(
     workers: processes; None is one per core, 0 is this process
     Raises ValueError if no crystal at all can be used.
     """
-    chunks = [crystals[start : start + CHUNK] for start in range(0, len(crystals), CHUNK)]
-    jobs = [(list(chunk), n_views, seed, cache_dir, names) for chunk in chunks]
+    starts = range(0, len(crystals), CHUNK)
+    chunks = [_Chunk(list(crystals[at : at + CHUNK]), n_views, seed, cache_dir, names) for at in starts]
     workers = (os.cpu_count() or 1) if workers is None else workers
     views: list[list[FeatureStore]] = [[] for _ in range(n_views)]
     kept: list[int] = []
     rejected: list[tuple[int, str]] = []
     bar = tqdm(total=len(crystals), desc="features", unit="crystal", disable=not progress)
-    for start, (stores, failures) in zip(range(0, len(crystals), CHUNK), _run(jobs, workers), strict=True):
-        failed = dict(failures)
+    for start, (stores, failed) in zip(starts, _run(chunks, workers), strict=True):
         size = min(CHUNK, len(crystals) - start)
         kept += [start + i for i in range(size) if i not in failed]
-        rejected += [(start + i, reason) for i, reason in failures]
+        rejected += [(start + i, failed[i]) for i in sorted(failed)]
         for view, store in zip(views, stores, strict=False):  # no stores where the whole chunk was rejected
             view.append(store)
         bar.update(size)
@@ -119,60 +120,128 @@ def extract_all(
     return Extraction([FeatureStore.concatenate(view) for view in views], kept, rejected)
 
 
-Job = tuple[list[Crystal], int, int, Path | None, tuple[str, ...]]
-ChunkResult = tuple[list[FeatureStore], list[tuple[int, str]]]
+@dataclass(frozen=True)
+class _Chunk:
+    """Crystals whose features are extracted together, and where they are kept."""
+
+    crystals: list[Crystal]
+    n_views: int
+    seed: int
+    cache_dir: Path | None
+    names: tuple[str, ...]
 
 
-def _run(jobs: list[Job], workers: int) -> Iterator[ChunkResult]:
-    if workers <= 1 or len(jobs) <= 1:
-        yield from map(_chunk, jobs)
+@dataclass(frozen=True, eq=False)
+class _ChunkPart:
+    """One modality of a chunk.
+
+    views: one store per view, of the crystals that the modality can be computed for; none if there is no such crystal
+    rejected: index in the chunk → reason, of the others
+    """
+
+    views: list[FeatureStore]
+    rejected: dict[int, str]
+
+
+ChunkResult = tuple[list[FeatureStore], dict[int, str]]
+
+
+def _run(chunks: list[_Chunk], workers: int) -> Iterator[ChunkResult]:
+    if workers <= 1 or len(chunks) <= 1:
+        yield from map(_extract_chunk, chunks)
         return
-    with worker_pool(min(workers, len(jobs))) as pool:
-        yield from pool.map(_chunk, jobs)
+    with worker_pool(min(workers, len(chunks))) as pool:
+        yield from pool.map(_extract_chunk, chunks)
 
 
-def _chunk(job: Job) -> ChunkResult:
-    crystals, n_views, seed, cache_dir, names = job
-    kept = None if cache_dir is None else _CachedChunk(job, cache_dir)
-    if kept and (found := kept.load()):
-        return found
-    samples: list[list[Sample]] = []
-    failures: list[tuple[int, str]] = []
-    for index, crystal in enumerate(crystals):
+def _extract_chunk(chunk: _Chunk) -> ChunkResult:
+    """The stores of the crystals that all modalities can be computed for, one per view, and the others' reasons."""
+    parts: dict[str, _ChunkPart] = {}
+    files = {} if chunk.cache_dir is None else {name: _CacheFiles.of(name, chunk) for name in chunk.names}
+    for name, file in files.items():
+        if (part := file.load()) is not None:
+            parts[name] = part
+    missing = [name for name in chunk.names if name not in parts]
+    parts |= _computed(chunk, missing) if missing else {}
+    for name in missing:
+        if name in files:
+            files[name].save(parts[name])
+    return _joined(chunk, parts)
+
+
+def _computed(chunk: _Chunk, names: list[str]) -> dict[str, _ChunkPart]:
+    """The named modalities of a chunk: crystal by crystal, since modalities may share what they compute of one."""
+    samples: dict[str, list[list[Sample]]] = {name: [] for name in names}
+    rejected: dict[str, dict[int, str]] = {name: {} for name in names}
+    for index, crystal in enumerate(chunk.crystals):
         try:
-            samples.append(extract_views(analyse(crystal), n_views, seed, names))
+            symmetric = analyse(crystal)
+            views = [thermal_view(symmetric, view, chunk.seed) for view in range(chunk.n_views)]
         except CrystalError as error:
-            failures.append((index, str(error)))
-    stores = [FeatureStore.from_samples([s[view] for s in samples]) for view in range(n_views)] if samples else []
-    if kept:
-        kept.save((stores, failures))
-    return stores, failures
+            for reasons in rejected.values():
+                reasons[index] = str(error)
+            continue
+        for name in names:
+            try:
+                samples[name].append([extract_sample(view, (name,)) for view in views])
+            except CrystalError as error:
+                rejected[name][index] = str(error)
+    return {
+        name: _ChunkPart([FeatureStore.from_samples(view) for view in zip(*own, strict=True)], rejected[name])
+        for name, own in samples.items()
+    }
 
 
-class _CachedChunk:
-    """A chunk's files: one per view, and last of all a list of the rejected, whose presence says that all is there."""
+def _joined(chunk: _Chunk, parts: dict[str, _ChunkPart]) -> ChunkResult:
+    rejected: dict[int, str] = {}
+    for name in chunk.names:
+        rejected = parts[name].rejected | rejected  # the first modality's reason counts
+    kept = [index for index in range(len(chunk.crystals)) if index not in rejected]
+    if not kept:
+        return [], rejected
+    rows = {}
+    for name in chunk.names:
+        held = [index for index in range(len(chunk.crystals)) if index not in parts[name].rejected]
+        rows[name] = np.searchsorted(held, kept)
+    stores = [
+        FeatureStore.side_by_side([parts[name].views[view].select(rows[name]) for name in chunk.names])
+        for view in range(chunk.n_views)
+    ]
+    return stores, rejected
 
-    def __init__(self, job: Job, cache_dir: Path) -> None:
-        crystals, n_views, seed, _, names = job
-        digest = hashlib.sha256(f"{code_hash()}:{seed}:{n_views}:{','.join(names)}".encode())
-        for crystal in crystals:
+
+@dataclass(frozen=True)
+class _CacheFiles:
+    """The files of one modality of a chunk.
+
+    views: a store each; rejected: written last of all, so that its presence says that all is there
+    """
+
+    views: list[Path]
+    rejected: Path
+
+    @classmethod
+    def of(cls, name: str, chunk: _Chunk) -> _CacheFiles:
+        """Named by all that decides what they hold: the crystals, the views, the code of this modality."""
+        assert chunk.cache_dir is not None
+        digest = hashlib.sha256(f"{_LAYOUT}:{name}:{code_hash((name,))}:{chunk.seed}:{chunk.n_views}".encode())
+        for crystal in chunk.crystals:
             digest.update(crystal.content_hash().encode())
         stem = digest.hexdigest()[:32]
-        folder = cache_dir / stem[:2]
-        self.rejected = folder / f"{stem}.json"
-        self.views = [folder / f"{stem}-{view}.safetensors" for view in range(n_views)]
+        folder = chunk.cache_dir / stem[:2]
+        views = [folder / f"{stem}-{view}.safetensors" for view in range(chunk.n_views)]
+        return cls(views, folder / f"{stem}.json")
 
-    def save(self, result: ChunkResult) -> None:
-        stores, failures = result
-        for store, path in zip(stores, self.views, strict=False):  # no stores where all were rejected
+    def save(self, part: _ChunkPart) -> None:
+        for store, path in zip(part.views, self.views, strict=False):  # no stores where all were rejected
             store.save(path)
-        write_json(self.rejected, {"stores": len(stores), "rejected": failures})
+        write_json(self.rejected, {"stores": len(part.views), "rejected": list(part.rejected.items())})
 
-    def load(self) -> ChunkResult | None:
+    def load(self) -> _ChunkPart | None:
         """What `save` wrote; None if it is not all there, or damaged: then it is made again."""
         try:
             listed = read_json(self.rejected)
             stores = [FeatureStore.load(path) for path in self.views[: listed["stores"]]]
-            return stores, [(int(index), str(reason)) for index, reason in listed["rejected"]]
+            return _ChunkPart(stores, {int(index): str(reason) for index, reason in listed["rejected"]})
         except (FileNotFoundError, CacheError, ValueError, KeyError, TypeError):
             return None

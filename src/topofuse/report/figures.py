@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from topofuse.labels import LEVELS
+from topofuse.modalities import registry
 from topofuse.report.breakdown import Share
 from topofuse.report.document import Picture
 from topofuse.report.numbers import LEVEL_TITLES, interval, is_number, percent, signed, signed_interval
@@ -20,8 +21,6 @@ from topofuse.report.svg import (
     FAINT,
     GREEN,
     INK,
-    ORANGE,
-    PURPLE,
     VERMILION,
     entitle,
     hover_point,
@@ -122,9 +121,9 @@ def share_data(share: Share) -> dict[str, Any]:
 @styled()
 def importance_figure(features: Sequence[Mapping[str, Any]]) -> Picture:
     """Gain of the boosted trees' most useful features, coloured by modality."""
-    colours = dict(
-        zip(sorted({f["modality"] for f in features}), (BLUE, VERMILION, GREEN, PURPLE, ORANGE), strict=False)
-    )
+    colours = {
+        name: registry.words(name).colour for name in {f["modality"] for f in features} & set(registry.MODALITY_NAMES)
+    }
     figure, axes = new_figure(4.0, 0.25 * len(features) + 0.9)
     total = sum(f["gain"] for f in features) or 1.0
     for i, f in enumerate(features):
@@ -140,11 +139,11 @@ def importance_figure(features: Sequence[Mapping[str, Any]]) -> Picture:
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     axes.legend(unique.values(), unique.keys(), loc="lower right")
-    words = ", ".join(f"{f['feature']} ({f['modality']})" for f in features[:5])
+    strongest = ", ".join(f"{f['feature']} ({f['modality']})" for f in features[:5])
     return Picture(
         inline_svg(figure, "importance"),
         "The features that the boosted trees use most, by gain.",
-        f"Most useful features of the boosted trees: {words}.",
+        f"Most useful features of the boosted trees: {strongest}.",
         tuple(features),
     )
 

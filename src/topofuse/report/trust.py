@@ -22,20 +22,22 @@ DOMAINS = {
     "odd_electrons": "odd number of electrons",
     "unseen_element": "element in no training material",
 }
-ASIDE = " !"  # behind a coverage that chance does not explain
+ASIDE = " !"  # behind a coverage that is too low for chance
 
 
 def sentences(trust: Mapping[str, Any]) -> list[str]:
     """How sure the main bundle is, for the verdict; on test rows where there are any."""
     split, rows = _best(trust["main"])
     sets = rows["sets"]["90"]
-    worst = min((c["share"] for c in sets["classes"].values() if is_number(c["share"])), default=None)
+    groups = [*sets["classes"].values(), *sets["labels"].values()]
+    worst = min((of["share"] for of in groups if is_number(of["share"])), default=None)
     text = (
         f"After calibration, the probabilities are off by {percent(rows['after']['ece']['two'])} on average "
         f"({SPLITS[split][1]}; even exact probabilities would show {percent(rows['after']['ece_floor'])}). Of the 80 % "
         f"most confident predictions for two classes, {percent(rows['accuracy_at_80'])} are right. The prediction sets "
-        f"promise to contain the true class in 90 % of the cases, for each class. They do so in {percent(worst)} or "
-        f"more of them, and have {decimal(sets['mean_size'], 2)} classes on average."
+        f"promise to contain the true class in at least 90 % of the cases, for each class and for each label. For the "
+        f"class and label with the lowest share they do so in {percent(worst)}; they have "
+        f"{decimal(sets['mean_size'], 2)} classes on average."
     )
     return [text]
 
@@ -59,11 +61,11 @@ def section(trust: Mapping[str, Any]) -> Section:
             abstain.format(" and ".join(f"{percent(of['accuracy_at_80'])} ({SPLITS[s][1]})" for s, of in rows.items()))
         )
     )
-    blocks += [_coverage(rows), _sizes(rows)]
+    blocks += [_coverage(rows, "classes"), _coverage(rows, "labels"), _sizes(rows)]
     note = (
-        "A prediction set lists the classes that remain possible. It should contain the true class for 90 (95) % of "
-        f"the materials of each class, also of rare ones.{ASIDE}: farther from this than chance explains (outside the "
-        "range of 95 % of random samples of the same size)."
+        "A prediction set lists the classes that remain possible; the label is always one of them. It should contain "
+        "the true class for at least 90 (95) % of the materials of each class, also of rare ones, and of those with "
+        f"each label.{ASIDE}: lower than chance explains (below the range of 95 % of random samples of the same size)."
     )
     blocks += [Text(note), *_apart(trust)]
     return Section("trust", "How far to trust the probabilities", tuple(blocks))
@@ -176,18 +178,20 @@ def _change(of: Mapping[str, Any], figure: str, level: str, written: Any) -> str
     return f"{written(of['before'][figure][level])} → {written(of['after'][figure][level])}"
 
 
-def _coverage(rows: Mapping[str, Mapping[str, Any]]) -> Block:
+def _coverage(rows: Mapping[str, Mapping[str, Any]], groups: str) -> Block:
+    """How often the sets hold the true class, for the materials of each class (or with each label)."""
     columns = [(confidence, split) for confidence in ("90", "95") for split in rows]
     body = []
     for name in FIVE:
         row = [CLASS_TITLES[name]]
         for confidence, split in columns:
-            of = rows[split]["sets"][confidence]["classes"][name]
-            aside = ASIDE if of["within"] is False else ""
+            of = rows[split]["sets"][confidence][groups][name]
+            aside = ASIDE if of["kept"] is False else ""
             row.append(f"{percent(of['share'])} of {count(of['n'])}{aside}" if of["n"] else NONE)
         body.append(row)
-    header = ["Class", *(f"{confidence} % sets, {SPLITS[split][1]}" for confidence, split in columns)]
-    return table("Coverage: share of each class's materials whose set holds their class", header, body)
+    title, whose = {"classes": ("Class", "of each class"), "labels": ("Label", "with each label")}[groups]
+    header = [title, *(f"{confidence} % sets, {SPLITS[split][1]}" for confidence, split in columns)]
+    return table(f"Coverage: share of the materials {whose} whose set holds their class", header, body)
 
 
 def _sizes(rows: Mapping[str, Mapping[str, Any]]) -> Block:
@@ -195,8 +199,8 @@ def _sizes(rows: Mapping[str, Mapping[str, Any]]) -> Block:
     for confidence in ("90", "95"):
         for split, of in rows.items():
             sets = of["sets"][confidence]
-            shares = [percent(share) for share in sets["sizes"]]
+            shares = [percent(share) for share in sets["sizes"][1:]]
             name = f"{confidence} %, {SPLITS[split][1]}"
             body.append([name, decimal(sets["mean_size"], 2), *shares, percent(sets["precise"])])
-    header = ["Sets", "Mean size", "Empty", "1 class", *(f"{k} classes" for k in range(2, 6)), "Right, if 1 class"]
+    header = ["Sets", "Mean size", "1 class", *(f"{k} classes" for k in range(2, 6)), "Right, if 1 class"]
     return table("Sizes of the sets", header, body)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
-import topofuse
+from topofuse import __version__
 from topofuse.crystals import CrystalError
 from topofuse.crystals.read_json import decode_json
 from topofuse.screening.entries import Entry, RecordEntry, RefusedEntry
@@ -217,5 +217,5 @@ def _opener() -> urllib.request.OpenerDirector:
         urllib.request.UnknownHandler,
     ):
         opener.add_handler(handler())
-    opener.addheaders = [("User-Agent", f"topofuse/{topofuse.__version__}"), ("Accept", "application/json")]
+    opener.addheaders = [("User-Agent", f"topofuse/{__version__}"), ("Accept", "application/json")]
     return opener

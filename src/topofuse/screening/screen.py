@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import topofuse
+from topofuse import __version__
 from topofuse.screening import optimade
 from topofuse.screening.predict import Model, Work, predict_chunks, progress_bar, write_table
 from topofuse.screening.ranking import Filters, Ranking, rank, write_ranking
@@ -85,6 +85,6 @@ def _about(source: Source, model: Model, about: str) -> dict[str, str]:
     return {
         "source": source.name,
         "model": f"{about} ({model.identity[:12]})" if about else model.identity[:12],
-        "topofuse": topofuse.__version__,
+        "topofuse": __version__,
         "labels": "non-magnetic calculations: nothing here says what happens to magnets",
     }

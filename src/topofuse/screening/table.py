@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -41,10 +41,11 @@ class TableWriter:
     """Writes rows one by one under a temporary name, and renames when all went well.
 
     The suffix decides the format. The temporary file is in the folder `scratch`, which is on the same file
-    system, else beside `path`. Raises `OutputError` where the format is unknown or the folder is missing.
+    system, else beside `path`. extra: further columns, and what they hold (str, int or float).
+    Raises `OutputError` where the format is unknown or the folder is missing.
     """
 
-    def __init__(self, path: Path, scratch: Path | None = None) -> None:
+    def __init__(self, path: Path, scratch: Path | None = None, extra: Mapping[str, type] | None = None) -> None:
         if path.suffix.lower() not in SUFFIXES:
             raise OutputError(f"{path}: the name of a table ends in {', '.join(SUFFIXES)}")
         if not path.parent.is_dir():
@@ -52,6 +53,8 @@ class TableWriter:
         if path.is_dir():
             raise OutputError(f"{path} is a folder")
         self.path = path
+        self._extra = dict(extra or {})
+        self._columns = (*COLUMNS, *self._extra)
         self._temporary = (scratch or path.parent) / f".{path.name}.{os.getpid()}.part"
         self._stack = contextlib.ExitStack()
         self._pending: list[Row] = []
@@ -63,11 +66,11 @@ class TableWriter:
             if self.path.suffix.lower() == ".parquet":
                 import pyarrow.parquet as pq
 
-                self._parquet = self._stack.enter_context(pq.ParquetWriter(self._temporary, _schema()))
+                self._parquet = self._stack.enter_context(pq.ParquetWriter(self._temporary, _schema(self._extra)))
             else:
                 self._stream = self._stack.enter_context(self._temporary.open("w", encoding="utf-8", newline=""))
                 if self.path.suffix.lower() == ".csv":
-                    csv.writer(self._stream, lineterminator="\n").writerow(COLUMNS)
+                    csv.writer(self._stream, lineterminator="\n").writerow(self._columns)
         except OSError as error:
             raise OutputError(f"{self.path} cannot be written: {error.strerror or error}") from error
         return self
@@ -79,15 +82,15 @@ class TableWriter:
             if len(self._pending) >= _GROUP:
                 self._flush()
         elif self.path.suffix.lower() == ".csv":
-            csv.writer(self._stream, lineterminator="\n").writerow(csv_cells(row))  # type: ignore[arg-type]
+            csv.writer(self._stream, lineterminator="\n").writerow(csv_cells(row, self._columns))  # type: ignore[arg-type]
         elif self._stream is not None:
-            self._stream.write(json.dumps({name: row[name] for name in COLUMNS}, allow_nan=False) + "\n")
+            self._stream.write(json.dumps({name: row[name] for name in self._columns}, allow_nan=False) + "\n")
 
     def _flush(self) -> None:
         import pyarrow as pa
 
         if self._pending:
-            self._parquet.write_table(pa.Table.from_pylist(self._pending, schema=_schema()))
+            self._parquet.write_table(pa.Table.from_pylist(self._pending, schema=_schema(self._extra)))
             self._pending = []
 
     def __exit__(
@@ -103,25 +106,31 @@ class TableWriter:
             self._temporary.unlink(missing_ok=True)
 
 
-def csv_cells(row: Row) -> list[str]:
+def csv_cells(row: Row, columns: Iterable[str] = COLUMNS) -> list[str]:
     """Cells of a CSV line: probabilities and novelty with six decimals, missing values empty."""
     return [
-        "" if (value := row[name]) is None else f"{value:.6f}" if name in _NUMBERS else str(value) for name in COLUMNS
+        "" if (value := row[name]) is None else f"{value:.6f}" if name in _NUMBERS else str(value) for name in columns
     ]
 
 
-def csv_text(rows: Iterable[Row]) -> str:
-    """The whole CSV, header included."""
+def csv_text(rows: Iterable[Row], extra: Iterable[str] = ()) -> str:
+    """The whole CSV, header included; extra: further columns."""
+    columns = (*COLUMNS, *extra)
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(csv_cells(row) for row in rows)
+    writer.writerow(columns)
+    writer.writerows(csv_cells(row, columns) for row in rows)
     return stream.getvalue()
 
 
-def aligned_text(rows: Iterable[Row]) -> str:
-    """A table for a terminal: aligned, numbers with three decimals, the reason at the end; not all columns."""
-    names = [name for name in COLUMNS if name not in ("reason", *_ONLY_IN_FILES)] + ["reason"]
+def aligned_text(rows: Iterable[Row], names: Iterable[str] | None = None) -> str:
+    """A table for a terminal: aligned, numbers with three decimals.
+
+    names: of the columns; without, those of a prediction that have room, the reason at the end
+    """
+    if names is None:
+        names = [name for name in COLUMNS if name not in ("reason", *_ONLY_IN_FILES)] + ["reason"]
+    names = list(names)
     cells = [[name.removeprefix("p_") if name in PROBABILITIES else name for name in names]]
     for row in rows:
         cells.append(
@@ -135,8 +144,9 @@ def aligned_text(rows: Iterable[Row]) -> str:
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 
 
-def _schema() -> Any:
+def _schema(extra: Mapping[str, type]) -> Any:
     import pyarrow as pa
 
     kinds = {"spacegroup": pa.int16(), "n_atoms": pa.int32(), **dict.fromkeys(_NUMBERS, pa.float64())}
-    return pa.schema([(name, kinds.get(name, pa.string())) for name in COLUMNS])
+    kinds |= {name: {str: pa.string(), int: pa.int32(), float: pa.float64()}[kind] for name, kind in extra.items()}
+    return pa.schema([(name, kinds.get(name, pa.string())) for name in (*COLUMNS, *extra)])

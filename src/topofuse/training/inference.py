@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from topofuse.fusion.build import Network
+from topofuse.config import FusionConfig
+from topofuse.fusion.build import Network, build_network
+from topofuse.fusion.frozen import FrozenCommittee, Predictor
 from topofuse.fusion.logits import Logits
+from topofuse.fusion.network import FusionNetwork
 from topofuse.modalities.store import Batch, FeatureStore
 
 INFERENCE_BATCH = 512
@@ -44,11 +49,13 @@ def iter_logits(
         yield chosen, Logits(logits.nontrivial.float().cpu(), logits.kind.float().cpu())
 
 
-def predict(network: Network, store: FeatureStore, rows: NDArray[np.integer]) -> NDArray[np.float64]:
-    """(len(rows), 5) probabilities of one pass over one view."""
+def predict(
+    network: Network, store: FeatureStore, rows: NDArray[np.integer], absent: Sequence[bool] | None = None
+) -> NDArray[np.float64]:
+    """(len(rows), 5) probabilities of one pass over one view; absent: as of `iter_logits`."""
     out = np.full((len(rows), 5), np.nan)
     done = 0
-    for chosen, logits in iter_logits(network, store, rows):
+    for chosen, logits in iter_logits(network, store, rows, absent):
         out[done : done + len(chosen)] = logits.probabilities().double().numpy()
         done += len(chosen)
     return out
@@ -60,3 +67,43 @@ def predict_views(network: Network, views: Sequence[FeatureStore], rows: NDArray
         raise ValueError("test-time augmentation needs at least one view")
     averaged: NDArray[np.float64] = np.mean([predict(network, view, rows) for view in views], axis=0)
     return averaged
+
+
+@dataclass(frozen=True, eq=False)
+class FusionPredictor:
+    """A trained fusion network in torch, as a bundle holds it."""
+
+    network: FusionNetwork
+    settings: FusionConfig
+
+    tables_only = False
+
+    def predict(
+        self, store: FeatureStore, rows: NDArray[np.integer], absent: Sequence[bool] | None = None
+    ) -> NDArray[np.float64]:
+        """(len(rows), 5) probabilities; absent: per modality, whether it is left out for every crystal."""
+        return predict(self.network, store, rows, absent)
+
+
+def restore_fusion(
+    names: tuple[str, ...], settings: FusionConfig, tensors: Mapping[str, NDArray[Any]]
+) -> FusionPredictor:
+    """From the tensors of a bundle; RuntimeError where they are not those of such a network."""
+    network = FusionNetwork(names, settings)
+    network.load_state_dict(_as_torch(tensors))
+    return FusionPredictor(network.eval(), settings)
+
+
+def torch_network(predictor: Predictor) -> Network:
+    """The network of a bundle in torch, in evaluation mode."""
+    if isinstance(predictor, FusionPredictor):
+        return predictor.network
+    if not isinstance(predictor, FrozenCommittee):
+        raise TypeError(f"no network of a bundle: {type(predictor).__name__}")
+    network = build_network(predictor.names, predictor.settings)
+    network.load_state_dict(_as_torch(predictor.tensors))
+    return network.eval()
+
+
+def _as_torch(tensors: Mapping[str, NDArray[Any]]) -> dict[str, torch.Tensor]:
+    return {key: torch.from_numpy(np.array(value, dtype=np.float32)) for key, value in tensors.items()}

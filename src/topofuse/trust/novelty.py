@@ -12,15 +12,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
 from topofuse.labels import FIVE
+from topofuse.modalities.ranks import N_QUANTILES, SLACK, normal_scores
 from topofuse.modalities.store import FeatureStore
 from topofuse.trust.domain import Domain, domain_of
 
@@ -31,7 +31,6 @@ _WHITENING = 0.5  # axes are divided by their standard deviation to this power
 _WEIGHTING = 0.25  # columns are multiplied by their gain in the trees to this power
 _LEAST_GAIN = 1e-3  # of the mean gain; columns that no tree uses still count a little
 _LEAST_VARIANCE = 1e-4  # of the largest
-_QUANTILES, _CLIP, _SLACK = 129, 3.0, 1e-4
 _TAIL = 16  # quantiles; the range between this one and its mirror image measures how far a value lies outside
 _BLOCK = 256  # crystals whose distances to all the training materials are in memory at a time
 _GRID = 513  # quantiles of the training materials' own distances
@@ -176,8 +175,8 @@ _ARRAYS = ("quantiles", "projection", "centre", "step", "codes", "distances", "s
 
 def _quantiles(table: Array) -> Array:
     """(f, 129) quantiles of the columns of a table (n, f); zeros for a column that is undefined throughout."""
-    share = np.linspace(0.0, 1.0, _QUANTILES)
-    found = np.zeros((table.shape[1], _QUANTILES), dtype=np.float32)
+    share = np.linspace(0.0, 1.0, N_QUANTILES)
+    found = np.zeros((table.shape[1], N_QUANTILES), dtype=np.float32)
     for column, values in zip(found, table.T, strict=True):
         defined = values[np.isfinite(values)]
         if len(defined):
@@ -188,8 +187,7 @@ def _quantiles(table: Array) -> Array:
 def _standardised(table: Array, quantiles: Array) -> Array:
     """Normal scores of the columns' ranks, and beyond the training materials' range a slowly growing distance from it.
 
-    (b, f) → (b, f); 0 where undefined. As `modalities.encoders.Standardise` does it, without torch, which takes long
-    to load; why not scikit-learn's QuantileTransformer, is said there.
+    (b, f) → (b, f); 0 where undefined.
     """
     out = np.zeros(table.shape, dtype=np.float32)
     for start in range(0, len(table), _BLOCK):
@@ -202,25 +200,9 @@ def _standardised_block(values: Array, quantiles: Array) -> Array:
     low, high = quantiles[:, :1], quantiles[:, -1:]
     inner = quantiles[:, -1 - _TAIL, None] - quantiles[:, _TAIL, None]
     inner = np.where(inner > 0, inner, np.maximum(high - low, 1e-12))
-    slack = _SLACK * inner
-    below, above = np.empty((2, *values.shape), dtype=np.int64)
-    for j, column in enumerate(quantiles):  # where materials share a value the ranks jump; rounding must not matter
-        below[j] = column.searchsorted(values[j] - slack[j])
-        above[j] = column.searchsorted(values[j] + slack[j], side="right")
-    lower = np.clip(below - 1, 0, _QUANTILES - 2)
-    ends = [np.take_along_axis(quantiles, lower + i, axis=1) for i in (0, 1)]
-    share = np.clip((values - ends[0]) / np.maximum(ends[1] - ends[0], 1e-12), 0.0, 1.0)
-    scores = _scores()
-    between = scores[2 * lower] * (1 - share) + scores[2 * lower + 2] * share
-    tied = scores[np.clip(above + below - 1, 0, 2 * _QUANTILES - 2)]
+    inside = normal_scores(values, quantiles, SLACK * inner)
     outside = np.log1p(np.maximum(values - high, 0) / inner) - np.log1p(np.maximum(low - values, 0) / inner)
-    return np.where((high > low) & np.isfinite(values), np.where(above > below, tied, between) + outside, 0.0)
-
-
-@cache
-def _scores() -> NDArray[np.float64]:
-    """Normal scores of the ranks at the quantiles and half-way between."""
-    return np.asarray(np.clip(ndtri(np.linspace(0.0, 1.0, 2 * _QUANTILES - 1)), -_CLIP, _CLIP), dtype=np.float64)
+    return np.where((high > low) & np.isfinite(values), inside + outside, 0.0)
 
 
 def _principal_axes(standard: Array, gain: NDArray[np.floating] | None) -> NDArray[np.float16]:

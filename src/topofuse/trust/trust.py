@@ -60,12 +60,12 @@ class Trust:
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Arrays for trust.safetensors."""
-        return {"sets.scores": self.sets.scores, "sets.classes": self.sets.classes}
+        return {f"sets.{name}": getattr(self.sets, name) for name in ("scores", "classes", "labels")}
 
     @classmethod
     def restore(cls, described: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Trust:
         """Put back what `described` and `tensors` gave."""
-        sets = PredictionSets(tensors["sets.scores"], tensors["sets.classes"])
+        sets = PredictionSets(tensors["sets.scores"], tensors["sets.classes"], tensors["sets.labels"])
         return cls(Temperatures(**described["temperatures"]), sets, described["origin"])
 
 

@@ -12,8 +12,10 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field
 
-import topofuse
+from topofuse import __version__
+from topofuse.system.workers import WorkerError
 from topofuse.web.examples import EXAMPLES, example_text
+from topofuse.web.queue import Limits, Queue
 from topofuse.web.security import Guard
 from topofuse.web.service import Service, UnavailableError, UnreadableError, Upload, levels
 
@@ -69,11 +71,11 @@ class ExampleEntry(BaseModel):
     note: str
 
 
-def create_app(service: Service) -> Guard:
+def create_app(service: Service, limits: Limits | None = None) -> Guard:
     """The ASGI application on top of a started service."""
     app = FastAPI(
         title="topofuse",
-        version=topofuse.__version__,
+        version=__version__,
         description=_DESCRIPTION,
         openapi_url="/api/openapi.json",
         docs_url=None,  # FastAPI's own pages load scripts from elsewhere
@@ -81,21 +83,26 @@ def create_app(service: Service) -> Guard:
     )
     _add_api(app, service)
     _add_page(app)
-    return Guard(app)
+    return Guard(Queue(app, limits))
 
 
 def _add_api(app: FastAPI, service: Service) -> None:
     @app.exception_handler(UnavailableError)
-    def unavailable(_: object, error: UnavailableError) -> JSONResponse:
+    @app.exception_handler(WorkerError)
+    def unavailable(_: object, error: Exception) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 503)
 
+    @app.exception_handler(OSError)
+    def no_room(_: object, error: OSError) -> JSONResponse:
+        return JSONResponse({"detail": f"the server cannot store the file: {error.strerror}"}, 503)
+
     @app.get("/api/health")
-    def health() -> Health:
-        """Is the model loaded?"""
+    async def health() -> Health:
+        """Is the model loaded? Answered at once, also while structures are worked on."""
         return Health(
             status=service.state,
             model=service.name,
-            version=topofuse.__version__,
+            version=__version__,
             max_files=MAX_FILES,
             time_limit=service.time_limit,
         )

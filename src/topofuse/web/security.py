@@ -12,8 +12,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from topofuse.web.queue import MAX_BODY, TOO_LARGE
+
 HOSTS = ("127.0.0.1", "localhost")
-MAX_BODY = 32 * 2**20  # bytes of one request
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -56,9 +57,9 @@ def _refusal(method: str, headers: Headers) -> tuple[int, str] | None:
     here = f"http://{headers.get('host', '')}"
     if headers.get("origin", here) != here:
         return 403, "a page of another origin may not use this server"
-    length = headers.get("content-length", "")
-    if not length.isdecimal():
-        return 411, "a request with a body must say how long it is (Content-Length)"
-    if int(length) > MAX_BODY:
-        return 413, f"more than {MAX_BODY // 2**20} MiB in one request: send fewer files at a time"
+    length = headers.get("content-length")
+    if length is not None and "transfer-encoding" in headers:
+        return 400, "a request says how long it is (Content-Length), or that it comes in chunks, not both"
+    if length is not None and (len(length) > 15 or int(length) > MAX_BODY):  # chunks are counted as they come (`Queue`)
+        return 413, TOO_LARGE
     return None

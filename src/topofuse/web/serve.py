@@ -20,9 +20,11 @@ from topofuse.errors import TopofuseError
 from topofuse.system import workers
 from topofuse.web.app import create_app
 from topofuse.web.examples import EXAMPLES, example_text
+from topofuse.web.queue import Limits
 from topofuse.web.service import Service
 
 ADDRESS = "127.0.0.1"
+CONNECTIONS = 512  # at a time; a process may have 1,024 files open, as a rule
 
 
 class ServeError(TopofuseError, RuntimeError):
@@ -69,11 +71,12 @@ def serve(model: str, port: int, *, open_browser: bool, say: Callable[[str], Non
             raise failed[0]
 
 
-def make_server(service: Service) -> uvicorn.Server:
+def make_server(service: Service, limits: Limits | None = None) -> uvicorn.Server:
     """The HTTP server on top of a service; `run(sockets=[…])` runs it."""
     settings = uvicorn.Config(
-        create_app(service), log_level="warning", access_log=False, lifespan="off", ws="none", server_header=False
-    )
+        create_app(service, limits), log_level="warning", access_log=False, lifespan="off", ws="none",
+        server_header=False, limit_concurrency=CONNECTIONS,
+    )  # fmt: skip
     return uvicorn.Server(settings)
 
 

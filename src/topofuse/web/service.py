@@ -17,8 +17,7 @@ from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE, LEVELS, coarsen, level_probabilities
 
 TIME_LIMIT = 30.0  # seconds that one structure may take
-AT_ONCE = 4  # requests that are worked on at a time; each has its own worker processes
-PATIENCE = 10.0  # seconds that a request waits for its turn
+MEMORY_LIMIT = 2.0  # GiB that a worker may take for one structure
 
 
 class UnavailableError(TopofuseError, RuntimeError):
@@ -54,7 +53,6 @@ class Service:
         self._folder = folder
         self._workers = workers
         self._model: Future[Any] = Future()
-        self._turns = threading.BoundedSemaphore(AT_ONCE)
 
     def start(self, when_ready: Callable[[BaseException | None], None] = lambda _: None) -> None:
         """Load the model in the background; `when_ready` is told of the error, or None."""
@@ -89,14 +87,15 @@ class Service:
     def predict(self, uploads: Sequence[Upload]) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
         """The columns of the table, and one row per file, in order; see `screening.predict.predict_rows`."""
         model = self.model  # waits until it is loaded; two threads that import at a time are slower than one
+        from topofuse.screening.entries import printable
         from topofuse.screening.predict import Work, predict_paths
         from topofuse.screening.table import COLUMNS
 
-        with self._turn(), self._written(uploads) as paths:
-            work = Work(workers=min(self._workers, len(paths)), time_limit=self.time_limit)
+        with self._written(uploads) as paths:
+            work = Work(min(self._workers, len(paths)), self.time_limit, MEMORY_LIMIT)
             rows = predict_paths(paths, model, work)
         for row, upload in zip(rows, uploads, strict=True):
-            row["input"] = upload.name
+            row["input"] = printable(upload.name)
         return COLUMNS, rows
 
     def describe(self, upload: Upload) -> dict[str, Any]:
@@ -107,7 +106,7 @@ class Service:
         from topofuse.web.colours import element_colours
         from topofuse.web.scene import describe
 
-        with self._turn(), self._written([upload]) as paths:
+        with self._written([upload]) as paths:
             found: dict[str, Any] = self._supervised(describe, paths[0])
         for element in found["elements"]:
             element["colour"] = element_colours()[element["symbol"]]
@@ -121,25 +120,25 @@ class Service:
         model = self.model
         from topofuse.ensemble.bundle import Bundle
         from topofuse.explain import explain
-        from topofuse.screening.examine import Examine
+        from topofuse.screening.entries import printable
         from topofuse.system.files import null_undefined
+        from topofuse.web.look import Look
 
         if not isinstance(model, Bundle):
             return None
-        with self._turn(), self._written([upload]) as paths:
-            # first where it may hang or crash; what went well there is done again here, beside the model
-            row, _ = self._supervised(Examine(model.extractor()), paths[0])
-            if row["status"] == "error":
-                raise UnreadableError(row["reason"])
-            found: dict[str, Any] = null_undefined(explain(paths[0], model).to_dict())
-        return found | {"source": upload.name}
+        with self._written([upload]) as paths:
+            material = self._supervised(Look(model.extractor()), paths[0])
+        found: dict[str, Any] = null_undefined(explain(material, model).to_dict())
+        return found | {"source": printable(upload.name)}
 
     def _supervised(self, function: Callable[[Path], Any], path: Path) -> Any:
-        """Its result from a worker process with the time limit."""
+        """Its result from a worker process with the limits of time and memory."""
         from topofuse.crystals import CrystalError
         from topofuse.system.workers import Lost, supervised_map
 
-        results = supervised_map(function, [path], workers=1, time_limit=self.time_limit, ahead=1)
+        results = supervised_map(
+            function, [path], workers=1, time_limit=self.time_limit, ahead=1, memory_limit=MEMORY_LIMIT
+        )
         with contextlib.closing(results):
             try:
                 found = next(results)
@@ -148,15 +147,6 @@ class Service:
         if isinstance(found, Lost):
             raise UnreadableError(found.reason)
         return found
-
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
-        if not self._turns.acquire(timeout=PATIENCE):
-            raise UnavailableError("other structures are still being worked on: try again in a moment")
-        try:
-            yield
-        finally:
-            self._turns.release()
 
     @contextlib.contextmanager
     def _written(self, uploads: Sequence[Upload]) -> Iterator[list[Path]]:

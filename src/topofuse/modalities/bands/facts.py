@@ -9,9 +9,9 @@ import numpy as np
 from topofuse.crystals import SymmetricCrystal
 from topofuse.modalities.bands.features import (
     CROSSING_LINE,
+    CRYSTALLINE,
     DEGENERATE_POINT,
-    HIGHER_ORDER,
-    STRONG_OR_WEAK,
+    STRONG,
     TABLE_NAMES,
     TRIVIAL,
     extract,
@@ -23,8 +23,8 @@ _VERDICTS = {
     TRIVIAL: "trivial",
     DEGENERATE_POINT: "a semimetal: the filling ends inside a degenerate level at a special momentum",
     CROSSING_LINE: "a semimetal: occupied states do not match at the ends of a line, so bands cross on it",
-    STRONG_OR_WEAK: "a topological insulator: parities give a strong or weak index",
-    HIGHER_ORDER: "a topological crystalline insulator: parities give a higher-order index",
+    STRONG: "a topological insulator: parities or the rotoinversion give a strong index",
+    CRYSTALLINE: "a topological crystalline insulator: parities give a weak or higher-order index",
 }
 
 
@@ -33,7 +33,7 @@ class SketchFacts:
     """The tight-binding sketch with spin-orbit coupling. Its gaps are far too wide; energies in eV.
 
     verdict: in words; nontrivial: whether it is another than trivial; verdict_without: the same without the coupling
-    point_gap: smallest gap at special momenta; direct_gap: also inside the lines, without the coupling
+    point_gap: smallest gap at special momenta; direct_gap: also in the middle of the lines, without the coupling
     z4, rotoinversion: indicators, None where the crystal lacks the symmetry; orbitals: in the cell
     """
 

@@ -62,7 +62,7 @@ TABLE_NAMES = (
     *_EDGES,
 )
 # Codes of the column `verdict`
-TRIVIAL, DEGENERATE_POINT, CROSSING_LINE, STRONG_OR_WEAK, HIGHER_ORDER = range(5)
+TRIVIAL, DEGENERATE_POINT, CROSSING_LINE, STRONG, CRYSTALLINE = range(5)
 _TIE = 1e-5  # eV; of two points whose gaps differ by less, the first counts
 _CROSSES = 0.02  # eV on each side of the Fermi level
 _DECIMALS = 6
@@ -74,7 +74,8 @@ def extract(crystal: SymmetricCrystal) -> Part:
     """One row of the band sketch, named `TABLE_NAMES`; all NaN where there is no sketch. Energies in eV.
 
     *_gap: at momenta, between the highest occupied and the lowest empty band. point_gap_*: over special momenta;
-        point_gap_open: smallest that is not degenerate; direct_gap, line_gap_min: also, only inside the lines
+        point_gap_open: smallest that is not degenerate; direct_gap, line_gap_min: also, only in the middle
+        of the lines
     degenerate_*: special momenta where the filling ends inside a degenerate level
     crossing_*: lines with open gaps at both ends whose occupied states are incompatible; crossing_margin: the largest
         of the smaller gaps at the ends of such a line, minus the smallest of all lines where there is none
@@ -157,16 +158,16 @@ def _crossings(sketch: Sketch, gap: NDArray[np.float64], symmetry: Indicators) -
 
 
 def _verdict(part: dict[str, float]) -> int:
-    """What the sketch would say if it were the truth: a code, `TRIVIAL` to `HIGHER_ORDER`."""
+    """What the sketch would say if it were the truth: a code, `TRIVIAL` to `CRYSTALLINE`."""
     if part["degenerate_points"]:
         return DEGENERATE_POINT
     if part["crossing_lines"]:
         return CROSSING_LINE
     if np.isnan(part["z4"]):  # no inversion
-        return STRONG_OR_WEAK if round(np.nan_to_num(part["rotoinversion"])) % 2 else TRIVIAL
-    if part["z4"] % 2 == 1 or (part["weak"] and part["z4"] == 0):
-        return STRONG_OR_WEAK
-    return HIGHER_ORDER if part["weak"] or part["z4"] else TRIVIAL
+        return STRONG if round(np.nan_to_num(part["rotoinversion"])) % 2 else TRIVIAL
+    if part["z4"] % 2 == 1:
+        return STRONG
+    return CRYSTALLINE if part["weak"] or part["z4"] else TRIVIAL
 
 
 def _fermi(sketch: Sketch, every: NDArray[np.float64]) -> dict[str, float]:
@@ -213,4 +214,4 @@ def _costly_rows(table: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(table[:, TABLE_NAMES.index("orbitals")] > CHEAP_ORBITALS)  # no sketch: undefined, not costly
 
 
-BANDS = Modality("bands", 3, extract, TABLE_NAMES, costly=Costly(is_costly, _costly_rows))
+BANDS = Modality("bands", 4, extract, TABLE_NAMES, costly=Costly(is_costly, _costly_rows))

@@ -31,11 +31,11 @@ class Sampling:
     trim_signs: NDArray[np.float64]
     lines: NDArray[np.int64]
 
-    def inside(self, per_line: int) -> NDArray[np.float64]:
-        """(l · per_line, 3) equidistant momenta inside the lines."""
-        share = np.arange(1, per_line + 1)[:, None] / (per_line + 1)
-        begin, end = self.points[self.lines[:, 0]], self.points[self.lines[:, 1]]
-        return (begin[:, None] + share * (end - begin)[:, None]).reshape(-1, 3)
+    @property
+    def middles(self) -> NDArray[np.float64]:
+        """(l, 3) the momentum in the middle of each line."""
+        middle: NDArray[np.float64] = self.points[self.lines].mean(1)
+        return middle
 
 
 def same_momentum(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:

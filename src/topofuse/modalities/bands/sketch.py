@@ -18,11 +18,10 @@ from topofuse.modalities.bands.sampling import Sampling, sampling_of
 # Time grows with the cube: about 0.07 s for 100 to 150 orbitals. Sketches of up to 120 orbitals instead of 60 brought
 # the trees 0.18 points of two-class accuracy on topomat's pool (docs/levers.md).
 MAX_ORBITALS = 150
-DEGENERATE = 4e-3  # eV; levels this close are one
+DEGENERATE = 1e-5  # eV; levels this close are one; spin-orbit coupling of light atoms splits by less than 1e-3
 WINDOW = 12  # bands on each side of the filling that spin-orbit coupling mixes
 _WINDOW_GAP = 1e-2  # eV; the window is widened until it ends at a gap
 _NEGLIGIBLE_SPIN_ORBIT = 1e-3  # eV
-_INSIDE_LINES = 3  # momenta inside each line
 
 
 class NoSketch(StrEnum):
@@ -61,7 +60,7 @@ class Sketch:
     """Bands of a crystal with an even number of electrons.
 
     filled: occupied bands; bands: solutions at `sampling.points`; spin: levels with spin-orbit coupling there
-    inside: (m, n) energies inside the lines, without spin-orbit coupling
+    inside: (l, n) energies in the middle of each line, without spin-orbit coupling
     """
 
     basis: Basis
@@ -123,7 +122,7 @@ def sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
     model = TightBinding(crystal.primitive, basis, operators.atoms[inversion[0]] if len(inversion) else None)
     sampling = sampling_of(crystal, operators)
     bands = model.bands(sampling.points)
-    inside = model.energies(sampling.inside(_INSIDE_LINES))
+    inside = model.energies(sampling.middles)
     spin = tuple(spin_levels(basis, bands, point, filled) for point in range(len(sampling.points)))
     return Sketch(basis, model, operators, sampling, filled, bands, inside, spin)
 

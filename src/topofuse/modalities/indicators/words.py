@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from topofuse.modalities.indicators.features import BLURS
+from topofuse.modalities.words import Words
 
 _NOMINAL: dict[str, str] = {
     "orbitals": "orbitals in the cell of the sketch",
@@ -30,7 +31,7 @@ _SOFT: dict[str, str] = {
     "ti_share": "share of strong among topological insulators",
     "entropy": "entropy of the five probabilities",
 }
-WORDS: dict[str, str] = {
+_COLUMNS: dict[str, str] = {
     **_NOMINAL,
     **{
         f"{name}_{suffix}": f"{words}, levels blurred by {blur:g} eV"
@@ -38,3 +39,4 @@ WORDS: dict[str, str] = {
         for name, words in _SOFT.items()
     },
 }
+WORDS = Words("Symmetry analysis of the sketched bands", "#56b4e9", _COLUMNS)

@@ -2,13 +2,6 @@
 
 import { element } from "./names.js";
 
-const VIEWS = {
-  crystal: "Graph of the atoms",
-  kspace: "Brillouin zone",
-  scalar: "Composition and symmetry",
-  physics: "Simple physics and chemistry",
-  bands: "Sketch of the bands",
-};
 const MOST_COLUMNS = 8;
 
 // What to show under the head, or null where the server has no explanation.
@@ -23,7 +16,7 @@ function views({ modalities, answer }) {
   const most = Math.max(...modalities.map((part) => Math.abs(part.change)), 0.01);
   const list = element("ul", {}, ...modalities.map((part) => {
     const without = `${(100 * part.p_without).toFixed(1)} % without it`;
-    return line(VIEWS[part.name] ?? part.name, signed(100 * part.change, 1), part.change / most, without);
+    return line(part.title, signed(100 * part.change, 1), part.change / most, without);
   }));
   const now = `${(100 * answer.p_nontrivial).toFixed(1)} %`;
   return element("div", {}, element("h4", { text: "Parts of the input" }), element("p", { class: "hint", text: `How many percentage points each part adds to the probability of ${now} for non-trivial: the difference if this part is left out` }), list);

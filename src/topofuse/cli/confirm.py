@@ -1,0 +1,155 @@
+"""`topofuse confirm`: a first-principles answer beside the model's."""
+
+from __future__ import annotations
+
+import re
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from topofuse.cli.errors import plain_errors
+
+_UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def _duration(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*(s|min|h|d)", value.strip())
+    if found is None or float(found[1]) == 0:
+        raise click.BadParameter(f"{value!r} is no duration; write for example 90s, 30min, 2h or 1.5d")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+@click.command("confirm")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("--model", default="full", show_default=True, metavar="full|fast|DIR", help="As for `predict`.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Table to write; the name ends in .csv, .parquet or .jsonl."
+)
+@click.option(
+    "--accuracy",
+    type=click.Choice(["quick", "standard", "tight"]),
+    default="quick",
+    show_default=True,
+    help="How finely to calculate.",
+)
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Threads of linear algebra."
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(0, 1e7, min_open=True),
+    default=3600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A calculation that takes longer is ended.",
+)
+@click.option(
+    "--max-atoms",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Leave out larger primitive cells.",
+)
+@click.option("--unsure", is_flag=True, help="Only structures for which set_90 does not hold exactly one class.")
+@click.option(
+    "--budget",
+    callback=_duration,
+    metavar="TIME",
+    help="Processor time for all calculations, for example 30min or 2h; spent where it may change most answers.",
+)
+@click.option(
+    "--store",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Where finished calculations are kept [in the user's cache].",
+)
+@click.option(
+    "--write-inputs",
+    nargs=2,
+    type=(click.Choice(["vasp", "qe", "abinit", "gpaw"]), click.Path(file_okay=False, path_type=Path)),
+    metavar="CODE DIR",
+    help="Calculate nothing here: write input files for vasp, qe, abinit or gpaw into DIR, a folder per structure.",
+)
+@click.option(
+    "--read",
+    "traces",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Calculate nothing: judge the traces of PATH in FILE, which vasp2trace or IrRep wrote.",
+)
+@click.option(
+    "--electrons", type=click.IntRange(1), metavar="N", help="Filled states in FILE [the number in its first line]."
+)
+def confirm_command(
+    paths: tuple[Path, ...],
+    model: str,
+    output: Path | None,
+    accuracy: str,
+    write_inputs: tuple[str, Path] | None,
+    traces: Path | None,
+    electrons: int | None,
+    **choices: Any,
+) -> None:
+    """Calculate the class of structures from first principles, and compare it with the model's.
+
+    Uses GPAW: density functional theory (PBE, plane waves, no magnetism) with spin-orbit coupling; seconds to
+    minutes per structure. The symmetry of the filled states decides the class. Install it with
+    pip install 'topofuse[dft]'.
+
+    Says first what will be calculated, how long it takes, and what is left out and why: magnets, odd numbers
+    of electrons, elements without a PAW data set, cells that are too large. Then it reads PATH... as `predict`
+    does, and writes one row per structure with the columns of `predict` and these:
+
+    \b
+      dft_status     ok         a class was found
+                     too_close  levels at a special momentum are 0.02 eV apart or less where the filling
+                                ends, so that another order, and another class, is possible
+                     left_out   not calculated; failed: the calculation gave no result
+      dft_reason     why the status is not ok
+      dft_class      the class that the calculation gives
+      agreement      at how many classes model and calculation agree: 5, 3 or 2; 0 if one says trivial and
+                     the other does not
+      dft_gap        smallest gap at the special momenta where the filling ends, eV
+      dft_indicator  symmetry indicator, and the group that it is an element of
+      dft_cut        momenta at which the filling ends inside a degenerate level: 2/4 if it holds 2 of 4
+      dft_close      momenta at which levels are too close, with the distance in eV
+      dft_settings   engine, functional, cutoff, momenta; which element stands in for one with an open f shell
+      dft_seconds    processor time
+
+    With --write-inputs and --read, another code does the calculation, for example on a cluster.
+
+    A finished calculation is stored and never made again, however its structure file is named. After an
+    interruption or a kill, start the same command again: at most one calculation is lost.
+    """
+    if traces is not None and write_inputs is not None:
+        raise click.UsageError("--read and --write-inputs exclude each other")
+    if electrons is not None and traces is None:
+        raise click.UsageError("--electrons needs --read")
+    with plain_errors("finished calculations are kept; start the same command again to continue"):
+        from topofuse.confirm import report, settings, table
+        from topofuse.screening.table import TableWriter, csv_text
+
+        say = partial(click.echo, err=True)
+        if write_inputs is not None:
+            report.write_all_inputs(paths, *write_inputs, say)
+            return
+        writer = None if output is None else TableWriter(output, extra=table.DFT_COLUMNS)
+        if traces is not None:
+            rows = [report.read_row(paths, model, traces, electrons)]
+        else:
+            rows = report.confirm(paths, model, settings.ACCURACIES[accuracy], say, **choices)
+        if writer is not None:
+            with writer:
+                for row in rows:
+                    writer.write(row)
+            say(report.summary(rows, output))
+        elif sys.stdout.isatty():
+            click.echo(report.on_terminal(rows))
+        else:
+            click.echo(csv_text(rows, table.DFT_COLUMNS), nl=False)

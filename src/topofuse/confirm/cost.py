@@ -1,0 +1,52 @@
+"""How long a calculation takes, before it is begun: a power law fitted to calculations that were timed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from topofuse.confirm.settings import Settings
+from topofuse.crystals import SymmetricCrystal
+from topofuse.modalities.elements import valence_electrons
+from topofuse.symmetry import symmetry_table
+
+_WAVES = 0.00286  # plane waves per Å³ and eV^1.5 of cutoff: (2 m / ħ²)^1.5 / 6π²
+# natural logarithms: of seconds at one plane wave, band and momentum; exponents of the three
+_OFFSET, _EXPONENTS = -14.0, (1.0, 1.2, 1.0)
+
+
+@dataclass(frozen=True)
+class Size:
+    """What the effort depends on: plane waves, bands, and momenta that symmetry leaves (two kinds together)."""
+
+    waves: float
+    bands: float
+    momenta: float
+
+
+def size_of(crystal: SymmetricCrystal, settings: Settings) -> Size:
+    """The size of a calculation, from the structure alone."""
+    cell = crystal.primitive
+    table = symmetry_table(crystal.spacegroup)
+    waves = _WAVES * abs(float(np.linalg.det(cell.lattice))) * settings.cutoff_for(cell.numbers) ** 1.5
+    electrons = float(np.sum(valence_electrons(cell.numbers)))
+    # the mesh is the least that has the density along every axis
+    reciprocal = 2 * np.pi * np.linalg.norm(np.linalg.inv(cell.lattice), axis=0)
+    mesh = np.ceil(reciprocal * settings.density)
+    operations = len(table.rotations) * (1 if table.inversion else 2)
+    irreducible = np.prod(mesh / 2 + 1) * 8 / operations
+    return Size(waves, electrons / 2 + 3 * len(cell), float(irreducible) + len(table.stars))
+
+
+def seconds_for(size: Size) -> float:
+    """Seconds of processor time, about."""
+    logs = np.log([size.waves, size.bands, size.momenta])
+    return float(np.exp(_OFFSET + logs @ np.array(_EXPONENTS)))
+
+
+def in_words(seconds: float) -> str:
+    """A duration for a person: '40 s', '12 min', '3.5 h'."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,209 @@
+"""A crystal through GPAW: density with PBE, then states with spin-orbit coupling at the momenta that symmetry fixes.
+
+GPAW: J. J. Mortensen et al., J. Chem. Phys. 160, 092503 (2024); plane waves, projector augmented waves, no spin
+polarisation. Spin-orbit coupling is diagonalised in the basis of the states without it (second variation).
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata, util
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topofuse.confirm.settings import STAND_INS, Settings
+from topofuse.confirm.traces import state_traces
+from topofuse.crystals import SymmetricCrystal
+from topofuse.errors import TopofuseError
+from topofuse.modalities.bands.operators import PAULI, spinor
+from topofuse.symmetry import Alignment, SymmetryTable, symmetry_table
+
+_BOHR, _HARTREE = 0.529177210903, 27.211386245988  # Å, eV (CODATA 2018)
+_STEPS = 120  # of a self-consistent calculation
+_BEYOND = 3  # empty bands that have to converge
+_FAR = 0.01  # Å; no atom may be farther from another's image
+
+
+class EngineError(TopofuseError, RuntimeError):
+    """A calculation that gives no result; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class StarStates:
+    """The states at one momentum of a star.
+
+    momentum: index into `SymmetryTable.momenta`; energy: (s,) eV, ascending
+    traces: (c, s) of the momentum's operations, in the table's convention
+    """
+
+    momentum: int
+    energy: NDArray[np.float64]
+    traces: NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False)
+class Calculation:
+    """What was calculated of a crystal.
+
+    electrons: that the states hold, counted from the lowest of `stars`' states
+    seconds: of processor time; steps: of self-consistency
+    """
+
+    spacegroup: int
+    electrons: int
+    stars: tuple[StarStates, ...]
+    seconds: float
+    steps: int
+
+
+def require() -> None:
+    """Raise `EngineError`, which says how to install it, where GPAW is not there."""
+    if util.find_spec("gpaw") is None or util.find_spec("gpaw_data") is None:
+        raise EngineError("GPAW is not installed; install it with: pip install 'topofuse[dft]' (see docs/confirm.md)")
+
+
+def engine_version() -> str:
+    """GPAW and its PAW data, in words."""
+    return f"GPAW {metadata.version('gpaw')}, PAW data {metadata.version('gpaw-data')}"
+
+
+def chosen_momenta(table: SymmetryTable) -> list[int]:
+    """For each star the index of the first of its momenta."""
+    owner = [momentum.star for momentum in table.momenta]
+    return [owner.index(star) for star in range(len(table.stars))]
+
+
+def calculate(crystal: SymmetricCrystal, settings: Settings, threads: int = 1) -> Calculation:
+    """The states of a crystal at the momenta that its space group's table asks for.
+
+    threads: of linear algebra. Raises `EngineError` where a calculation does not converge or GPAW refuses the crystal.
+    """
+    from gpaw import KohnShamConvergenceError  # loads its linear algebra before that is told the number of threads
+    from threadpoolctl import threadpool_limits
+
+    begin = time.process_time()
+    table = symmetry_table(crystal.spacegroup)
+    _check_setting(crystal, table)
+    with threadpool_limits(threads), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # GPAW's, of numpy's functions that it should no longer call
+        try:
+            density = _density(crystal, settings)
+            bands = _bands(density, table, settings)
+        except KohnShamConvergenceError as error:
+            raise EngineError(f"the calculation does not converge in {_STEPS} steps") from error
+        electrons = round(float(density.wfs.nvalence))
+        stars = _states(bands, table)
+    return Calculation(crystal.spacegroup, electrons, stars, time.process_time() - begin, int(density.scf.niter))
+
+
+def _check_setting(crystal: SymmetricCrystal, table: SymmetryTable) -> None:
+    """`EngineError` unless the table's operations are those of the cell, in its axes."""
+    cell = crystal.primitive
+    turns = cell.lattice.T @ table.rotations @ np.linalg.inv(cell.lattice.T)
+    spins = np.array([spinor(np.round(turn, 9) + 0.0) for turn in turns])
+    try:
+        Alignment.of(table, table.rotations, table.translations, spins)
+    except ValueError as error:
+        raise EngineError(f"its standardised cell is not in the axes of its space group's table: {error}") from error
+    images = np.einsum("gij,aj->gai", table.rotations, cell.frac_coords) + table.translations[:, None]
+    apart = images[:, :, None] - cell.frac_coords
+    distance = np.linalg.norm((apart - np.rint(apart)) @ cell.lattice, axis=-1)
+    distance[:, cell.numbers[:, None] != cell.numbers] = np.inf
+    if distance.min(-1).max() > _FAR:
+        raise EngineError("its standardised cell does not have the operations of its space group")
+
+
+def _density(crystal: SymmetricCrystal, settings: Settings) -> Any:
+    """GPAW's calculator with the self-consistent density."""
+    from ase import Atoms
+    from gpaw import GPAW, PW, FermiDirac
+
+    cell = crystal.primitive
+    atoms = Atoms(
+        numbers=[STAND_INS.get(int(z), int(z)) for z in cell.numbers],
+        scaled_positions=cell.frac_coords,
+        cell=cell.lattice,
+        pbc=True,
+    )
+    atoms.calc = GPAW(
+        mode=PW(settings.cutoff_for(cell.numbers)),
+        xc="PBE",
+        kpts={"density": settings.density, "gamma": True},
+        occupations=FermiDirac(settings.smearing),
+        spinpol=False,
+        txt=None,
+        maxiter=_STEPS,
+        convergence={"energy": settings.energy, "density": settings.charge, "eigenstates": settings.states},
+    )
+    atoms.get_potential_energy()  # type: ignore[no-untyped-call]
+    return atoms.calc
+
+
+def _bands(density: Any, table: SymmetryTable, settings: Settings) -> Any:
+    """GPAW's calculator with the states without spin, one momentum of each star."""
+    filled = -(-round(float(density.wfs.nvalence)) // 2)
+    return density.fixed_density(
+        kpts=[table.momenta[index].k.tolist() for index in chosen_momenta(table)],
+        symmetry="off",
+        nbands=filled + max(8, 3 * len(density.atoms)),
+        txt=None,
+        maxiter=_STEPS,
+        convergence={"bands": filled + _BEYOND, "eigenstates": settings.bands},
+    )
+
+
+def _states(bands: Any, table: SymmetryTable) -> tuple[StarStates, ...]:
+    from gpaw.spinorbit import soc
+
+    waves_of, cell = bands.wfs, bands.atoms.cell.array / _BOHR
+    filled = -(-round(float(waves_of.nvalence)) // 2)
+    # radial part of the coupling times the angular momentum, between the partial waves of each atom: (3, i, i), hartree
+    coupling = {
+        atom: soc(waves_of.setups[atom], bands.hamiltonian.xc, density) for atom, density in bands.density.D_asp.items()
+    }
+    found = []
+    for place, index in enumerate(chosen_momenta(table)):
+        momentum, one = table.momenta[index], waves_of.kpt_u[place]
+        used = _whole_sets(one.eps_n * _HARTREE, filled + _BEYOND)
+        projections = {atom: p[:used] for atom, p in one.P_ani.items()}
+        energy, spinors = _coupled(one.eps_n[:used] * _HARTREE, projections, coupling)
+        states = np.array(one.psit_nG[:used])
+        dual = states.copy()
+        waves_of.pt.add(dual, {atom: p @ waves_of.setups[atom].dO_ii for atom, p in projections.items()}, one.q)
+        # Cartesian, 1/bohr → reciprocal lattice units
+        waves = waves_of.pd.get_reciprocal_vectors(one.q) @ cell.T / (2 * np.pi)
+        waves = momentum.k + np.rint(waves - momentum.k)
+        found.append(StarStates(index, energy, state_traces(table, momentum, waves, states, dual, spinors)))
+    return tuple(found)
+
+
+def _whole_sets(energy: NDArray[np.float64], least: int) -> int:
+    """How many of the bands to couple: at least `least`, and no degenerate set in part, which would break symmetry.
+
+    The highest bands have not converged; where these end, the widest gap of the upper half shows.
+    """
+    first = max(least, (least + len(energy)) // 2)
+    return first + int(np.diff(energy[first - 1 :]).argmax())
+
+
+def _coupled(
+    energy: NDArray[np.float64],
+    projections: Mapping[int, NDArray[np.complex128]],
+    coupling: Mapping[int, NDArray[np.complex128]],
+) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+    """Energies (2b,) in eV and spinors (2b, b, 2) of b bands with spin-orbit coupling.
+
+    projections: of each atom, (b, i) of the bands on its partial waves; coupling: (3, i, i) of each atom, hartree
+    """
+    b = len(energy)
+    hamiltonian = np.einsum("nm,st->nsmt", np.diag(energy), np.eye(2)).astype(np.complex128)
+    for atom, own in projections.items():
+        along = np.einsum("ni,vij,mj->vnm", own.conj(), coupling[atom], own)
+        hamiltonian += _HARTREE * np.einsum("vnm,vst->nsmt", along, PAULI)
+    found, states = np.linalg.eigh(hamiltonian.reshape(2 * b, 2 * b))
+    return found, states.T.reshape(2 * b, b, 2)

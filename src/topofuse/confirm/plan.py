@@ -1,0 +1,131 @@
+"""Which crystals to calculate, which are left out and why, and how long it takes; said before anything is begun."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from topofuse.confirm import cost
+from topofuse.confirm.settings import STAND_INS, Settings
+from topofuse.confirm.store import Result, Store, key_of
+from topofuse.crystals import CrystalError, SymmetricCrystal, analyse
+from topofuse.crystals.formula import SYMBOLS
+from topofuse.screening.entries import Entry
+from topofuse.screening.table import Row
+from topofuse.trust.domain import open_shell
+from topofuse.trust.sets import SEPARATOR
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One structure: its row with the model's answer, and what is to be done.
+
+    reason: why it is left out; empty where it is not
+    crystal, key, seconds: None, empty and 0 where it is left out before these are known
+    seconds: of processor time, estimated; result: a calculation that is stored
+    """
+
+    row: Row
+    reason: str
+    crystal: SymmetricCrystal | None = None
+    key: str = ""
+    seconds: float = 0.0
+    result: Result | None = None
+
+    @property
+    def to_do(self) -> bool:
+        """Whether a calculation has to be made."""
+        return not self.reason and self.result is None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which structures are calculated.
+
+    max_atoms: of the primitive cell; unsure: only those whose set_90 has not exactly one class
+    budget: seconds of processor time for all together; None for no limit
+    """
+
+    max_atoms: int = 20
+    unsure: bool = False
+    budget: float | None = None
+
+
+def plan(
+    structures: Iterable[tuple[Entry, Row]], settings: Settings, engine: str, store: Store, choice: Choice
+) -> list[Job]:
+    """A job for each structure and its row, in order."""
+    jobs = [_job(entry, row, settings, engine, store, choice) for entry, row in structures]
+    return jobs if choice.budget is None else _within(jobs, choice.budget)
+
+
+def _job(entry: Entry, row: Row, settings: Settings, engine: str, store: Store, choice: Choice) -> Job:
+    if row["status"] != "ok":
+        return Job(row, str(row["reason"]))
+    if choice.unsure and is_sure(row):
+        return Job(row, f"the model is sure: its 90 % set is {row['set_90']}")
+    try:
+        crystal = analyse(entry.crystal())
+    except CrystalError as error:  # the file has changed since the model saw it
+        return Job(row, str(error))
+    key = key_of(crystal, settings, engine)
+    if (result := store.get(key)) is not None:
+        return Job(row, "", crystal, key, 0.0, result)
+    reason = obstacle(crystal, choice.max_atoms)
+    return Job(row, reason, crystal, key, cost.seconds_for(cost.size_of(crystal, settings)))
+
+
+def is_sure(row: Row) -> bool:
+    """Whether exactly one class remains possible at 90 %."""
+    return bool(row["set_90"]) and SEPARATOR not in row["set_90"]
+
+
+def obstacle(crystal: SymmetricCrystal, max_atoms: int) -> str:
+    """Why a crystal is not calculated, in words; empty where nothing speaks against it."""
+    numbers = crystal.primitive.numbers
+    if shell := open_shell(numbers):
+        return f"probably magnetic ({shell}): the calculation is without magnetism and would not be about it"
+    if lacking := [SYMBOLS[z] for z in sorted(set(numbers.tolist())) if not _has_data(STAND_INS.get(z, z))]:
+        return f"GPAW has no PAW data set of {', '.join(lacking)}"
+    if len(numbers) > max_atoms:
+        return f"{len(numbers)} atoms in the primitive cell, and --max-atoms is {max_atoms}"
+    return ""
+
+
+def _has_data(number: int) -> bool:
+    from gpaw import setup_paths
+
+    return any((Path(folder) / f"{SYMBOLS[number]}.PBE.gz").is_file() for folder in setup_paths)
+
+
+def _within(jobs: Sequence[Job], budget: float) -> list[Job]:
+    """The jobs, with those left out that the budget has no room for.
+
+    Those come first that are likeliest to change an answer per second: (1 - p of the model's class) / seconds.
+    """
+    rest, chosen = budget, set()
+    waiting = [index for index, job in enumerate(jobs) if job.to_do]
+    for index in sorted(waiting, key=lambda i: -(1.0 - jobs[i].row[f"p_{jobs[i].row['label']}"]) / jobs[i].seconds):
+        if jobs[index].seconds <= rest:
+            rest -= jobs[index].seconds
+            chosen.add(index)
+    return [
+        replace(job, reason="the budget is used up by others") if job.to_do and index not in chosen else job
+        for index, job in enumerate(jobs)
+    ]
+
+
+def announce(jobs: Sequence[Job], engine: str, settings: Settings, threads: int) -> Iterator[str]:
+    """What will be done, in lines for a person."""
+    to_do = [job for job in jobs if job.to_do]
+    stored = sum(job.result is not None for job in jobs)
+    seconds = sum(job.seconds for job in to_do)
+    yield (
+        f"{len(jobs)} structures: {len(to_do)} to calculate ({engine}, accuracy {settings.accuracy}, "
+        f"{threads} thread{'s' * (threads > 1)}; about {cost.in_words(seconds)} of processor time), {stored} stored, "
+        f"{len(jobs) - len(to_do) - stored} left out"
+    )
+    for job in jobs:
+        if job.reason:
+            yield f"  left out: {job.row['input']}: {job.reason}"

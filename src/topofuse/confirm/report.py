@@ -1,0 +1,140 @@
+"""Confirmations from paths to rows, and what a person sees of them on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from topofuse.confirm import cost
+from topofuse.confirm.engine import engine_version, require
+from topofuse.confirm.inputs import write_inputs
+from topofuse.confirm.plan import Choice, Job, announce, plan
+from topofuse.confirm.run import TIME_LIMIT, run
+from topofuse.confirm.settings import Settings
+from topofuse.confirm.store import Result, Store, default_folder
+from topofuse.confirm.table import DFT_COLUMNS, dft_row, verdict_columns
+from topofuse.confirm.trace_files import TraceFileError, read_traces, states_of
+from topofuse.confirm.verdict import judge, levels_of
+from topofuse.crystals import CrystalError, analyse
+from topofuse.screening.entries import Entry
+from topofuse.screening.predict import Work, predict_rows
+from topofuse.screening.structures import entries
+from topofuse.screening.table import Row, aligned_text
+from topofuse.symmetry import symmetry_table
+from topofuse.system.workers import default_workers
+
+_SHOWN = ("input", "formula", "spacegroup", "label", "p_nontrivial", "dft_status", "dft_class", "agreement", "dft_gap")
+
+
+def confirm(
+    paths: Iterable[Path],
+    model: str,
+    settings: Settings,
+    say: Callable[[str], None],
+    *,
+    threads: int = 1,
+    time_limit: float = TIME_LIMIT,
+    max_atoms: int = 20,
+    unsure: bool = False,
+    budget: float | None = None,
+    store: Path | None = None,
+) -> list[Row]:
+    """The rows of all structures behind paths, with the columns `DFT_COLUMNS`; `say` is told what is done.
+
+    Other arguments: as `topofuse confirm` has them; budget in seconds. Raises `EngineError` where GPAW is missing.
+    """
+    require()
+    kept, engine = Store(store or default_folder()), engine_version()
+    jobs = plan(predicted(paths, model), settings, engine, kept, Choice(max_atoms, unsure, budget))
+    for line in announce(jobs, engine, settings, threads):
+        say(line)
+    results = run(jobs, settings, kept, threads=threads, time_limit=time_limit, done=Progress(jobs, say))
+    return [dft_row(job, result, settings) for job, result in zip(jobs, results, strict=True)]
+
+
+def predicted(paths: Iterable[Path], model: str) -> Iterator[tuple[Entry, Row]]:
+    """What is behind paths, with the rows of a model ('full', 'fast' or a folder)."""
+    from topofuse.ensemble.bundle import open_bundle
+
+    given: list[str | Path] = list(paths)
+    rows = predict_rows(given, open_bundle(model), Work(default_workers()))
+    return zip(entries(given), rows, strict=True)
+
+
+def read_row(paths: Sequence[Path], model: str, traces: Path, electrons: int | None) -> Row:
+    """The row of one structure, judged by traces that another code gave; electrons: else as the file has it.
+
+    Raises `TraceFileError` where the traces cannot be used.
+    """
+    found = list(predicted(paths, model))
+    if len(found) != 1:
+        raise TraceFileError(f"traces are of one structure; given are {len(found)}")
+    entry, row = found[0]
+    if row["status"] != "ok":
+        raise TraceFileError(f"{row['input']}: {row['reason']}")
+    table = symmetry_table(analyse(entry.crystal()).spacegroup)
+    file = read_traces(traces)
+    try:
+        levels = levels_of(table, states_of(file, table), electrons or file.filled)
+        verdict = judge(table, levels, electrons or file.filled)
+    except ValueError as error:  # no representations, or too few states
+        raise TraceFileError(f"{traces}: {error}") from error
+    columns = verdict_columns(verdict, table, row["label"])
+    return {**row, **dict.fromkeys(DFT_COLUMNS), **columns, "dft_settings": f"traces in {traces}"}
+
+
+def write_all_inputs(paths: Iterable[Path], code: str, folder: Path, say: Callable[[str], None]) -> None:
+    """Input files of `code` for all structures behind paths, each in a folder of its own, named after its file."""
+    for entry in entries(list(paths)):
+        try:
+            crystal = analyse(entry.crystal())
+        except CrystalError as error:
+            say(f"left out: {entry.name}: {error}")
+            continue
+        own = folder / Path(entry.name).name
+        write_inputs(crystal, code, own)
+        say(f"{entry.name}: {own}")
+
+
+class Progress:
+    """Tells of each calculation as it ends: how many are done, what was found, how long the rest will take.
+
+    Estimates of what is left are scaled by how long the calculations so far took.
+    """
+
+    def __init__(self, jobs: Sequence[Job], say: Callable[[str], None]) -> None:
+        self._say = say
+        self._left = {job.key: job.seconds for job in jobs if job.to_do}
+        self._total, self._took, self._estimated = len(self._left), 0.0, 0.0
+
+    def __call__(self, job: Job, result: Result | str) -> None:
+        """A calculation has ended."""
+        self._left.pop(job.key, None)
+        if isinstance(result, Result):
+            self._took += result.seconds
+            self._estimated += job.seconds
+        pace = self._took / self._estimated if self._estimated else 1.0
+        rest = f"; about {cost.in_words(pace * sum(self._left.values()))} left" if self._left else ""
+        self._say(f"[{self._total - len(self._left)}/{self._total}] {job.row['input']}: {_found(job, result)}{rest}")
+
+
+def _found(job: Job, result: Result | str) -> str:
+    if isinstance(result, str) or result.reason:
+        return result if isinstance(result, str) else result.reason
+    table = symmetry_table(result.spacegroup)
+    columns = verdict_columns(judge(table, result.levels, result.electrons), table, job.row["label"])
+    found = columns["dft_class"] or columns["dft_reason"]
+    return f"{found}, gap {columns['dft_gap']:.3f} eV (model: {job.row['label']}), {cost.in_words(result.seconds)}"
+
+
+def on_terminal(rows: Iterable[Row]) -> str:
+    """The rows aligned; not all columns."""
+    return aligned_text(rows, [*_SHOWN, "dft_reason"])
+
+
+def summary(rows: Sequence[Row], path: Path | None) -> str:
+    """How many rows there are of each status."""
+    counts = Counter(str(row["dft_status"]) for row in rows)
+    found = ", ".join(f"{counts[status]} {status}" for status in ("ok", "too_close", "left_out", "failed"))
+    return f"{len(rows)} structures ({found}) in {path}"

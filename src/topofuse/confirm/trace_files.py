@@ -1,0 +1,144 @@
+"""trace.txt: what vasp2trace and IrRep write of a calculation by another code, read as states.
+
+The format is that of M. G. Vergniory et al., Nature 566, 480 (2019): number of filled states, 1 for spin-orbit
+coupling, operations {W|t} with their rotations of the spin, momenta, and for each of these the degenerate levels with
+traces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from topofuse.confirm.engine import StarStates
+from topofuse.errors import TopofuseError
+from topofuse.symmetry import Alignment, SymmetryTable
+
+_MOST = 64 * 2**20  # bytes
+_OPERATION = 9 + 3 + 8  # numbers of a rotation, a translation and a complex 2 × 2 matrix
+
+
+class TraceFileError(TopofuseError, ValueError):
+    """A file of traces that cannot be used; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class MomentumTraces:
+    """The levels at one momentum.
+
+    k: (3,) in reciprocal lattice units; operations: (o,) into those of the file
+    size: (l,) states of each level; energy: (l,) eV; traces: (l, o)
+    """
+
+    k: NDArray[np.float64]
+    operations: NDArray[np.int64]
+    size: NDArray[np.int64]
+    energy: NDArray[np.float64]
+    traces: NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False)
+class TraceFile:
+    """A whole file; rotations (h, 3, 3), translations (h, 3), spins (h, 2, 2), filled states, momenta."""
+
+    filled: int
+    rotations: NDArray[np.int64]
+    translations: NDArray[np.float64]
+    spins: NDArray[np.complex128]
+    momenta: tuple[MomentumTraces, ...]
+
+
+def read_traces(path: Path) -> TraceFile:
+    """Read a file; `TraceFileError` where it is none, is cut off, or is without spin-orbit coupling."""
+    if path.stat().st_size > _MOST:
+        raise TraceFileError(f"{path} is larger than {_MOST // 2**20} MiB")
+    lines = _Lines(path)
+    filled, coupled = lines.whole(), lines.whole()
+    if coupled != 1:
+        raise TraceFileError(f"{path} is of a calculation without spin-orbit coupling; with it, its second line is 1")
+    operations = np.array([lines.numbers(_OPERATION) for _ in range(lines.whole())]).reshape(-1, _OPERATION)
+    spins = operations[:, 12::2] + 1j * operations[:, 13::2]
+    points = [lines.numbers(3) for _ in range(lines.whole())]
+    momenta = tuple(lines.momentum(k, len(operations)) for k in points)
+    rotations = np.rint(operations[:, :9]).astype(np.int64).reshape(-1, 3, 3)
+    return TraceFile(filled, rotations, operations[:, 9:12], spins.reshape(-1, 2, 2), momenta)
+
+
+class _Lines:
+    """The lines of a file as numbers, one after the other."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        text = path.read_text(encoding="ascii", errors="replace")
+        self._lines = [(n, line.split()) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+        self._next = 0
+
+    def numbers(self, count: int) -> NDArray[np.float64]:
+        """The next line, which has so many numbers."""
+        if self._next >= len(self._lines):
+            raise TraceFileError(f"{self._path} ends too early")
+        number, words = self._lines[self._next]
+        try:
+            found = np.array([float(word) for word in words])
+        except ValueError:
+            found = np.array([])
+        if len(found) != count or not np.isfinite(found).all():
+            raise TraceFileError(f"{self._path}, line {number}: {count} numbers should stand here")
+        self._next += 1
+        return found
+
+    def whole(self) -> int:
+        """The next line, which is one number of things."""
+        found = float(self.numbers(1)[0])
+        if found != int(found) or not 0 <= found < 10**6:
+            raise TraceFileError(f"{self._path}: {found:g} is no number of things")
+        return int(found)
+
+    def momentum(self, k: NDArray[np.float64], known: int) -> MomentumTraces:
+        """The block of one momentum."""
+        count = self.whole()
+        operations = self.numbers(count).astype(np.int64) - 1
+        if not set(operations.tolist()) <= set(range(known)):
+            raise TraceFileError(f"{self._path}: operations at {k.tolist()} are not among the {known} that are listed")
+        rows = np.array(list(self._levels(3 + 2 * count))).reshape(-1, 3 + 2 * count)
+        traces = rows[:, 3::2] + 1j * rows[:, 4::2]
+        return MomentumTraces(k, operations, rows[:, 1].astype(np.int64), rows[:, 2], traces)
+
+    def _levels(self, width: int) -> Iterator[NDArray[np.float64]]:
+        """The lines up to the next with a single number, which begins another block."""
+        while self._next < len(self._lines) and len(self._lines[self._next][1]) > 1:
+            yield self.numbers(width)
+
+
+def states_of(file: TraceFile, table: SymmetryTable) -> list[StarStates]:
+    """The states at one momentum of each star.
+
+    The calculation must have been of the standardised primitive cell (`topofuse confirm --write-inputs` writes it).
+    Raises `TraceFileError` where it was not, or a momentum is missing.
+    """
+    try:
+        alignment = Alignment.of(table, file.rotations, file.translations, file.spins)
+    except ValueError as error:
+        raise TraceFileError(f"the traces are not of the standardised primitive cell: {error}") from error
+    found: dict[int, StarStates] = {}
+    for one in file.momenta:
+        momentum = table.find(one.k)
+        if momentum is None or momentum.star in found:
+            continue
+        place = {int(operation): i for i, operation in enumerate(one.operations)}
+        wanted = alignment.operations[momentum.operations].tolist()
+        if any(operation not in place for operation in wanted):
+            raise TraceFileError(f"operations of the little group are missing at {one.k.tolist()}")
+        traces = one.traces[:, [place[operation] for operation in wanted]].T * alignment.factors(momentum)[:, None]
+        index = next(i for i, known in enumerate(table.momenta) if known is momentum)
+        # each state of a level has its share: only their sum counts
+        found[momentum.star] = StarStates(
+            index, np.repeat(one.energy, one.size), np.repeat(traces / one.size, one.size, axis=1)
+        )
+    if missing := [star.label for i, star in enumerate(table.stars) if i not in found]:
+        raise TraceFileError(f"the traces lack the momenta {', '.join(missing)}")
+    return [found[star] for star in sorted(found)]

@@ -1,0 +1,44 @@
+"""What the bands modality is called, and its columns in words."""
+
+from __future__ import annotations
+
+from topofuse.modalities.words import Words, listed
+
+_EDGE_PARTS = {"s": "s orbitals", "p": "p orbitals", "d": "d orbitals", "a": "anions"}
+_TWICE = {
+    "indirect_gap": "indirect gap (eV)", "point_gap_min": "smallest gap at a special momentum (eV)",
+    "point_gap_second": "second smallest gap at a special momentum (eV)",
+    "point_gap_mean": "mean gap at special momenta (eV)",
+    "point_gap_open": "smallest open gap at a special momentum (eV)",
+    "degenerate_points": "momenta where the filling ends inside a level",
+    "degenerate_share": "share of momenta where the filling ends inside a level", "gamma_gap": "gap at Γ (eV)",
+    "trim_gap": "smallest gap at a time-reversal-invariant momentum (eV)",
+    "crossing_lines": "lines on which bands must cross", "crossing_share": "share of lines on which bands must cross",
+    "crossing_margin": "by how much bands cross on a line, or miss it (eV)",
+    "crossing_gap": "gap at the ends of crossing lines (eV)", "z4": "indicator z4", "weak": "weak index",
+    "parity_spread": "range of odd pairs over the momenta", "rotoinversion": "rotoinversion indicator",
+    "verdict": "class", "nontrivial": "verdict non-trivial",
+}  # fmt: skip
+_COLUMNS = {
+    "orbitals": "orbitals in the cell", "direct_gap": "smallest direct gap (eV)",
+    "direct_gap_mean": "mean direct gap (eV)", "line_gap_min": "smallest gap inside a line (eV)",
+    "soc_opens_least": "largest loss of a gap to spin-orbit coupling (eV)",
+    "soc_changes_most": "largest change of a gap by spin-orbit coupling (eV)",
+    "exchange_min": "energy to the nearest exchange of parities (eV)",
+    "exchange_mean": "mean energy to an exchange of parities (eV)",
+    "exchange_gamma": "energy to an exchange of parities at Γ (eV)", "fermi_level": "Fermi level (eV)",
+    "fermi_density_narrow": "states within 0.25 eV of the Fermi level",
+    "fermi_density_wide": "states within 1 eV of the Fermi level",
+    "fermi_bands": "bands that cross the Fermi level",
+    "edge_width": "width of the bands at the filling (eV)", "charge_max": "most electrons gained by an atom",
+    "charge_min": "most electrons lost by an atom",
+}  # fmt: skip
+_RULES = (
+    (rf"({listed(_TWICE)})_soc", lambda m: f"{_TWICE[m[1]]}, with spin-orbit coupling"),
+    (rf"({listed(_TWICE)})", lambda m: f"{_TWICE[m[1]]}, without spin-orbit coupling"),
+    (r"(gamma|narrow)_(top|bottom)_([spda])", lambda m: (
+        f"{_EDGE_PARTS[m[3]]} in the {'highest filled' if m[2] == 'top' else 'lowest empty'} band at "
+        f"{'Γ' if m[1] == 'gamma' else 'the smallest gap'}"
+    )),
+)  # fmt: skip
+WORDS = Words("Sketch of the bands", "#e69f00", _COLUMNS, _RULES, prefix="sketch: ")

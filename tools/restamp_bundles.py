@@ -1,0 +1,47 @@
+"""Give bundles the present hash of the feature definition, where the hash is computed in another way than before.
+
+    python tools/restamp_bundles.py --was 8049a2137e94b0e0 src/topofuse/pretrained/full src/topofuse/pretrained/fast
+
+Only for a change of how the hash is made, with features as they were: the hash that the bundles have now must be named,
+and `tests/ensemble/test_carried_predictions.py` says whether their predictions stayed. Weights are not touched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+from topofuse.modalities.registry import feature_hash
+
+
+def restamp(folder: Path, was: str) -> str:
+    """The new hash of the bundle in `folder`, also written into its model card."""
+    path = folder / "bundle.json"
+    manifest = json.loads(path.read_bytes())
+    if manifest["features"] != was:
+        raise SystemExit(f"{path} has the hash {manifest['features']}, not {was}")
+    manifest["features"] = feature_hash(tuple(manifest["config"]["modalities"]))
+    del manifest["checksum"]
+    text = json.dumps(manifest, indent=1, allow_nan=False)
+    sealed = {**manifest, "checksum": hashlib.sha256(text.encode()).hexdigest()}
+    path.write_text(json.dumps(sealed, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    card = folder / "MODEL_CARD.md"
+    if card.exists():
+        card.write_text(card.read_text(encoding="utf-8").replace(was, manifest["features"]), encoding="utf-8")
+    return str(manifest["features"])
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path, help="folders of bundles")
+    parser.add_argument("--was", required=True, help="the hash that the bundles have now")
+    arguments = parser.parse_args()
+    for folder in arguments.folders:
+        print(f"{folder}: {arguments.was} → {restamp(folder, arguments.was)}")
+
+
+if __name__ == "__main__":
+    main()
