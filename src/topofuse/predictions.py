@@ -89,6 +89,7 @@ def predict(
     *,
     workers: int = 0,
     time_limit: float = TIME_LIMIT,
+    symmetrise: float | None = None,
     progress: bool = False,
 ) -> Predictions:
     """Classify structures: files, folders, and objects of pymatgen, ase or topofuse; one or many, also mixed.
@@ -96,6 +97,7 @@ def predict(
     model: 'full', 'fast', the folder of a bundle, or a bundle that `topofuse.ensemble.bundle.open_bundle` gave
     workers: processes that compute features; 0 is this process, which knows no time limit
     time_limit: seconds that one structure may take
+    symmetrise: Å; structures are made symmetric within this tolerance first; None: as they are
 
     One row per structure, in order (a folder has a row per file in it). A structure that cannot be used is a row
     with status 'error' and the reason, one with an odd number of electrons in the primitive cell has status 'metal'.
@@ -106,7 +108,8 @@ def predict(
 
         model = open_bundle(os.fspath(model))
     given: list[Any] = [structures] if is_one(structures) else list(structures)  # type: ignore[arg-type]
-    return Predictions(tuple(predict_paths(given, model, Work(workers, time_limit), progress=progress)))
+    work = Work(workers, time_limit, symmetrise=symmetrise)
+    return Predictions(tuple(predict_paths(given, model, work, progress=progress)))
 
 
 def _told(name: str, rows: Iterable[Row]) -> bool:

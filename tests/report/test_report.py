@@ -165,6 +165,7 @@ def test_mistakes_carry_their_structures(run_dir, tmp_path):
         labels=np.zeros(n, dtype=np.int8),
         split=np.array(["pool"] * n),
         fold=np.zeros(n, dtype=np.int8),
+        sources=[""] * n,
     )
     keep_structures(tmp_path, data)
     page = Page(to_html(Document("T", "s", (mistakes.section(read_run(tmp_path)),))))

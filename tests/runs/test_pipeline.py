@@ -143,7 +143,7 @@ def test_a_bundle_carries_the_trust_that_the_report_measures(whole, small_world,
     loaded = load_bundle(whole / folder)
     extract = loaded.extractor()
     answer = loaded.assess([extract(c) for c in crystals])
-    assert [len(values) for values in answer.columns.values()] == [3] * 5
+    assert [len(values) for values in answer.columns.values()] == [3] * 9
 
 
 @pytest.mark.parametrize("epochs", [1, 5, 12])

@@ -42,8 +42,9 @@ def test_every_file_is_one_row_in_order_with_exactly_these_columns(folder):
     rows = predict_paths([folder], ByFirstAtom())
     assert [tuple(row) for row in rows] == [COLUMNS] * 7
     assert ",".join(COLUMNS) == (
-        "input,status,reason,formula,spacegroup,n_atoms,label,p_trivial,p_hsp_semimetal,p_hsl_semimetal,p_ti,"
-        "p_tci,p_nontrivial,set_90,set_95,novelty,nearest,domain"
+        "input,status,reason,formula,spacegroup,n_atoms,known_class,known_id,known_source,known_link,experiment,label,"
+        "p_trivial,p_hsp_semimetal,p_hsl_semimetal,p_ti,"
+        "p_tci,p_nontrivial,set_90,set_95,warnings,novelty,nearest,domain"
     )
     assert [row["input"] for row in rows] == sorted(str(path) for path in folder.iterdir())
     assert [row["status"] for row in rows] == EXPECTED

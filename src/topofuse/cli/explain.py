@@ -24,8 +24,15 @@ from topofuse.cli.errors import plain_errors
     metavar="FILE.svg|FILE.png",
     help="Also draw the explanation into this file.",
 )
+@click.option(
+    "--symmetrise",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="TOL",
+    help="First make the structure symmetric within TOL Å: for structures whose symmetry is only nearly there (see the "
+    "warning near_symmetry). A warning says what moved.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
-def explain_command(file: Path, model: str, figure: Path | None, as_json: bool) -> None:
+def explain_command(file: Path, model: str, figure: Path | None, symmetrise: float | None, as_json: bool) -> None:
     """Show what the prediction for the structure in FILE is based on.
 
     \b
@@ -47,7 +54,7 @@ def explain_command(file: Path, model: str, figure: Path | None, as_json: bool) 
         from topofuse.explain.text import as_text
         from topofuse.system.files import null_undefined
 
-        found = explain(file, open_bundle(model))
+        found = explain(file, open_bundle(model), tolerance=symmetrise)
         click.echo(json.dumps(null_undefined(found.to_dict()), indent=1) if as_json else as_text(found))
         if figure is not None:
             from topofuse.explain.figure import save_figure

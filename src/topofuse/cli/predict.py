@@ -46,6 +46,13 @@ from topofuse.cli.errors import USAGE_ERROR, plain_errors
     metavar="GIB",
     help="A structure for which a process needs more memory gets an error row.",
 )
+@click.option(
+    "--symmetrise",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="TOL",
+    help="First make each structure symmetric within TOL Å: for structures whose symmetry is only nearly there (see "
+    "the warning near_symmetry). A warning says what moved.",
+)
 @click.option("--progress/--no-progress", default=None, help="Show a progress bar on stderr [if stderr is a terminal].")
 def predict_command(
     paths: tuple[Path, ...],
@@ -54,6 +61,7 @@ def predict_command(
     workers: int | None,
     time_limit: float,
     memory_limit: float,
+    symmetrise: float | None,
     progress: bool | None,
 ) -> None:
     """Predict the classes of structure files, and of folders of them.
@@ -64,17 +72,23 @@ def predict_command(
     \b
       input        the file
       status       ok     a class was predicted
-                   metal  an odd number of electrons in the primitive cell: there is no gap, by Kramers'
-                          theorem, and none of the five classes applies
+                   metal  an odd number of electrons in the primitive cell: without magnetism there is no
+                          gap, by Kramers' theorem, and none of the five classes applies
                    error  the file cannot be used
       reason       why the status is metal or error
       formula, spacegroup (international number)
+      known_class, known_id, known_source, known_link
+                   the crystal is one of the training materials: its class from first principles, its
+                   id, where the class was looked up, and the addresses of its pages
+      experiment   what measurements say, for a few materials where they contradict such calculations
       label        predicted class: trivial, hsp_semimetal, hsl_semimetal, ti or tci
       p_...        probability of each class, calibrated; p_nontrivial is the sum of all but trivial
       set_90       the classes that remain possible, separated by |; the label is one of them. For the
                    materials of each class, and for those with each label, it holds the true class in at
                    least nine of ten cases
       set_95       the same for nineteen of twenty
+      warnings     reasons for caution, each a code and a sentence, separated by ; (codes: magnetic,
+                   f_electrons, slab, lengths, near_symmetry, small_gap, symmetrised)
       novelty      how isolated the crystal is, as a percentile: 0.95 means farther from its nearest
                    training material than 95 % of these are from theirs
       nearest      the three nearest training materials with their classes (in files)
@@ -105,7 +119,7 @@ def predict_command(
         if output is not None:
             table.TableWriter(output)  # refuses a bad name before the model is loaded
         loaded = bundle.open_bundle(model)
-        work = predict.Work(workers or processes.default_workers(), time_limit, memory_limit)
+        work = predict.Work(workers or processes.default_workers(), time_limit, memory_limit, symmetrise=symmetrise)
         if output is not None:
             say = partial(click.echo, err=True)
             counts = predict.predict_to_file(paths, loaded, output, work, progress=progress, say=say)

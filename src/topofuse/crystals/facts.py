@@ -1,4 +1,4 @@
-"""What is known of crystals before any feature is computed: space groups and atoms; it travels beside the features."""
+"""What is known of crystals before any feature is computed: space group, atoms, volume; it travels beside them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from topofuse.crystals.fingerprint import fingerprint
 from topofuse.crystals.symmetry import SymmetricCrystal
 
 
@@ -18,17 +19,22 @@ class CrystalFacts:
     spacegroup: (n,) international numbers
     numbers: atomic numbers of the atoms of the primitive cells, one cell after the other, ascending in each
     offsets: (n + 1,) where each crystal's `numbers` begin, and their total
+    volume_per_atom: (n,) Å³; fingerprint: (n, 24), see `crystals.fingerprint`
     """
 
     spacegroup: NDArray[np.int64]
     numbers: NDArray[np.int64]
     offsets: NDArray[np.int64]
+    volume_per_atom: NDArray[np.float64]
+    fingerprint: NDArray[np.float32]
 
     @classmethod
     def of(cls, crystal: SymmetricCrystal) -> CrystalFacts:
         """Facts of one crystal."""
         numbers = np.sort(crystal.primitive.numbers)
-        return cls(np.array([crystal.spacegroup]), numbers, np.array([0, len(numbers)]))
+        volume = np.array([crystal.primitive.volume / len(numbers)])
+        found = fingerprint(crystal)[None]
+        return cls(np.array([crystal.spacegroup]), numbers, np.array([0, len(numbers)]), volume, found)
 
     @classmethod
     def concatenate(cls, parts: Sequence[CrystalFacts]) -> CrystalFacts:
@@ -38,6 +44,8 @@ class CrystalFacts:
             np.concatenate([part.spacegroup for part in parts]),
             np.concatenate([part.numbers for part in parts]),
             np.concatenate([[0], np.cumsum(sizes)]),
+            np.concatenate([part.volume_per_atom for part in parts]),
+            np.concatenate([part.fingerprint for part in parts]),
         )
 
     def __len__(self) -> int:
@@ -56,4 +64,5 @@ class CrystalFacts:
         """Facts of the crystals at `rows`, in that order."""
         cells = [self.atoms(int(row)) for row in rows]
         numbers = np.concatenate([*cells, self.numbers[:0]])
-        return CrystalFacts(self.spacegroup[rows], numbers, np.concatenate([[0], np.cumsum([len(c) for c in cells])]))
+        offsets = np.concatenate([[0], np.cumsum([len(c) for c in cells])])
+        return CrystalFacts(self.spacegroup[rows], numbers, offsets, self.volume_per_atom[rows], self.fingerprint[rows])

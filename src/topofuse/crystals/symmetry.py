@@ -106,7 +106,8 @@ def primitive_basis(centering: str) -> NDArray[np.float64]:
     return _PRIMITIVE[centering]
 
 
-def _analyse_at(crystal: Crystal, symprec: float) -> SymmetricCrystal | None:
+def analyse_at(crystal: Crystal, symprec: float) -> SymmetricCrystal | None:
+    """The space group at one tolerance (Å), and the standardised cell; None where spglib finds none."""
     cell = (crystal.lattice.tolist(), crystal.frac_coords.tolist(), crystal.numbers.tolist())
     try:
         dataset = spglib.get_symmetry_dataset(cell, symprec=symprec)
@@ -163,7 +164,7 @@ def analyse(crystal: Crystal) -> SymmetricCrystal:
     Raises `CrystalError` where spglib finds no symmetry at any tolerance, and for a molecule in an empty box.
     """
     for symprec in SYMPRECS:
-        found = _analyse_at(crystal, symprec)
+        found = analyse_at(crystal, symprec)
         if found is not None:
             _refuse_molecule(found.primitive)
             return found

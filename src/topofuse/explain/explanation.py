@@ -10,6 +10,7 @@ from typing import Any
 from topofuse.crystals import Crystal, CrystalError, SymmetricCrystal, analyse
 from topofuse.crystals.formula import reduced_formula
 from topofuse.crystals.read import read_structure
+from topofuse.crystals.symmetrise import symmetrise
 from topofuse.ensemble.bundle import Bundle
 from topofuse.explain.attention import Attention, attention
 from topofuse.explain.contributions import (
@@ -26,6 +27,8 @@ from topofuse.modalities.kspace.facts import ZoneFacts
 from topofuse.modalities.material import Material, material_of
 from topofuse.modalities.store import FeatureStore
 from topofuse.trust.domain import domain_of, odd_electrons, open_shell
+from topofuse.trust.experiment import experiment_of
+from topofuse.trust.warnings import warnings_of
 
 STRONGEST = 12
 
@@ -46,6 +49,7 @@ class Explanation:
 
     source: the file, or '' ; formula: reduced; spacegroup: international number; symbol: Hermann-Mauguin
     domain: as in the table of predictions; domain_reason: why it is not `in`, or ''
+    experiment: what is known from measurements, with the reference, or ''; warnings: each 'code: sentence'
     zone: symmetry and filling; sketch: the tight-binding sketch, or why there is none
     answer: None for an odd number of electrons (a metal), and with it all that follows
     modalities: strongest first; features: the strongest columns of the trees' two-class model
@@ -59,6 +63,8 @@ class Explanation:
     symbol: str
     domain: str
     domain_reason: str
+    experiment: str
+    warnings: tuple[str, ...]
     zone: ZoneFacts
     sketch: SketchFacts | NoSketch
     answer: Answer | None = None
@@ -84,16 +90,21 @@ class Explanation:
 
 
 def explain(
-    source: str | Path | Crystal | SymmetricCrystal | Material, bundle: Bundle, strongest: int = STRONGEST
+    source: str | Path | Crystal | SymmetricCrystal | Material,
+    bundle: Bundle,
+    strongest: int = STRONGEST,
+    tolerance: float | None = None,
 ) -> Explanation:
     """Explain the bundle's answer for a structure file or a crystal; raises `CrystalError` for an unusable one.
 
     source: a `Material` has the features of `bundle.extractor()`, or none where its number of electrons is odd
     strongest: number of tabular features to give
+    tolerance: Å, within which a structure that is no `SymmetricCrystal` yet is made symmetric first; None: as it is
     """
     name = str(source) if isinstance(source, str | Path) else ""
+    moved: list[str] = []
     if not isinstance(source, Material):
-        source = _look_at(source, name, bundle)
+        source, moved = _look_at(source, name, bundle, tolerance)
     crystal, features = source.crystal, source.features
     numbers = crystal.primitive.numbers
     seen = None if bundle.reference is None else bundle.reference.seen
@@ -104,9 +115,14 @@ def explain(
         "spacegroup": crystal.spacegroup,
         "symbol": crystal.symbol,
         "domain": str(domain),
+        "experiment": experiment_of(crystal),
         "zone": source.zone,
         "sketch": source.sketch,
     }
+    warnings = source.warnings
+    if warnings is None:
+        warnings = tuple(warnings_of(crystal, source.sketch if features and "bands" in features[0] else None))
+    known["warnings"] = (*moved, *warnings)
     if features is None:
         return Explanation(**known, domain_reason=odd_electrons(numbers))
     reasons = {"likely_magnetic": open_shell(numbers), "unseen_element": "no training material holds the element"}
@@ -124,14 +140,21 @@ def explain(
     )
 
 
-def _look_at(source: str | Path | Crystal | SymmetricCrystal, name: str, bundle: Bundle) -> Material:
+def _look_at(
+    source: str | Path | Crystal | SymmetricCrystal, name: str, bundle: Bundle, tolerance: float | None
+) -> tuple[Material, list[str]]:
+    """The material, and in what way it was made symmetric, if it was."""
+    moved: list[str] = []
     try:
         crystal = read_structure(source) if isinstance(source, str | Path) else source
+        if isinstance(crystal, Crystal) and tolerance is not None:
+            crystal, how = symmetrise(crystal, tolerance)
+            moved = [f"symmetrised: {how}"]
         crystal = analyse(crystal) if isinstance(crystal, Crystal) else crystal
     except CrystalError as error:
         raise CrystalError(f"{name}: {error}" if name else str(error)) from error
     metal = odd_electrons(crystal.primitive.numbers)
-    return material_of(crystal, None if metal else bundle.extractor())
+    return material_of(crystal, None if metal else bundle.extractor()), moved
 
 
 def _answer(bundle: Bundle, features: Any) -> Answer:

@@ -21,11 +21,17 @@ def as_text(found: Explanation) -> str:
 def _lines(found: Explanation) -> Iterator[str]:
     place = f"{found.formula}, space group {found.symbol} ({found.spacegroup})"
     yield f"{found.source}: {place}" if found.source else place
+    if found.answer is not None and found.answer.columns.get("known_class"):
+        yield _known(found.answer)
+    if found.experiment:
+        yield f"experiment: {found.experiment}"
     if found.answer is None:
         yield f"metal: {found.domain_reason}"
     else:
         yield from _answer(found.answer)
         yield "domain: " + found.domain + (f" ({found.domain_reason})" if found.domain_reason else "")
+    yield from (f"warning, {warning}" for warning in found.warnings)
+    if found.answer is not None:
         yield from ("", "Modalities: p(non-trivial) with all of them, minus p(non-trivial) without this one")
         strongest = max((abs(part.change) for part in found.modalities), default=0.0)
         for part in found.modalities:
@@ -38,6 +44,13 @@ def _lines(found: Explanation) -> Iterator[str]:
     yield from _zone(found.zone)
     yield from ("", "Band sketch (tight binding from free-atom tables; nothing is learned; its gaps are far too wide)")
     yield from _sketch(found.sketch)
+
+
+def _known(answer: Answer) -> str:
+    columns = answer.columns
+    links = f": {columns['known_link']}" if columns["known_link"] else ""
+    where = f" ({columns['known_source']})" if columns["known_source"] else ""
+    return f"known: {columns['known_class']}{where}, this is the training material {columns['known_id']}{links}"
 
 
 def _answer(answer: Answer) -> Iterator[str]:

@@ -35,6 +35,7 @@ class Dataset:
     labels: (n,) int8, index into `topofuse.labels.FIVE`; -1 where unknown (which is not trivial)
     split: (n,) of 'pool' (train and validate), 'test' (once per reported run), 'unlabelled'
     fold: (n,) int8, 0 to 4 in the pool, -1 elsewhere
+    sources: n times where the label was looked up, such as 'Materiae MAT00027346'; '' where the source does not say
     rejected: (id, reason) of the rows that are no valid crystal and therefore not in the data set
     """
 
@@ -45,6 +46,7 @@ class Dataset:
     labels: NDArray[np.int8]
     split: NDArray[np.str_]
     fold: NDArray[np.int8]
+    sources: list[str]
     rejected: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -68,6 +70,7 @@ class Dataset:
             labels=self.labels[index],
             split=self.split[index],
             fold=self.fold[index],
+            sources=[self.sources[i] for i in index],
         )
 
     @cached_property
@@ -86,6 +89,7 @@ def check_columns(data: Dataset) -> None:
     """Raise `DatasetError` where the columns contradict each other, naming the first row that does."""
     n = len(data.material_ids)
     lengths = {"formulas": len(data.formulas), "crystals": len(data.crystals), "labels": len(data.labels)}
+    lengths["sources"] = len(data.sources)
     for name, length in {**lengths, "split": len(data.split), "fold": len(data.fold)}.items():
         if length != n:
             raise DatasetError(f"{n} material ids but {length} {name}")

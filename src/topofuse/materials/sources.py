@@ -45,9 +45,9 @@ def load_parquet(path: str | Path) -> Dataset:
     """Read the schema of topomat.
 
     Required columns: material_id, class_soc, lattice (9 numbers per row, Å, row-major), numbers (N),
-    frac_coords (3N). Optional: split with fold (made where absent). Other columns are not
-    read; formulas are computed from the crystals. Rows whose crystal is invalid are left out and listed
-    in `rejected`. Raises `DatasetError` naming the column or row.
+    frac_coords (3N). Optional: split with fold (made where absent), materiae_id (of the class, in the Materiae
+    database). Other columns are not read; formulas are computed from the crystals. Rows whose crystal is invalid are
+    left out and listed in `rejected`. Raises `DatasetError` naming the column or row.
     """
     path = Path(path)
     table = _read_table(path)
@@ -56,6 +56,8 @@ def load_parquet(path: str | Path) -> Dataset:
     labels = _codes(_strings(table, "class_soc", null=UNKNOWN), FIVE, "class_soc", ids)
     split = np.array(_strings(table, "split"), dtype="<U10") if "split" in names else None
     fold = _integers(table, "fold") if "fold" in names else None
+    looked_up = _strings(table, "materiae_id", null="") if "materiae_id" in names else [""] * len(ids)
+    sources = [f"Materiae {name}" if name else "" for name in looked_up]
     columns = {name: _lists(table, name) for name in _LIST_COLUMNS}
     crystals: list[Crystal] = []
     kept: list[int] = []
@@ -74,7 +76,7 @@ def load_parquet(path: str | Path) -> Dataset:
             kept.append(row)
         except CrystalError as error:
             rejected.append((name, str(error)))
-    return _assemble(path.stem, ids, crystals, kept, labels, split, fold, rejected)
+    return _assemble(path.stem, ids, crystals, kept, labels, split, fold, rejected, sources)
 
 
 def load_csv(path: str | Path) -> Dataset:
@@ -106,7 +108,7 @@ def load_csv(path: str | Path) -> Dataset:
             kept.append(index)
         except CrystalError as error:
             rejected.append((ids[index], str(error)))
-    return _assemble(path.stem, ids, crystals, kept, labels, split, fold, rejected)
+    return _assemble(path.stem, ids, crystals, kept, labels, split, fold, rejected, [""] * len(ids))
 
 
 def load_textbook() -> Dataset:
@@ -117,7 +119,8 @@ def load_textbook() -> Dataset:
     ids = [material.material_id for material in materials]
     labels = _codes([str(material.label) for material in materials], FIVE, "label", ids)
     crystals = [material.crystal for material in materials]
-    return _assemble("textbook", ids, crystals, list(range(len(ids))), labels, None, None, [])
+    sources = [material.source for material in materials]
+    return _assemble("textbook", ids, crystals, list(range(len(ids))), labels, None, None, [], sources)
 
 
 def _assemble(
@@ -129,6 +132,7 @@ def _assemble(
     split: NDArray[np.str_] | None,
     fold: NDArray[np.int8] | None,
     rejected: list[tuple[str, str]],
+    sources: list[str],
 ) -> Dataset:
     """Rows `kept` of the columns with their crystals; splits are made where the source has none."""
     if (split is None) != (fold is None):
@@ -151,6 +155,7 @@ def _assemble(
         labels=labels[index],
         split=new_split,
         fold=new_fold,
+        sources=[sources[i] for i in kept],
         rejected=rejected,
     )
     check_splits(data)
@@ -171,7 +176,7 @@ def _read_table(path: Path) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    wanted = [*REQUIRED_COLUMNS, "split", "fold"]
+    wanted = [*REQUIRED_COLUMNS, "split", "fold", "materiae_id"]
     try:
         there = pq.read_schema(path).names
         missing = [name for name in REQUIRED_COLUMNS if name not in there]

@@ -91,7 +91,8 @@ def _fit_reference(trained: Trained) -> Reference | None:
     gain = dict(zip(table_columns(config.modalities), trained.gain(), strict=True))
     described = [data.material_ids[i] for i in pool], rows.formulas[pool].tolist(), rows.labels[pool]
     weights = np.array([gain[column] for column in table_columns(names)])
-    return Reference.fit(trained.prepared.views[0], pool, names, described, weights)
+    sources = [data.sources[i] for i in pool]
+    return Reference.fit(trained.prepared.views[0], pool, names, described, weights, sources)
 
 
 def _measure_reference(prepared: Prepared, reference: Reference, main: _Measured) -> dict[str, Any]:

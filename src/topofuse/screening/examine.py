@@ -17,10 +17,16 @@ import threadpoolctl  # noqa: F401
 import topofuse.modalities.extraction  # noqa: F401 (as above)
 from topofuse.crystals import CrystalError, SymmetricCrystal, analyse
 from topofuse.crystals.formula import reduced_formula
+from topofuse.crystals.symmetrise import symmetrise
+from topofuse.modalities.bands.facts import SketchFacts, sketch_facts
+from topofuse.modalities.bands.sketch import NoSketch
 from topofuse.modalities.registry import MODALITY_NAMES, modality
+from topofuse.modalities.store import Sample
 from topofuse.screening.entries import Entry, FileEntry, printable
 from topofuse.screening.table import COLUMNS, Row
 from topofuse.trust.domain import Domain, odd_electrons
+from topofuse.trust.experiment import experiment_of
+from topofuse.trust.warnings import SEPARATOR, warnings_of
 
 _log = logging.getLogger(__name__)
 for _name in MODALITY_NAMES:
@@ -32,9 +38,11 @@ class Examine:
     """What is done to each structure, apart from the model: `Examine(extractor)(path or entry)`.
 
     extractor: features of one crystal, in whatever form the model takes them; can be pickled
+    tolerance: Å, within which the structure is made symmetric first; None: as it is
     """
 
     extractor: Callable[[SymmetricCrystal], Any]
+    tolerance: float | None = None
 
     def __call__(self, task: Path | Entry) -> tuple[Row, Any]:
         """The row, with its status if that is settled, and the features if a model is to see them, else None.
@@ -46,19 +54,33 @@ class Examine:
         try:
             crystal = entry.crystal()
             row["formula"] = reduced_formula(crystal.numbers)
-            symmetric = analyse(crystal)
+            symmetric, moved = analyse(crystal), []
+            if self.tolerance is not None:
+                symmetric, how = symmetrise(crystal, self.tolerance)
+                moved = [f"symmetrised: {how}"]
             row["spacegroup"] = symmetric.spacegroup
             row["n_atoms"] = len(symmetric.primitive)
+            row["experiment"] = experiment_of(symmetric) or None
             if reason := odd_electrons(symmetric.primitive.numbers):
                 row["status"], row["domain"], row["reason"] = "metal", str(Domain.ODD_ELECTRONS), reason
+                row["warnings"] = SEPARATOR.join(moved + warnings_of(symmetric))
                 return row, None
-            return row, self.extractor(symmetric)
+            features = self.extractor(symmetric)
+            sketch = sketch_that_was_read(symmetric, features)
+            row["warnings"] = SEPARATOR.join(moved + warnings_of(symmetric, sketch))
         except CrystalError as error:
             return refuse(row, str(error)), None
         except (ImportError, MemoryError):
             raise  # a missing library is not the crystal's fault: it would hit every row alike
         except Exception as error:  # a bug, or arithmetic that one strange crystal defeats; a million others go on
             return refuse(row, uncomputable(error)), None
+        return row, features
+
+
+def sketch_that_was_read(crystal: SymmetricCrystal, features: Any) -> SketchFacts | NoSketch | None:
+    """What the band sketch says, where the features of a bundle's extractor have one."""
+    first = features[0] if isinstance(features, list) and features else None
+    return sketch_facts(crystal, first["bands"]) if isinstance(first, Sample) and "bands" in first else None
 
 
 def blank_row(name: str) -> Row:

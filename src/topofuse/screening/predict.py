@@ -51,18 +51,20 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Work:
-    """How the work is done; rows do not depend on it, but for structures over the time limit.
+    """How the work is done; rows depend on the last entry alone, but for structures over the time limit.
 
     workers: processes that read structures and compute features; 0 is this process, without limits
     time_limit: seconds that one structure may take
     memory_limit: GiB that a worker may take for one structure
     chunk: structures that the model sees at a time; twice as many are in memory
+    symmetrise: Å; each structure is made symmetric within this tolerance first (`crystals.symmetrise`); None: as it is
     """
 
     workers: int = 0
     time_limit: float = TIME_LIMIT
     memory_limit: float = MEMORY_LIMIT
     chunk: int = CHUNK
+    symmetrise: float | None = None
 
 
 def predict_rows(
@@ -110,7 +112,8 @@ def predict_to_file(
     writer = TableWriter(output, scratch=shards.folder)
     with shards:
         inputs, total = hash_inputs(find_structures(paths))
-        shards.begin(inputs, model.identity, work.chunk, say)
+        exact = "" if work.symmetrise is None else f", symmetrised within {work.symmetrise} Å"
+        shards.begin(inputs, model.identity + exact, work.chunk, say)
         with progress_bar(total, progress) as bar:
             found = map(FileEntry, find_structures(paths))
             number = shards.complete(
@@ -140,7 +143,7 @@ def progress_bar(total: int | None, progress: bool) -> Any:
 
 def predict_chunks(chunks: Numbered, model: Model, work: Work) -> Iterator[tuple[int, list[Row]]]:
     """The rows of each chunk, in order, on this machine; chunks are drawn as needed."""
-    examine = Examine(model.extractor())
+    examine = Examine(model.extractor(), work.symmetrise)
     if work.workers < 1:
         for index, chunk in chunks:
             yield index, _finish([_known(entry, _here(examine, entry)) for entry in chunk], model)

@@ -19,16 +19,20 @@ from topofuse.system.files import settle
 Row = dict[str, Any]
 
 PROBABILITIES: tuple[str, ...] = (*(f"p_{name}" for name in FIVE), "p_nontrivial")
+KNOWN: tuple[str, ...] = ("known_class", "known_id", "known_source", "known_link", "experiment")  # not the model's
 SETS: tuple[str, ...] = ("set_90", "set_95")  # prediction sets: classes joined by |
 PLACE: tuple[str, ...] = ("novelty", "nearest", "domain")  # against the training materials
 COLUMNS: tuple[str, ...] = (
-    *("input", "status", "reason", "formula", "spacegroup", "n_atoms", "label"),
+    *("input", "status", "reason", "formula", "spacegroup", "n_atoms"),
+    *KNOWN,
+    "label",
     *PROBABILITIES,
     *SETS,
+    "warnings",
     *PLACE,
 )
 _NUMBERS = frozenset((*PROBABILITIES, "novelty"))
-_ONLY_IN_FILES = ("n_atoms", "set_95", "nearest")
+_ONLY_IN_FILES = ("n_atoms", "known_source", "known_link", "experiment", "set_95", "nearest")
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 _GROUP = 4096  # rows per parquet row group
 

@@ -71,14 +71,14 @@ def odd_electrons(numbers: ArrayLike) -> str:
     """Why a crystal of these atoms is a metal by its electron count alone, in words; empty for an even count.
 
     numbers: (n,) atomic numbers of the primitive cell. Without magnetism every level is at least twofold (Kramers), so
-    an odd number of electrons leaves one half full.
+    an odd number of electrons leaves one half full, unless interactions localise them (a Mott insulator).
     """
     electrons = int(valence_electrons(numbers).sum())
     if electrons % 2 == 0:
         return ""
     return (
-        f"odd number of electrons in the primitive cell (nu = {electrons}): gapless by Kramers' theorem, "
-        "outside the classification"
+        f"odd number of electrons in the primitive cell (nu = {electrons}): a metal by Kramers' theorem, as long as it "
+        "has no magnetic order and interactions do not localise the electrons; outside the classification"
     )
 
 

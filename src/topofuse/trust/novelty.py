@@ -23,6 +23,7 @@ from topofuse.labels import FIVE
 from topofuse.modalities.ranks import N_QUANTILES, SLACK, normal_scores
 from topofuse.modalities.store import FeatureStore
 from topofuse.trust.domain import Domain, domain_of
+from topofuse.trust.known import Finder, KnownMaterials
 
 AXES = 64
 NEIGHBOURS = 3
@@ -60,6 +61,7 @@ class Reference:
     distances: (513,) quantiles of the training materials' own distances
     seen: (104,) whether a training material holds the element; largest: atoms in the largest primitive cell
     ids, formulas: n names each; classes: (n,) int8 codes 0..4
+    known: what tells whether a crystal is one of them; None in a bundle of format 2
     """
 
     names: tuple[str, ...]
@@ -74,16 +76,19 @@ class Reference:
     ids: Sequence[str]
     formulas: Sequence[str]
     classes: NDArray[np.int8]
+    known: KnownMaterials | None = None
 
     @classmethod
     def fit(
         cls, store: FeatureStore, rows: NDArray[np.integer], names: tuple[str, ...],
         described: tuple[Sequence[str], Sequence[str], NDArray[np.integer]], gain: NDArray[np.floating] | None = None,
+        sources: Sequence[str] | None = None,
     ) -> Reference:  # fmt: skip
         """From the features of the training materials.
 
         rows: of the store; described: their ids, reduced formulas and classes 0..4, in the order of `rows`
         gain: (f,) what each column is worth to the trees; None weighs them alike
+        sources: where each class was looked up, see `KnownMaterials`; None where nothing says so
         """
         ids, formulas, classes = described
         table = np.ascontiguousarray(store.table(names)[rows])
@@ -101,6 +106,7 @@ class Reference:
         return cls(
             names, quantiles, projection, centre, step, codes, grid, seen, int(facts.n_atoms.max()),
             list(ids), list(formulas), np.asarray(classes, dtype=np.int8),
+            KnownMaterials.of(facts, [""] * len(ids) if sources is None else sources),
         )  # fmt: skip
 
     @cached_property
@@ -134,13 +140,20 @@ class Reference:
         return np.asarray(np.interp(distance, self.distances, share, left=0.0), dtype=np.float64)
 
     def columns(self, store: FeatureStore) -> dict[str, list[Any]]:
-        """The columns `COLUMNS` of the table of predictions, for the crystals of a store."""
+        """The columns `COLUMNS` of the table of predictions, and those of `known`, for the crystals of a store."""
         found = self.place(store)
         return {
+            **({} if self._finder is None else self._finder.columns(store.facts)),
             "novelty": found.novelty.tolist(),
             "nearest": ["; ".join(self.describe(row) for row in rows) for rows in found.nearest.tolist()],
             "domain": [str(domain) for domain in self.domains(store)],
         }
+
+    @cached_property
+    def _finder(self) -> Finder | None:
+        if self.known is None:
+            return None
+        return Finder(self.ids, self.formulas, [FIVE[code] for code in self.classes], self.known)
 
     def domains(self, store: FeatureStore, rows: NDArray[np.integer] | None = None) -> list[Domain]:
         """The domain of each crystal of a store, or of `rows`."""
@@ -160,6 +173,7 @@ class Reference:
         return {
             **{name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS},  # safetensors ignores strides
             **{name: _packed(getattr(self, name)) for name in ("ids", "formulas")},
+            **({} if self.known is None else _known_tensors(self.known)),
         }
 
     @classmethod
@@ -167,10 +181,13 @@ class Reference:
         """Put back what `described` and `tensors` gave."""
         arrays: dict[str, Any] = {name: tensors[name] for name in _ARRAYS}
         texts: dict[str, Any] = {name: _unpacked(tensors[name]) for name in ("ids", "formulas")}
-        return cls(names=tuple(described["modalities"]), largest=int(described["largest_cell"]), **arrays, **texts)
+        known = _restored_known(tensors) if "known.sources" in tensors else None
+        largest = int(described["largest_cell"])
+        return cls(names=tuple(described["modalities"]), largest=largest, known=known, **arrays, **texts)
 
 
 _ARRAYS = ("quantiles", "projection", "centre", "step", "codes", "distances", "seen", "classes")
+_KNOWN_ARRAYS = ("spacegroups", "sizes", "volumes", "fingerprints")
 
 
 def _quantiles(table: Array) -> Array:
@@ -253,6 +270,16 @@ def _own_distances(points: Array, formulas: Sequence[str]) -> NDArray[np.float64
     _, group = np.unique(np.asarray(formulas, dtype=str), return_inverse=True)
     squares, _ = _nearest(points, points, group)
     return np.sqrt(squares[:, 0]).astype(np.float64)
+
+
+def _known_tensors(known: KnownMaterials) -> dict[str, NDArray[Any]]:
+    arrays = {f"known.{name}": np.ascontiguousarray(getattr(known, name)) for name in _KNOWN_ARRAYS}
+    return {**arrays, "known.sources": _packed(known.sources)}
+
+
+def _restored_known(tensors: Mapping[str, NDArray[Any]]) -> KnownMaterials:
+    arrays: dict[str, Any] = {name: tensors[f"known.{name}"] for name in _KNOWN_ARRAYS}
+    return KnownMaterials(**arrays, sources=_unpacked(tensors["known.sources"]))
 
 
 def _packed(names: Sequence[str]) -> NDArray[np.uint8]:
