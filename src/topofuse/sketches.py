@@ -108,9 +108,20 @@ class BandSketch:
 
     def plot(self, *, spin_orbit: bool = True, half: float = 4.0) -> Figure:
         """The bands as a figure: `half` eV to each side of the filling, coloured by the orbitals' shares."""
-        from topofuse.explain.bands_figure import draw_bands
+        from topofuse.explain.bands_figure import DrawnBands, draw_bands
 
-        return draw_bands(self, spin_orbit=spin_orbit, half=half)
+        coupling, energy, weights, filled, gap = (
+            ("with", self.energy_soc, self.weights_soc, self.filled_soc, self.gap_soc)
+            if spin_orbit
+            else ("without", self.energy, self.weights, self.filled, self.gap)
+        )
+        marks = [(mark.kind, mark.distance, mark.energy) for mark in self.marks if mark.spin_orbit == spin_orbit]
+        title = (
+            f"{self.formula}, {self.symbol} ({self.spacegroup}): sketch of the bands {coupling} spin-orbit coupling\n"
+            f"smallest direct gap on the path {gap:.2f} eV, rough by tenths of an eV; occupied bands are thick"
+        )
+        drawn = DrawnBands(self.distance, self.line, self.ticks, energy, weights, filled, marks)
+        return draw_bands(drawn, title, half)
 
     def _repr_svg_(self) -> str:
         """For notebooks."""

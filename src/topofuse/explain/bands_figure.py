@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,53 +15,58 @@ from numpy.typing import NDArray
 
 from topofuse.report.svg import ALONE_FAINT, ALONE_INK, BLUE, GREEN, PURPLE, VERMILION, styled_alone
 
-if TYPE_CHECKING:
-    from topofuse.sketches import BandSketch
-
 COLOURS = {"s": VERMILION, "p": BLUE, "d": GREEN, "f": PURPLE}
 _SHAPES = {"crossing": "X", "degenerate": "o", "inversion": "D"}
 _WORDS = {"crossing": "bands cross on the line", "degenerate": "filling cuts a level", "inversion": "levels inverted"}
 
 
-def draw_bands(found: BandSketch, *, spin_orbit: bool, half: float) -> Figure:
+@dataclass(frozen=True, eq=False)
+class DrawnBands:
+    """What the figure shows; p momenta, n bands.
+
+    distance (p,), line (p,): places on the path; ticks: (distance, label); energy (p, n), eV; weights (p, n, 4)
+    filled: of the bands, so many are occupied; marks: (kind, distances, energy)
+    """
+
+    distance: NDArray[np.float64]
+    line: NDArray[np.int64]
+    ticks: Sequence[tuple[float, str]]
+    energy: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    filled: int
+    marks: Sequence[tuple[str, tuple[float, ...], float]]
+
+
+def draw_bands(bands: DrawnBands, title: str, half: float) -> Figure:
     """The figure, `half` eV to each side of the filling; occupied bands are thick, empty ones thin."""
-    energy, weights, filled = (
-        (found.energy_soc, found.weights_soc, found.filled_soc)
-        if spin_orbit
-        else (found.energy, found.weights, found.filled)
-    )
     with styled_alone():
         figure = Figure(figsize=(7.2, 4.6), layout="constrained")
         axes = figure.add_subplot()
-        near = np.flatnonzero((energy.max(0) > -1.1 * half) & (energy.min(0) < 1.1 * half))
-        for line in range(int(found.line.max()) + 1):
-            own = found.line == line
+        near = np.flatnonzero((bands.energy.max(0) > -1.1 * half) & (bands.energy.min(0) < 1.1 * half))
+        for line in range(int(bands.line.max()) + 1):
+            own = bands.line == line
             for band in near.tolist():
-                _line(axes, found.distance[own], energy[own, band], weights[own, band], band < filled)
+                _line(axes, bands.distance[own], bands.energy[own, band], bands.weights[own, band], band < bands.filled)
         axes.axhline(0, color=ALONE_FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
-        for at, _ in found.ticks:
+        for at, _ in bands.ticks:
             axes.axvline(at, color=ALONE_FAINT, linewidth=0.5)
-        axes.set_xticks([at for at, _ in found.ticks], [label for _, label in found.ticks])
-        axes.set(xlim=(0, found.distance[-1]), ylim=(-half, half), ylabel="energy (eV)")
-        handles = [Line2D([], [], color=colour, linewidth=2.5, label=kind) for kind, colour in COLOURS.items()]
-        shown = [mark for mark in found.marks if mark.spin_orbit == spin_orbit]
-        for mark in shown:
-            axes.plot(mark.distance, [mark.energy] * len(mark.distance), _SHAPES[mark.kind], markersize=8,
-                      color=ALONE_INK, markerfacecolor="none", zorder=5, clip_on=False)  # fmt: skip
-        handles += [
-            Line2D([], [], marker=_SHAPES[kind], linestyle="", color=ALONE_INK, markerfacecolor="none", label=words)
-            for kind, words in _WORDS.items()
-            if any(mark.kind == kind for mark in shown)
-        ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
-        coupling = "with" if spin_orbit else "without"
-        gap = found.gap_soc if spin_orbit else found.gap
-        what = f"{found.formula}, {found.symbol} ({found.spacegroup})"
-        axes.set_title(
-            f"{what}: sketch of the bands {coupling} spin-orbit coupling\n"
-            f"smallest direct gap on the path {gap:.2f} eV, rough by tenths of an eV; occupied bands are thick"
-        )
+        axes.set_xticks([at for at, _ in bands.ticks], [label for _, label in bands.ticks])
+        axes.set(xlim=(0, bands.distance[-1]), ylim=(-half, half), ylabel="energy (eV)", title=title)
+        for kind, distances, energy in bands.marks:
+            axes.plot(distances, [energy] * len(distances), _SHAPES[kind], markersize=8, color=ALONE_INK,
+                      markerfacecolor="none", zorder=5, clip_on=False)  # fmt: skip
+        _legend(figure, {kind for kind, _, _ in bands.marks})
     return figure
+
+
+def _legend(figure: Figure, kinds: set[str]) -> None:
+    handles = [Line2D([], [], color=colour, linewidth=2.5, label=kind) for kind, colour in COLOURS.items()]
+    handles += [
+        Line2D([], [], marker=_SHAPES[kind], linestyle="", color=ALONE_INK, markerfacecolor="none", label=words)
+        for kind, words in _WORDS.items()
+        if kind in kinds
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 
 
 def _line(

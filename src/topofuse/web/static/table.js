@@ -14,7 +14,6 @@ const COLUMNS = [
   { key: "spacegroup", title: "Space group", number: true },
   { key: "novelty", title: "Novelty", number: true, optional: true },
   { key: "domain", title: "Domain", optional: true },
-  { key: "status", title: "Status" },
 ];
 
 export class MaterialsTable {
@@ -82,7 +81,7 @@ export class MaterialsTable {
         line.append(element("th", { scope: "row" }, element("button", { type: "button", text: value })));
       } else {
         const shown = cell(column.key, value, row);
-        const kind = `${column.number ? "number" : ""} ${column.key} ${shown === "" || shown === "ok" ? "nothing" : ""}`.trim();
+        const kind = `${column.number ? "number" : ""} ${column.key} ${shown === "" ? "nothing" : ""}`.trim();
         line.append(element("td", { class: kind, "data-title": column.title }, shown));
       }
     }
@@ -91,7 +90,8 @@ export class MaterialsTable {
 }
 
 function cell(key, value, row) {
-  if (key === "status" && row.reason) return element("span", { class: "reason", text: `${value}: ${row.reason}` });
+  // a row without a class says why
+  if (key === "label" && row.reason) return element("span", { class: "reason", text: `${row.status}: ${row.reason}` });
   if (key === "five") return row.label ? fiveBars(row) : "";
   if (value == null) return "";
   if (key === "formula") return formula(value);
