@@ -10,7 +10,7 @@ PYTEST_OPTIONS ?=
 # threads that wait must not spin: on cores shared with other jobs an epoch took 5 to 88 s instead of 2
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help install run test quick coverage lint format docs wheel clean
+.PHONY: help install run test quick coverage confirm lint format docs wheel clean
 
 help:
 	@echo "Every target first makes the environment in $(VENV), where it is not there yet."
@@ -18,6 +18,7 @@ help:
 	@echo "make test      what a change must pass: make lint, then every test"
 	@echo "make quick     the tests that need neither a browser nor the documents, and are fast: under a minute"
 	@echo "make coverage  every test, and which lines none of them runs"
+	@echo "make confirm   installs GPAW (a compiler, BLAS and libxc: docs/confirm.md), and its tests: real calculations"
 	@echo "make lint      ruff, codespell, deptry, mypy"
 	@echo "make format    ruff mends what it can, and formats"
 	@echo "make docs      the documents as a site; says where it lies"
@@ -65,6 +66,10 @@ quick: $(STAMP)
 coverage: $(STAMP)
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-report=xml:build/coverage.xml
 
+confirm: $(STAMP)
+	$(BIN)/python -m pip install --quiet --no-build-isolation -c constraints.txt -e '.[dft]'
+	$(BIN)/python -m pytest tests/confirm $(PYTEST_OPTIONS)
+
 # build/lib of an earlier wheel goes first: files that were deleted since would be in the new one too
 wheel: $(STAMP)
 	rm -rf dist build/lib build/bdist.* build/empty
@@ -72,6 +77,7 @@ wheel: $(STAMP)
 	$(PYTHON) -m venv build/empty
 	build/empty/bin/python -m pip install --quiet -c constraints.txt dist/topofuse-*.whl
 	cd build/empty && env -u PYTHONPATH bin/python -W error -c 'import topofuse; assert "build/empty" in topofuse.__file__'
+	build/empty/bin/python -c 'from importlib.util import find_spec; assert not find_spec("torch"), "prediction needs no torch"'
 	@cd build/empty && for model in full fast; do \
 		env -u PYTHONPATH bin/topofuse predict ../../docs/examples/Bi2Se3.vasp --model $$model > $$model.csv && \
 		grep -q ',ok,,Bi2Se3,166,5,ti,' $$model.csv || { cat $$model.csv; echo "$$model: Bi2Se3 should be ti"; exit 1; }; done

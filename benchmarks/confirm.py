@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from topofuse.confirm import cost
-from topofuse.confirm.engine import engine_version
+from topofuse.confirm.engine import engine_version, has_data
 from topofuse.confirm.plan import obstacle
 from topofuse.confirm.run import Calculate
 from topofuse.confirm.settings import ACCURACIES
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> None:
     for row, crystal in itertools.islice(chosen, options.count):
         if row["material_id"] in done:
             continue
-        if reason := obstacle(crystal, 10**6):
+        if reason := obstacle(crystal, 10**6, has_data):
             add(log, about(row, crystal, settings) | {"status": "left_out", "reason": reason})
         else:
             to_do.append((row, crystal))

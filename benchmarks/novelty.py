@@ -27,7 +27,7 @@ from topofuse.modalities.elements import element_property
 from topofuse.modalities.extraction import extract_all
 from topofuse.modalities.registry import MODALITY_NAMES, table_columns
 from topofuse.modalities.store import FeatureStore
-from topofuse.trust.novelty import Reference
+from topofuse.trust.novelty import TrainingMaterials
 
 NAMES = ("crystal", "kspace", "scalar", "physics")
 SAMPLE = 700
@@ -87,24 +87,24 @@ class World:
 
     def __init__(self, path: Path, features: Path | None) -> None:
         data = load(path)
-        self.data = data.take(np.flatnonzero(data.labels >= 0))
+        self.data = data.select(np.flatnonzero(data.labels >= 0))
         if features is not None:
             self.store = FeatureStore.load(features)
         else:
             found = extract_all(self.data.crystals, names=NAMES)
-            self.data, self.store = self.data.take(found.kept), found.views[0]
+            self.data, self.store = self.data.select(found.kept), found.views[0]
         groups = self.store.facts.spacegroup
         self.prototype = group_keys("prototype", [c.numbers for c in self.data.crystals], groups)
         self.pool, self.test = self.data.rows("pool"), self.data.rows("test")
         counts = np.bincount(np.concatenate([np.unique(self.data.crystals[i].numbers) for i in self.pool]))
         self.frequency = counts / counts.sum()
 
-    def reference(self, rows: np.ndarray, gain: np.ndarray | None) -> Reference:
+    def reference(self, rows: np.ndarray, gain: np.ndarray | None) -> TrainingMaterials:
         ids, formulas = ([names[i] for i in rows] for names in (self.data.material_ids, self.data.formulas))
-        return Reference.fit(self.store, rows, NAMES, (ids, formulas, self.data.labels[rows]), gain)
+        return TrainingMaterials.fit(self.store, rows, NAMES, (ids, formulas, self.data.labels[rows]), gain)
 
 
-def against_scrambled(world: World, reference: Reference, rows: np.ndarray, title: str) -> None:
+def against_scrambled(world: World, reference: TrainingMaterials, rows: np.ndarray, title: str) -> None:
     real = reference.place(world.store, rows)
     print(f"{title}: novelty of {len(rows):,} real crystals, quartiles {np.quantile(real.novelty, [0.25, 0.5, 0.75])}")
     for kind, crystals in scrambled(world.data, rows, world.frequency).items():
@@ -138,7 +138,7 @@ def by_novelty(novelty: np.ndarray, right: np.ndarray, title: str) -> None:
               f"two-class accuracy {100 * right[inside].mean():.1f} %")  # fmt: skip
 
 
-def accuracy(world: World, run: Path, gain: np.ndarray | None, whole: Reference) -> None:
+def accuracy(world: World, run: Path, gain: np.ndarray | None, whole: TrainingMaterials) -> None:
     table = pd.read_parquet(run / "predictions.parquet").set_index("material_id").loc[world.data.material_ids]
     p5 = table[[f"super_weighted:p_{name}" for name in FIVE]].to_numpy(dtype=float)
     right = (decide(p5) > 0) == (world.data.labels > 0)

@@ -31,7 +31,7 @@ class TestPresets:
     def test_each_holds_the_whole_strategy(self, name):
         config = load_config(name)
         assert config.preset == name
-        assert config.modalities == ("crystal", "kspace", "scalar", "physics", "bands")
+        assert config.modalities == ("crystal", "kspace", "scalar", "physics", "bands", "indicators")
         assert config.network.cross_attention
         assert config.network.attention_layers >= 1
         assert config.training.schedule == "cyclic"

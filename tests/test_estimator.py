@@ -38,8 +38,8 @@ class OnMatrices(TopoClassifier):
     """The same with a crystal in place of each row of numbers, so that scikit-learn's own checks can be run.
 
     The row's first two numbers stretch a cell of CsCl and its c axis, in steps, so that few crystals stand for many
-    rows. What the
-    checks say of matrices (their shape, NaN, sparseness) is answered by scikit-learn's own `validate_data`.
+    rows. What the checks say of matrices (their shape, NaN, sparseness) is answered by scikit-learn's own
+    `validate_data`.
     """
 
     def fit(self, X, y=None):
@@ -54,7 +54,7 @@ class OnMatrices(TopoClassifier):
 
     @staticmethod
     def _crystal(row):
-        size, ratio = np.exp(0.05 * np.clip(np.round(3 * np.resize(row, 2)), -12, 12))
+        size, ratio = np.exp(0.02 * np.clip(np.round(3 * np.resize(row, 2)), -12, 12))
         return Crystal.validated(4.1 * size * np.diag([1, 1, ratio]), [55, 17], [[0, 0, 0], [0.5, 0.5, 0.5]])
 
     def __sklearn_tags__(self):

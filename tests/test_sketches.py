@@ -117,7 +117,7 @@ def test_the_figure_is_drawn_and_a_notebook_shows_it(bismuth_selenide):
     found = sketch(bismuth_selenide, per_line=3)
     figure = found.plot(spin_orbit=False)
     assert isinstance(figure, Figure)
-    assert "without spin-orbit coupling" in figure.axes[0].get_title()
+    assert "without spin-orbit coupling" in figure.axes[0].get_title(loc="left")
     assert len(figure.axes[0].collections) > 20
     shown = found._repr_svg_()
     assert "<svg" in shown

@@ -1,6 +1,7 @@
 """topofuse: topological class of a crystal from its structure alone.
 
 topofuse.predict("structures/")          a table of predictions, drawn in notebooks
+topofuse.featurize(structures)           what the models see, as a table with names and units
 topofuse.TopoClassifier()                a scikit-learn classifier of structures
 topofuse.sketch("crystal.cif")           the sketch of its bands: arrays and a figure
 """
@@ -15,11 +16,12 @@ if os.name != "posix":
     )
 
 __version__ = "0.1.0"
-__all__ = ["BandSketch", "Crystal", "Predictions", "TopoClassifier", "__version__", "predict", "sketch"]
+__all__ = ["BandSketch", "Crystal", "Predictions", "TopoClassifier", "__version__", "featurize", "predict", "sketch"]
 
 if TYPE_CHECKING:
     from topofuse.crystals import Crystal
     from topofuse.estimator import TopoClassifier
+    from topofuse.featurizing import featurize
     from topofuse.predictions import Predictions, predict
     from topofuse.sketches import BandSketch, sketch
 
@@ -28,6 +30,7 @@ _HOMES = {
     "Crystal": "topofuse.crystals",
     "Predictions": "topofuse.predictions",
     "TopoClassifier": "topofuse.estimator",
+    "featurize": "topofuse.featurizing",
     "predict": "topofuse.predictions",
     "sketch": "topofuse.sketches",
 }

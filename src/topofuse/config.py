@@ -37,14 +37,14 @@ class FusionConfig(_Frozen):
     """A fusion network: an encoder per modality, attention between and over them, stages, classifier."""
 
     kind: Literal["fusion"] = "fusion"
-    width: int = Field(512, ge=8, description="width of every encoder and of the fusion")
-    channels: int = Field(128, ge=8, description="node channels inside the graph encoders")
-    graph_layers: int = Field(3, ge=1)
-    table_layers: int = Field(2, ge=0)
-    heads: int = Field(8, ge=1)
-    attention_layers: int = Field(2, ge=0, description="self-attention layers over the modalities")
+    width: int = Field(512, ge=8, le=8192, description="width of every encoder and of the fusion")
+    channels: int = Field(128, ge=8, le=8192, description="node channels inside the graph encoders")
+    graph_layers: int = Field(3, ge=1, le=64)
+    table_layers: int = Field(2, ge=0, le=64)
+    heads: int = Field(8, ge=1, le=512)
+    attention_layers: int = Field(2, ge=0, le=64, description="self-attention layers over the modalities")
     cross_attention: bool = True
-    stages: int = Field(3, ge=0, description="residual stages after the attention")
+    stages: int = Field(3, ge=0, le=64, description="residual stages after the attention")
     dropout: float = Field(0.3, ge=0, lt=1)
     modality_dropout: float = Field(0.3, ge=0, lt=1, description="chance that training leaves a modality out")
     edge_dropout: float = Field(0.15, ge=0, lt=1)
@@ -61,9 +61,9 @@ class CommitteeConfig(_Frozen):
     """A committee network: a perceptron on the tables alone, `committee` members that share its matrices."""
 
     kind: Literal["committee"] = "committee"
-    committee: int = Field(8, ge=1, description="members of the committee")
-    width: int = Field(512, ge=8, description="width of every layer")
-    stages: int = Field(3, ge=0, description="layers of the perceptron")
+    committee: int = Field(8, ge=1, le=1024, description="members of the committee")
+    width: int = Field(512, ge=8, le=8192, description="width of every layer")
+    stages: int = Field(3, ge=0, le=64, description="layers of the perceptron")
     dropout: float = Field(0.3, ge=0, lt=1)
     modality_dropout: float = Field(0.3, ge=0, lt=1, description="chance that training leaves a modality out")
 
@@ -137,7 +137,7 @@ class Config(_Frozen):
     thrifty: bool = Field(False, description="do without a modality where it takes long for a crystal")
     members: tuple[MemberConfig, ...] = Field(min_length=1, description="the ensemble's members, in full")
     boosted: BoostedConfig
-    tta_views: int = Field(5, ge=1)
+    tta_views: int = Field(5, ge=1, le=100)
     bootstrap: int = Field(1000, ge=100)
     threads: int = Field(2, ge=1)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -25,12 +24,10 @@ from topofuse.crystals.formula import reduced_formula
 from topofuse.ensemble.boosted import BoostedTrees, fit_boosted
 from topofuse.ensemble.bundle import Bundle, open_bundle
 from topofuse.errors import TopofuseError
+from topofuse.featurizing import chosen_modalities, rows_of
 from topofuse.labels import FIVE, decide
 from topofuse.materials.splits import MIN_FORMULAS, grouped_holdout
-from topofuse.modalities.extraction import extract_sample
-from topofuse.modalities.registry import MODALITY_NAMES
 from topofuse.screening.structures import StructureLike, as_crystal, is_one
-from topofuse.system.processes import worker_pool
 from topofuse.trust.domain import odd_electrons
 
 CHUNK = 256  # crystals whose features a pretrained model holds at a time
@@ -154,11 +151,7 @@ class TopoClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _settings(self) -> tuple[tuple[str, ...], BoostedConfig]:
         config = load_config(self.preset)
-        names = config.modalities if self.modalities is None else tuple(self.modalities)
-        unknown = [name for name in names if name not in MODALITY_NAMES]
-        if unknown or not names:
-            what = f"no modality {unknown[0]!r}" if unknown else "no modality given"
-            raise ConfigError(f"{what}; there are {', '.join(MODALITY_NAMES)}")
+        names = chosen_modalities(self.modalities, config.modalities)
         if not 0 <= self.validation_share <= 0.5:
             raise ConfigError(f"validation_share {self.validation_share} must lie between 0 and 0.5")
         if self.rounds is None:
@@ -253,7 +246,7 @@ def _table(crystals: Sequence[Crystal], names: tuple[str, ...], n_jobs: int) -> 
     known = {key: _remembered[key] for key in keys if key in _remembered}
     absent = {key: index for index, key in reversed(list(enumerate(keys))) if key not in known}
     missing = sorted(absent.values())
-    for index, row in zip(missing, _rows([crystals[i] for i in missing], names, n_jobs), strict=True):
+    for index, row in zip(missing, rows_of([crystals[i] for i in missing], names, n_jobs), strict=True):
         if isinstance(row, str):
             raise CrystalError(f"structures[{index}] ({reduced_formula(crystals[index].numbers)}): {row}")
         known[keys[index]] = row
@@ -263,20 +256,3 @@ def _table(crystals: Sequence[Crystal], names: tuple[str, ...], n_jobs: int) -> 
     while len(_remembered) > REMEMBERED:
         _remembered.popitem(last=False)
     return np.concatenate([known[key] for key in keys])
-
-
-def _rows(crystals: list[Crystal], names: tuple[str, ...], n_jobs: int) -> list[NDArray[np.float32] | str]:
-    row = partial(_row, names)
-    if n_jobs <= 1 or len(crystals) < CHUNK:  # processes take longer to start than these take
-        return [row(crystal) for crystal in crystals]
-    with worker_pool(n_jobs) as pool:
-        return list(pool.map(row, crystals, chunksize=32))
-
-
-def _row(names: tuple[str, ...], crystal: Crystal) -> NDArray[np.float32] | str:
-    """(1, f) features of one crystal, or the reason why there are none."""
-    try:
-        sample = extract_sample(analyse(crystal), names)
-    except CrystalError as error:
-        return str(error)
-    return np.concatenate([sample[name]["table"] for name in names], axis=1).astype(np.float32)

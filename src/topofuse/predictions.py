@@ -12,7 +12,8 @@ from markupsafe import Markup, escape
 from topofuse.labels import FIVE
 from topofuse.screening.predict import TIME_LIMIT, Model, Work, predict_paths
 from topofuse.screening.structures import StructureLike, is_one
-from topofuse.screening.table import COLUMNS, PROBABILITIES, Row, aligned_text
+from topofuse.screening.table import COLUMNS, PROBABILITIES, Row
+from topofuse.screening.terminal import narrow_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,8 @@ class Predictions:
         return pd.DataFrame(list(self.rows), columns=list(COLUMNS)).astype({"spacegroup": "Int16"})
 
     def __repr__(self) -> str:
-        return "\n".join([aligned_text(self.rows[:SHOWN]), *self._left_out()])
+        note = "p: probability of any class but trivial; .table has all columns"
+        return "\n".join([narrow_text(self.rows[:SHOWN], note), *self._left_out()])
 
     def _left_out(self) -> list[str]:
         return [f"… {len(self) - SHOWN} more rows; .table has all {len(self)}"] if len(self) > SHOWN else []
@@ -101,12 +103,13 @@ def predict(
 
     One row per structure, in order (a folder has a row per file in it). A structure that cannot be used is a row
     with status 'error' and the reason, one with an odd number of electrons in the primitive cell has status 'metal'.
+    A model that is named stays in memory: a loop over single structures is as fast as a list of them.
     Raises `BundleError` where the model cannot be loaded.
     """
     if isinstance(model, str | os.PathLike):
-        from topofuse.ensemble.bundle import open_bundle
+        from topofuse.ensemble.bundle import kept_bundle
 
-        model = open_bundle(os.fspath(model))
+        model = kept_bundle(os.fspath(model))
     given: list[Any] = [structures] if is_one(structures) else list(structures)  # type: ignore[arg-type]
     work = Work(workers, time_limit, symmetrise=symmetrise)
     return Predictions(tuple(predict_paths(given, model, work, progress=progress)))

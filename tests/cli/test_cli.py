@@ -167,6 +167,16 @@ class TestPredict:
         table = (tmp_path / "out.csv").read_text() if output else result.stdout
         assert [row["status"] for row in csv.DictReader(io.StringIO(table))] == ["error", "ok"]
 
+    def test_what_a_terminal_would_obey_is_made_visible(self, invoke, tmp_path):
+        evil = "\x1b]0;owned\x07\x9b2J.cif"
+        (tmp_path / evil).write_text("data_x")
+        for words in ([evil], ["--" + evil], [tmp_path / evil], [tmp_path, "-o", evil], ["--workers", evil]):
+            result = invoke("predict", *words)
+            said = result.stdout + result.stderr
+            assert r"\x1b]0;owned\x07\x9b2J.cif" in said, words
+            assert "\x1b" not in said
+            assert "\x9b" not in said
+
     def test_with_a_file_the_counts_go_to_stderr(self, invoke, tmp_path):
         (tmp_path / "POSCAR").write_text(CSCL)
         out = tmp_path / "out.jsonl"

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from topofuse.confirm.engine import StarStates
+from support.recorded_states import recorded
 from topofuse.confirm.settings import CLOSE
 from topofuse.confirm.table import agreement, indicator
 from topofuse.confirm.verdict import Verdict, judge, levels_of
-from topofuse.symmetry import Levels, SymmetryTable, symmetry_table
-
-RECORDED = Path(__file__).with_name("recorded_states.npz")  # written by benchmarks/record_states.py
-
-
-def recorded(name: str) -> tuple[SymmetryTable, list[StarStates], int]:
-    with np.load(RECORDED) as file:
-        spacegroup, electrons = file[f"{name}/numbers"].tolist()
-        table = symmetry_table(spacegroup)
-        stars = [
-            StarStates(int(index), file[f"{name}/energy{i}"], file[f"{name}/traces{i}"].astype(complex))
-            for i, index in enumerate(file[f"{name}/momenta"])
-        ]
-    return table, stars, electrons
+from topofuse.symmetry import Levels, SymmetryTable
 
 
 def verdict_on(name: str) -> Verdict:

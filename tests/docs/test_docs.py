@@ -111,6 +111,8 @@ def test_the_modality_of_the_docs_works(tmp_path, monkeypatch):
         place.run(block)
     monkeypatch.setattr(topofuse.modalities, "__path__", [*topofuse.modalities.__path__, str(tmp_path)])
     modality = importlib.import_module("topofuse.modalities.shape").MODALITY
+    words = importlib.import_module("topofuse.modalities.shape.words").WORDS
+    assert set(words.columns) == set(modality.table_names)
     part = modality.extract(analyse(read_structure(ROOT / "docs/examples/GaAs.vasp")))
     assert part["table"].shape == (1, len(modality.table_names))
     np.testing.assert_allclose(part["table"][0], [1.0, 22.6], atol=0.1)  # fcc: equal axes; a³ / 8 with a = 5.65 Å

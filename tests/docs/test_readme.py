@@ -164,6 +164,11 @@ def test_the_workflow_runs_what_a_person_runs():
 
     jobs = YAML(typ="safe").load(_text(ROOT / ".github/workflows/ci.yml"))["jobs"]
     commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    system = [command for command in commands if command.startswith("sudo apt-get ")]
+    wanted = _text(ROOT / "docs/confirm.md")
+    for package in " ".join(system).split("--yes ")[1].split():
+        assert package in wanted, f"docs/confirm.md should name {package}"
+    commands = [command for command in commands if command not in system]
     assert commands[0] == ".ci/run"
     assert _text(ROOT / ".ci/run").splitlines()[-1] == "make test"
     targets = re.findall(r"^([a-z]+):", _text(ROOT / "Makefile"), re.MULTILINE)

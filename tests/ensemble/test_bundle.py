@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
 import shutil
 
 import numpy as np
@@ -13,12 +14,12 @@ import torch
 
 from topofuse.crystals import analyse
 from topofuse.ensemble.boosted import BoostedTrees, fit_boosted
-from topofuse.ensemble.bundle import Bundle, BundleError, load_bundle, save_bundle
+from topofuse.ensemble.bundle import Bundle, BundleError, kept_bundle, load_bundle, save_bundle
 from topofuse.fusion.network import FusionNetwork
 from topofuse.labels import decide
 from topofuse.modalities.registry import feature_hash
 from topofuse.training.inference import predict_views
-from topofuse.trust.novelty import Reference
+from topofuse.trust.novelty import TrainingMaterials
 
 WEIGHTS = {"kfold": 0.3, "full": 0.2, "boosted": 0.5}
 
@@ -47,9 +48,9 @@ def trees(tiny_config, small_world) -> list[BoostedTrees]:
 
 
 @pytest.fixture(scope="module")
-def reference(small_world) -> Reference:
+def reference(small_world) -> TrainingMaterials:
     described = [f"id-{i}" for i in range(60)], small_world.formulas, small_world.labels
-    return Reference.fit(small_world.store, np.arange(60), ("crystal", "scalar"), described)
+    return TrainingMaterials.fit(small_world.store, np.arange(60), ("crystal", "scalar"), described)
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +176,18 @@ class TestReference:
         features = [bundle.extractor()(analyse(small_world.crystals[0]))]
         assert bundle.reference is None
         assert set(bundle.assess(features).columns) == {"set_90", "set_95"}
+
+
+def test_a_named_bundle_stays_in_memory_until_it_changes_on_disk(copy):
+    first = kept_bundle(str(copy))
+    assert kept_bundle(str(copy)) is first
+    described = copy / "bundle.json"
+    os.utime(described, ns=(0, described.stat().st_mtime_ns + 10**9))
+    again = kept_bundle(str(copy))
+    assert again is not first
+    assert again.identity == first.identity
+    with pytest.raises(BundleError, match="is no model bundle"):
+        kept_bundle(str(copy / "networks"))
 
 
 class TestRefusals:

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from topofuse.cli import main
+from topofuse.config import FusionConfig
 from topofuse.crystals import Crystal, CrystalError, analyse
 from topofuse.crystals.write_poscar import poscar
 from topofuse.ensemble.boosted import fit_boosted
@@ -26,7 +27,8 @@ from topofuse.modalities.kspace.facts import zone_facts
 from topofuse.modalities.registry import MODALITY_NAMES, modality, table_columns, words
 from topofuse.modalities.store import FeatureStore
 from topofuse.system.files import null_undefined
-from topofuse.trust.novelty import Reference
+from topofuse.training.inference import FusionPredictor
+from topofuse.trust.novelty import TrainingMaterials
 from topofuse.trust.trust import Trust
 
 WEIGHTS = {"kfold": 0.4, "boosted": 0.6}
@@ -53,15 +55,26 @@ def trust(small_world) -> Trust:
 
 
 @pytest.fixture(scope="module")
-def reference(small_world) -> Reference:
+def reference(small_world) -> TrainingMaterials:
     described = [f"id-{i}" for i in range(60)], small_world.formulas, small_world.labels
-    return Reference.fit(small_world.store, np.arange(60), ("crystal", "kspace", "scalar", "physics"), described)
+    return TrainingMaterials.fit(
+        small_world.store, np.arange(60), ("crystal", "kspace", "scalar", "physics"), described
+    )
 
 
 @pytest.fixture(scope="module")
 def bundle(tiny_config, small_world, network, trust, reference) -> Bundle:
     trees = trees_of(small_world, tiny_config, small_world.store.table(tiny_config.modalities))
-    return Bundle(tiny_config, {"kfold": [network]}, [trees], WEIGHTS, trust, {}, "made up", reference)
+    return Bundle(
+        tiny_config,
+        {"kfold": [FusionPredictor(network, FusionConfig())]},
+        [trees],
+        WEIGHTS,
+        trust,
+        {},
+        "made up",
+        reference,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +209,23 @@ class TestOutput:
             "sketch",
         ):
             assert phrase in text
+
+    def test_in_a_notebook_it_is_drawn_whole_and_asks_nothing_of_anybody(self, found):
+        page = found._repr_html_()
+        assert page.count("<tr>") == page.count("</tr>")
+        assert not re.search(r"https?:|<script|<img|<link|@import|url\(|on\w+=", page)
+        assert f"{found.answer.label}: p(non-trivial) = {found.answer.p_nontrivial:.3f}" in page
+        widths = [float(x) for x in re.findall(r'<span style="width: ([\d.]+)%', page)]
+        assert len(widths) == len(FIVE) + len(found.modalities) + len(found.features)
+        p = np.array([found.answer.probabilities[name] for name in FIVE])
+        np.testing.assert_allclose(widths[: len(FIVE)], 100 * p / p.max(), atol=0.01)
+
+    def test_in_a_notebook_names_are_text_and_a_metal_has_its_reason(self, found):
+        strange = replace(found, source="<b>a.cif", answer=None, domain_reason="odd & open")
+        page = strange._repr_html_()
+        assert "&lt;b&gt;a.cif" in page
+        assert "<b>" not in page
+        assert "metal: odd &amp; open" in page
 
     def test_it_is_data_too(self, found):
         again = json.loads(json.dumps(null_undefined(found.to_dict()), allow_nan=False))

@@ -9,10 +9,11 @@ import torch
 from topofuse.config import CommitteeConfig, FusionConfig
 from topofuse.fusion.build import build_network
 from topofuse.fusion.committee import CommitteeNetwork
+from topofuse.fusion.frozen import FrozenCommittee
 from topofuse.fusion.network import FusionNetwork
 from topofuse.modalities.encoders import CLIP, Standardise
 from topofuse.modalities.registry import MODALITY_NAMES
-from topofuse.training.inference import predict
+from topofuse.training.inference import predict, torch_network
 
 SETTINGS = CommitteeConfig(committee=5, width=16, stages=2, dropout=0.2, modality_dropout=0.2)
 
@@ -59,6 +60,64 @@ def test_a_modality_left_out_has_no_say(committee, small_world):
         other = {**batch, name: others[name]}
         torch.testing.assert_close(committee(batch, absent).kind, committee(other, absent).kind)
         assert not torch.allclose(committee(batch).kind, committee(other).kind)
+
+
+class TestFrozen:
+    """The same network in numpy."""
+
+    @pytest.fixture(scope="class")
+    def tensors(self, committee):
+        with torch.no_grad():  # large enough for the answers to differ from crystal to crystal
+            committee.head.mul_(20.0)
+        return {key: value.numpy().copy() for key, value in committee.state_dict().items()}
+
+    @pytest.fixture(scope="class")
+    def frozen(self, tensors):
+        return FrozenCommittee.restore(MODALITY_NAMES, SETTINGS, tensors)
+
+    def test_it_answers_as_torch_does(self, committee, frozen, small_world):
+        strange = small_world.store.select(np.arange(8))
+        strange.arrays["crystal"]["table"][0] = np.nan
+        strange.arrays["scalar"]["table"][1, :30] = 1e30
+        strange.arrays["physics"]["table"][2] = -1e30
+        for store, rows in ((small_world.store, np.arange(60)), (strange, np.array([3, 0, 1, 2]))):
+            expected = predict(committee, store, rows)
+            assert np.ptp(expected[:, 0]) > 0.01
+            np.testing.assert_allclose(frozen.predict(store, rows), expected, rtol=0, atol=1e-6)
+
+    def test_a_modality_left_out_is_left_out_as_in_torch(self, committee, frozen, small_world):
+        rows = np.arange(10)
+        for name in MODALITY_NAMES:
+            absent = [other == name for other in MODALITY_NAMES]
+            expected = predict(committee, small_world.store, rows, absent)
+            np.testing.assert_allclose(frozen.predict(small_world.store, rows, absent), expected, rtol=0, atol=1e-6)
+
+    def test_an_answer_does_not_depend_on_the_batch(self, frozen, small_world):
+        together = frozen.predict(small_world.store, np.arange(60))
+        alone = np.concatenate([frozen.predict(small_world.store, np.array([i])) for i in range(60)])
+        np.testing.assert_allclose(alone, together, rtol=0, atol=1e-12)
+        assert frozen.predict(small_world.store, np.arange(0)).shape == (0, 5)
+
+    def test_it_becomes_torch_again(self, committee, frozen, small_world):
+        again = torch_network(frozen)
+        rows = np.arange(10)
+        np.testing.assert_array_equal(
+            predict(again, small_world.store, rows), predict(committee, small_world.store, rows)
+        )
+
+    def test_weights_of_another_shape_type_or_name_are_refused(self, tensors):
+        def refusal(**changes):
+            with pytest.raises(ValueError, match=r".") as caught:
+                FrozenCommittee.restore(MODALITY_NAMES, SETTINGS, {**tensors, **changes})
+            return str(caught.value)
+
+        assert "head has shape (1, 2), it should be (5, 16, 5)" in refusal(head=np.zeros((1, 2), np.float32))
+        assert "another type" in refusal(signs=tensors["signs"].astype(np.float64))
+        assert "not finite" in refusal(head=np.full_like(tensors["head"], np.nan))
+        assert "more has shape (1,), it should be None" in refusal(more=np.zeros(1, np.float32))
+        lacking = {key: value for key, value in tensors.items() if key != "head_bias"}
+        with pytest.raises(ValueError, match="head_bias has shape None"):
+            FrozenCommittee.restore(MODALITY_NAMES, SETTINGS, lacking)
 
 
 class TestStandardise:

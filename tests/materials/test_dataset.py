@@ -144,7 +144,7 @@ class TestParquet:
 
     def test_taken_rows_keep_their_values(self, parquet):
         data = load(parquet())
-        part = data.take([7, 2])
+        part = data.select([7, 2])
         assert part.material_ids == ["mp-7", "mp-2"]
         assert part.labels.tolist() == [2, 2]
         assert part.crystals[0] is data.crystals[7]

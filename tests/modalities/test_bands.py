@@ -14,11 +14,12 @@ from topofuse.modalities.bands.hamiltonian import TightBinding, basis_of
 from topofuse.modalities.bands.indicators import parity_exchange
 from topofuse.modalities.bands.integrals import gaunt, pair_table, real_harmonics, sphere_quadrature
 from topofuse.modalities.bands.operators import PAULI, Operators, angular_momentum, rotated_harmonics, spinor
-from topofuse.modalities.bands.sampling import TRIMS
+from topofuse.modalities.bands.sampling import TRIMS, same_momentum
 from topofuse.modalities.bands.sketch import MAX_ORBITALS, NoSketch, sketch_of, why_no_sketch
 from topofuse.modalities.elements import valence_electrons
 
 SOMEWHERE = np.array([[0.13, 0.29, 0.41], [0.5, 0.1, 0.2]])
+EVERYWHERE = np.concatenate([SOMEWHERE, TRIMS])
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 
 
@@ -37,8 +38,7 @@ def model_of(crystal: Crystal, real: bool = False) -> tuple[TightBinding, Operat
     symmetric = analyse(crystal)
     basis = basis_of(tuple(free_atom(int(z)) for z in symmetric.primitive.numbers))
     operators = Operators(symmetric, basis)
-    partner = operators.atoms[np.flatnonzero(operators.characters == -3)[0]] if real else None
-    return TightBinding(symmetric.primitive, basis, partner), operators
+    return TightBinding(symmetric.primitive, basis, operators.inversion if real else None), operators
 
 
 class TestFreeAtoms:
@@ -144,24 +144,48 @@ class TestModel:
     @pytest.mark.parametrize("name", ["ZnO-wurtzite", "SiO2-quartz", "Bi2Se3-tetradymite"])
     def test_time_reversal(self, textbook, name):
         model, _ = model_of(textbook[name].crystal)
-        np.testing.assert_allclose(model.energies(SOMEWHERE), model.energies(-SOMEWHERE), atol=1e-8)
+        there, back = (model.bands(TRIMS, momenta)[1] for momenta in (SOMEWHERE, -SOMEWHERE))
+        np.testing.assert_allclose(there, back, atol=1e-8)
 
     @pytest.mark.parametrize("name", ["Bi2Se3-tetradymite", "FeS2-pyrite", "P-black_phosphorus"])
     def test_with_inversion_real_matrices_give_the_same_bands(self, textbook, name):
         crystal = textbook[name].crystal
-        plain, real = (model_of(crystal, real)[0].bands(SOMEWHERE) for real in (False, True))
+        plain, real = (model_of(crystal, real)[0].bands(EVERYWHERE, SOMEWHERE)[0] for real in (False, True))
         np.testing.assert_allclose(real.energy, plain.energy, atol=1e-8)
         for bands in (plain, real):
-            identity = np.broadcast_to(np.eye(bands.energy.shape[1]), bands.states.shape)
-            np.testing.assert_allclose(bands.states.conj().transpose(0, 2, 1) @ bands.dual, identity, atol=1e-8)
+            for states, dual in zip(bands.states, bands.dual, strict=True):
+                np.testing.assert_allclose(states.conj().T @ dual, np.eye(len(states)), atol=1e-8)
+
+    @pytest.mark.parametrize("name", ["ZnO-wurtzite", "FeS2-pyrite"])
+    def test_states_solve_the_problem_that_the_matrices_pose(self, textbook, name):
+        model, _ = model_of(textbook[name].crystal, real=True)
+        overlap, hamiltonian = model.matrices(EVERYWHERE)
+        bands, others = model.bands(EVERYWHERE, SOMEWHERE)
+        np.testing.assert_allclose(others, bands.energy[: len(SOMEWHERE)], atol=1e-8)
+        for k in range(len(EVERYWHERE)):
+            np.testing.assert_allclose(overlap[k] @ bands.states[k], bands.dual[k], atol=1e-8)
+            moved = hamiltonian[k] @ bands.states[k]
+            np.testing.assert_allclose(moved, bands.dual[k] * bands.energy[k], atol=1e-6)
+
+    def test_states_where_inversion_and_time_reversal_leave_the_momentum_in_place_have_a_parity(self, textbook):
+        model, operators = model_of(textbook["FeS2-pyrite"].crystal, real=True)
+        bands, _ = model.bands(EVERYWHERE, SOMEWHERE)
+        inversion = np.flatnonzero(operators.characters == -3)
+        for k, states, parity in zip(EVERYWHERE, bands.states, bands.parity, strict=True):
+            if parity is None:
+                assert np.iscomplexobj(states)
+            else:
+                np.testing.assert_allclose(operators.matrices(inversion, k)[0] @ states, states * parity, atol=1e-6)
+        assert [parity is None for parity in bands.parity] == [True] * len(SOMEWHERE) + [False] * len(TRIMS)
 
     @pytest.mark.parametrize("name", ["ZnO-wurtzite", "Bi2Se3-tetradymite", "FeS2-pyrite", "Sn-beta_tin"])
     def test_operators_commute_with_the_model(self, textbook, name):
         model, operators = model_of(textbook[name].crystal)
         for momentum in TRIMS[[0, 1, 7]]:
             matrices = model.matrices(momentum[None])[:, 0]
-            for operation in operators.fixing(momentum):
-                u = operators.matrix(int(operation), momentum)
+            fixing = np.flatnonzero(same_momentum(operators.momentum_rotations @ momentum, momentum))
+            assert len(fixing) > 1
+            for u in operators.matrices(fixing, momentum):
                 np.testing.assert_allclose(u.conj().T @ u, np.eye(len(u)), atol=1e-9)
                 for matrix in matrices:
                     np.testing.assert_allclose(u @ matrix, matrix @ u, atol=1e-4 * np.abs(matrix).max())
@@ -171,7 +195,7 @@ class TestModel:
         _, operators = model_of(textbook[name].crystal)
         for operation, rotation in enumerate(operators.rotations):
             order = next(n for n in range(1, 7) if (np.linalg.matrix_power(rotation, n) == np.eye(3)).all())
-            u = operators.matrix(operation, np.zeros(3))
+            u = operators.matrices(np.array([operation]), np.zeros(3))[0]
             np.testing.assert_allclose(np.linalg.matrix_power(u, order), np.eye(len(u)), atol=1e-7)
             spin = np.linalg.matrix_power(operators.spinors[operation], order)
             np.testing.assert_allclose(spin, spin[0, 0] * np.eye(2), atol=1e-9)
@@ -183,9 +207,9 @@ class TestModel:
         squeezed = Crystal(3.0 * FCC, np.array([55]), np.zeros((1, 3)))  # closer than a file may have them
         model, _ = model_of(squeezed)
         assert np.linalg.eigvalsh(model.matrices(TRIMS)[0]).min() < 0
-        bands = model.bands(TRIMS)
+        bands, _ = model.bands(EVERYWHERE, SOMEWHERE)
         assert np.isfinite(bands.energy).all()
-        assert np.isfinite(bands.states).all()
+        assert np.isfinite(np.array(bands.states)).all()
         assert row(Crystal(squeezed.lattice, np.array([56]), squeezed.frac_coords))["orbitals"] == 9
 
 
@@ -256,11 +280,12 @@ class TestCrystals:
     def test_a_trim_has_the_parities_of_its_image_up_to_the_sign(self, textbook, name):
         found = sketch_of(analyse(textbook[name].crystal))
         inversion = int(np.flatnonzero(found.operators.characters == -3)[0])
-        direct, filled = found.model.bands(TRIMS), found.filled
+        (direct, _), filled = found.model.bands(TRIMS, SOMEWHERE), found.filled
         seen = set()
         for trim, (image, sign) in enumerate(zip(found.sampling.trims, found.sampling.trim_signs, strict=True)):
             np.testing.assert_allclose(direct.energy[trim], found.bands.energy[image], atol=1e-3)
-            turned = found.operators.matrix(inversion, TRIMS[trim]) @ direct.states[trim][:, :filled]
+            operator = found.operators.matrices(np.array([inversion]), TRIMS[trim])[0]
+            turned = operator @ direct.states[trim][:, :filled]
             here = (direct.dual[trim][:, :filled].conj() * turned).sum().real
             there = found.traces(int(image), np.array([inversion]))[0, 0].real
             assert here == pytest.approx(sign * there, abs=1e-4)

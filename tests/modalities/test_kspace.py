@@ -25,7 +25,9 @@ def settings() -> dict[int, tuple[int, str]]:
 
 def random_crystal(number: int, hall: int, rng: np.random.Generator) -> Crystal:
     """One generic orbit of copper in a random cell of the space group, with little overlap."""
-    a, b, c = rng.uniform(12.0, 20.0, 3)
+    operations = spglib.get_symmetry_from_database(hall)
+    # neither too crowded nor a single atom in an empty box
+    a, b, c = rng.uniform(12.0, 20.0, 3) * (len(operations["rotations"]) / 192) ** (1 / 6)
     b = a if number > 74 else b
     c = a if number > 194 else c
     lattice = np.diag([a, b, c])
@@ -35,11 +37,10 @@ def random_crystal(number: int, hall: int, rng: np.random.Generator) -> Crystal:
         lattice[2] = [-0.31 * c, 0.0, 0.9 * c]
     if number < 3:
         lattice[2, 1] = 0.13 * c
-    operations = spglib.get_symmetry_from_database(hall)
     while True:
         orbit = (operations["rotations"] @ rng.random(3) + operations["translations"]) % 1.0
         crystal = Crystal(lattice, np.full(len(orbit), 29), orbit)
-        if crystal.smallest_distance() > 1.0:
+        if crystal.smallest_distance() > 1.4:
             return crystal
 
 

@@ -1,5 +1,6 @@
 """The report of a run: what it says, that it stands alone, and that it repeats itself byte for byte."""
 
+import copy
 import json
 import re
 from html.parser import HTMLParser
@@ -177,7 +178,7 @@ def test_mistakes_carry_their_structures(run_dir, tmp_path):
     assert list(symbols) == [17, 17, 11, 11]
     assert np.allclose(places, [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0], [0, 0.5, 0]])
     with pytest.raises(ReportError, match="is not the data set of"):
-        keep_structures(tmp_path, data.take([0]))
+        keep_structures(tmp_path, data.select([0]))
 
 
 def test_an_ablation_beside_the_run_counts_if_it_is_of_the_same_data(run_dir, tmp_path):
@@ -190,6 +191,26 @@ def test_an_ablation_beside_the_run_counts_if_it_is_of_the_same_data(run_dir, tm
         of = {"hashes": {"data": data}} if data else {}
         (beside / "ablation.json").write_text(json.dumps(ablation | of), encoding="utf-8")
         assert (read_run(run).ablation is not None) == counts
+
+
+def test_on_small_data_it_says_why_trees_are_ahead_of_networks_where_they_are(run_dir, tmp_path):
+    results = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
+
+    def told(name: str, trees: float, **dataset) -> bool:
+        strategies = copy.deepcopy(results["strategies"])
+        boosted = next(s for s in strategies if s["name"] == "boosted")
+        boosted["test"]["two"]["accuracy"]["value"] = trees
+        networks = copy.deepcopy(results["networks_only"])
+        networks["test"]["two"]["accuracy"]["value"] = 0.8
+        (tmp_path / name).mkdir()
+        edited = {"strategies": strategies, "networks_only": networks, "dataset": results["dataset"] | dataset}
+        return "The boosted trees alone are 2.0 points better" in write_report(
+            changed(run_dir, tmp_path / name, **edited)
+        ).read_text(encoding="utf-8")
+
+    assert told("ahead", 0.82)
+    assert not told("behind", 0.78)
+    assert not told("large", 0.82, n_pool=20_000)
 
 
 def test_small_data_are_called_small(html, markdown):

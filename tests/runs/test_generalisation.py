@@ -152,7 +152,7 @@ def test_the_formula_split_is_that_of_the_run_and_a_share_sees_nothing_of_the_fo
 def test_prototypes_need_no_modality_that_holds_the_space_group(tiny_config, small_world, tmp_path):
     rows = Labelled(small_world.labels, np.array(small_world.formulas), np.arange(60) % 5)
     config = tiny_config.model_copy(update={"modalities": ("crystal",)})
-    data = load().take(range(60))
+    data = load().select(range(60))
     folder = RunFolder(tmp_path, RunLog(tmp_path, show=False), Timings(tmp_path))
     prepared = Prepared(config, data, rows, small_world.views, [], folder)
     kinds = generalisation.split_rows(prepared, ["prototype", "random"])

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from multiprocessing import active_children
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,6 +18,7 @@ from topofuse.crystals import CrystalError
 from topofuse.labels import FIVE
 from topofuse.screening.predict import Work, predict_paths, predict_rows, predict_to_file
 from topofuse.screening.table import COLUMNS, OutputError, TableWriter, aligned_text, csv_text
+from topofuse.screening.terminal import WIDTH, narrow_text
 
 
 @pytest.fixture
@@ -76,8 +78,84 @@ def test_a_set_of_several_classes_is_one_cell_of_every_table(folder):
     cells = next(csv.DictReader(csv_text(rows).splitlines()))
     assert cells["set_90"].split("|") == ["ti", "tci"]
     assert '"' not in csv_text(rows[:1])
-    assert "set_90" in aligned_text(rows)
-    assert "set_95" not in aligned_text(rows)  # a terminal is narrow
+    assert "ti|tci" in aligned_text(rows)
+    assert "ti|tci" in narrow_text(rows)
+
+
+def test_a_terminal_of_80_columns_is_enough(folder):
+    rows = predict_paths([folder], ByFirstAtom())
+    rows[0] |= {
+        "input": "/a/very/long/path/to/some/structure.cif",
+        "known_class": "hsp_semimetal",
+        "formula": "Ba3Pr4(Cu3O10)2SbTe7SXeCl",
+        "label": "hsp_semimetal",
+        "set_90": "|".join(name for name in FIVE if name != "ti"),
+        "warnings": "near_symmetry: a; small_gap: b; magnetic: c; f_electrons: d",
+        "experiment": "trivial: measured (A. Author, J. Made-up Res. 1, 1 (2026), doi:10.1000/1)",
+    }
+    said = narrow_text(rows)
+    assert max(map(len, said.splitlines())) <= WIDTH
+    for words in ("…", "re.cif", "4 of them", "hsp", "trivial|hsp|hsl|tci", "experiment: trivial", "metal", "--wide"):
+        assert words in said
+    assert said.count("odd number of electrons") == 1
+    everything = aligned_text(rows)
+    assert all(name.removeprefix("p_") in everything.splitlines()[0] for name in COLUMNS)
+
+
+def test_warnings_that_do_not_fit_are_counted(folder):
+    row = predict_paths([folder / "a_CsCl.vasp"], ByFirstAtom())[0]
+    row |= {"input": "a.cif", "warnings": "near_symmetry: a; small_gap: b; magnetic: c; f_electrons: d; slab: e"}
+    assert narrow_text([row]).splitlines()[1].endswith("near_symmetry, small_gap +3")
+    assert "any" in narrow_text([row | {"set_90": "|".join(FIVE)}])
+
+
+# name of a file → what a CSV file has instead; the other tables have the name itself
+HOSTILE = {
+    "=HYPERLINK(1).vasp": "'=HYPERLINK(1).vasp",
+    "+1.vasp": "'+1.vasp",
+    "-1.vasp": "'-1.vasp",
+    "@SUM(1).vasp": "'@SUM(1).vasp",
+    "\t=1.vasp": r"\t=1.vasp",
+    "\r=1.vasp": r"\r=1.vasp",
+    "\n=1.vasp": "'\n=1.vasp",
+    "＝1.vasp": "'＝1.vasp",
+    "a\x1b[2J\x1b]0;owned\x07.vasp": r"a\x1b[2J\x1b]0;owned\x07.vasp",
+    "a\x9b2J.vasp": r"a\x9b2J.vasp",
+    "\u202epsav.vasp": r"\u202epsav.vasp",
+    "a-b=c@d, 硒化铋.vasp": "a-b=c@d, 硒化铋.vasp",
+}
+
+
+@pytest.fixture
+def hostile_names(tmp_path, monkeypatch):
+    """Files of these names in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    for name in HOSTILE:
+        Path(name).write_text(poscar("Cs", "Cl"))
+    return list(HOSTILE)
+
+
+def test_a_csv_file_has_nothing_that_a_spreadsheet_computes_or_a_terminal_obeys(hostile_names):
+    predict_to_file(hostile_names, ByFirstAtom(), "out.csv")
+    with Path("out.csv").open(newline="", encoding="utf-8") as stream:
+        assert [row["input"] for row in csv.DictReader(stream)] == list(HOSTILE.values())
+
+
+def test_parquet_and_jsonl_keep_every_name_as_it_is(hostile_names):
+    predict_to_file(hostile_names, ByFirstAtom(), "out.jsonl")
+    predict_to_file(hostile_names, ByFirstAtom(), "out.parquet")
+    content = Path("out.jsonl").read_bytes()
+    assert [json.loads(line)["input"] for line in content.splitlines()] == hostile_names
+    assert all(byte == 10 or byte >= 32 for byte in content)
+    assert pq.read_table("out.parquet")["input"].to_pylist() == hostile_names
+
+
+def test_the_table_of_a_terminal_has_nothing_to_obey(hostile_names):
+    rows = predict_paths(hostile_names, ByFirstAtom())
+    for text, note in ((aligned_text(rows), 0), (narrow_text(rows), 1)):
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert len(text.split("\n")) == len(HOSTILE) + 1 + note
+    assert narrow_text([]).splitlines()[0].startswith("input  formula")
 
 
 def test_an_odd_number_of_electrons_is_a_metal_and_no_class(folder):
@@ -85,8 +163,8 @@ def test_an_odd_number_of_electrons_is_a_metal_and_no_class(folder):
     row = predict_paths([folder / "c_metal.vasp"], model)[0]
     assert row["status"] == "metal"
     assert row["reason"] == (
-        "odd number of electrons in the primitive cell (nu = 7): "
-        "gapless by Kramers' theorem, outside the classification"
+        "odd number of electrons in the primitive cell (nu = 7): a metal by Kramers' theorem, as long as it "
+        "has no magnetic order and interactions do not localise the electrons; outside the classification"
     )
     assert (row["formula"], row["label"], row["p_trivial"]) == ("Na", None, None)
     assert row["spacegroup"] == 221

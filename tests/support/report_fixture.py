@@ -85,7 +85,7 @@ def ablation(rng):
 
 
 def trust_rows(n):
-    """Shape of ROWS in `topofuse.evaluation.trust`, of made-up numbers."""
+    """Shape of ROWS in `topofuse.evaluation.confidence`, of made-up numbers."""
     p = np.linspace(0.01, 0.98, 15)
     bins = [{"n": n // 15, "p": v, "share": v * 0.97, "low": v * 0.9, "high": min(1.0, v + 0.05)} for v in p]
     ece = {"two": 0.006, "three": 0.009, "five": 0.011}

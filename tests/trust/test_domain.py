@@ -68,8 +68,8 @@ def test_an_odd_number_of_electrons_comes_before_all_else():
     assert domain_of(atoms("Al"), seen) is Domain.ODD_ELECTRONS
     assert odd_electrons(atoms("Al2")) == ""
     assert odd_electrons(atoms("Al")) == (
-        "odd number of electrons in the primitive cell (nu = 3): gapless by Kramers' theorem, "
-        "outside the classification"
+        "odd number of electrons in the primitive cell (nu = 3): a metal by Kramers' theorem, as long as it "
+        "has no magnetic order and interactions do not localise the electrons; outside the classification"
     )
 
 

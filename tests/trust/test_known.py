@@ -63,6 +63,7 @@ def test_columns_name_class_id_source_and_pages(finder, compounds, nacl):
 
 def test_what_is_in_no_database_has_no_page():
     assert links_of("textbook/NaCl-rock_salt", "") == []
+    assert links_of("mp-1 javascript:alert(1)", "Materiae MAT1 javascript:alert(1)") == []
     assert links_of("mvc-1", "Materiae MAT00000001") == ["http://materiae.iphy.ac.cn/materials/MAT00000001"]
 
 

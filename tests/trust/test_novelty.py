@@ -11,7 +11,7 @@ from topofuse.labels import FIVE
 from topofuse.modalities.extraction import extract_all, extract_sample
 from topofuse.modalities.registry import table_columns
 from topofuse.modalities.store import FeatureStore
-from topofuse.trust.novelty import Reference
+from topofuse.trust.novelty import TrainingMaterials
 
 NAMES = ("crystal", "kspace", "scalar", "physics")
 
@@ -20,13 +20,13 @@ def store_of(*crystals: Crystal) -> FeatureStore:
     return FeatureStore.from_samples([extract_sample(analyse(c), NAMES) for c in crystals])
 
 
-def fitted(world, rows, gain=None) -> Reference:
+def fitted(world, rows, gain=None) -> TrainingMaterials:
     described = [f"id-{i}" for i in rows], [world.formulas[i] for i in rows], world.labels[rows]
-    return Reference.fit(world.store, rows, NAMES, described, gain)
+    return TrainingMaterials.fit(world.store, rows, NAMES, described, gain)
 
 
 @pytest.fixture(scope="module")
-def reference(small_world) -> Reference:
+def reference(small_world) -> TrainingMaterials:
     return fitted(small_world, np.arange(60))
 
 
@@ -75,7 +75,7 @@ def test_neighbours_are_chemically_alike(textbook):
     names += ["ZnO-wurtzite", "TiO2-rutile", "Al2O3-corundum", "CsCl-caesium_chloride", "MoS2-mos2_2h"]
     store = store_of(*(textbook[name].crystal for name in names))
     rows = np.arange(len(names))
-    reference = Reference.fit(store, rows, NAMES, (names, names, np.zeros(len(names), dtype=int)))
+    reference = TrainingMaterials.fit(store, rows, NAMES, (names, names, np.zeros(len(names), dtype=int)))
     columns = reference.columns(store_of(textbook["Bi2Se3-tetradymite"].crystal))
     first, second, third = columns["nearest"][0].split("; ")
     assert {first, second} == {f"{n} {n} trivial" for n in names[:2]}
@@ -110,7 +110,7 @@ def test_an_answer_does_not_depend_on_the_rest_of_the_batch(reference, small_wor
 
 
 def test_what_is_saved_comes_back(reference, small_world):
-    again = Reference.restore(reference.described(), load(save(reference.tensors())))
+    again = TrainingMaterials.restore(reference.described(), load(save(reference.tensors())))
     assert again.columns(small_world.store) == reference.columns(small_world.store)
     assert list(again.ids) == list(reference.ids)
     line = again.describe(0)

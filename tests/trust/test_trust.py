@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from topofuse.evaluation.confidence import TrustRows, measure_trust
 from topofuse.evaluation.reliability import (
     accuracy_at,
     calibration_error,
@@ -14,7 +15,6 @@ from topofuse.evaluation.reliability import (
     reliability_curve,
     risk_coverage,
 )
-from topofuse.evaluation.trust import TrustRows, measure_trust
 from topofuse.labels import FIVE, compose, decide
 from topofuse.trust.calibration import Temperatures, fit_temperatures
 from topofuse.trust.sets import CONFIDENCES, PredictionSets, members, written

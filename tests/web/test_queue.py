@@ -194,7 +194,7 @@ class TestServer:
     def test_bodies_in_chunks_are_counted(self):
         part = b'--x\r\nContent-Disposition: form-data; name="files"; filename="MgO.vasp"\r\n\r\n'
         kind = {"content-type": "multipart/form-data; boundary=x"}
-        with serving() as address, httpx.Client(base_url=address, timeout=30, headers=kind) as client:
+        with serving() as address, httpx.Client(base_url=address, timeout=120, headers=kind) as client:
             small = iter([part, poscar("Mg", "O").encode(), b"\r\n--x--\r\n"])
             assert client.post("/api/predict", content=small).json()["rows"][0]["status"] == "ok"
             url = httpx.URL(address)

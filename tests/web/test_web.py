@@ -37,8 +37,9 @@ from topofuse.modalities.kspace.facts import zone_facts
 from topofuse.modalities.kspace.irreps import written
 from topofuse.modalities.registry import modality
 from topofuse.modalities.store import Sample
+from topofuse.screening.examine import blank_row
 from topofuse.screening.predict import predict_paths
-from topofuse.screening.table import COLUMNS
+from topofuse.screening.table import COLUMNS, csv_text
 from topofuse.system.files import null_undefined
 from topofuse.web.app import MAX_FILES
 from topofuse.web.examples import EXAMPLES, example_text
@@ -87,6 +88,21 @@ class TestPredict:
         assert [row["status"] for row in rows] == ["ok", "error", "metal", "ok"]
         assert [row["formula"] for row in rows] == ["CsCl", None, "Na", "MgO"]
         assert [bool(row["reason"]) for row in rows] == [False, True, True, False]
+
+    @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+    def test_the_page_writes_the_csv_that_python_writes(self):
+        names = ["=1", "+1", "-1", "@1", "\t1", "\r1", "\n1", "＝1", "a\x1b[2J\x07", "\u202egpj", "\x85\xa0\xad"]
+        names += ['a,b"c', "硒🙂\u200d.cif", "\U000e0001x", "'=x", "a=b-c.cif"]
+        rows = [blank_row(name) | {"status": "error", "reason": f"={name}", "novelty": 0.5} for name in names]
+        table = files("topofuse.web") / "static" / "table.js"
+        script = f"import {{ csvText }} from {json.dumps(str(table))}; import {{ readFileSync }} from 'node:fs';"
+        script += (
+            "const [columns, rows] = JSON.parse(readFileSync(0, 'utf8')); process.stdout.write(csvText(columns, rows));"
+        )
+        command = ["node", "--no-warnings", "--input-type=module", "-e", script]
+        given = json.dumps([COLUMNS, rows])
+        found = subprocess.run(command, input=given, capture_output=True, text=True, check=True, encoding="utf-8")
+        assert found.stdout == csv_text(rows)
 
     def test_a_row_is_that_of_topofuse_predict(self, client, tmp_path):
         (tmp_path / "CaS.vasp").write_text(poscar("Ca", "S"))

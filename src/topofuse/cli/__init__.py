@@ -15,10 +15,11 @@ from topofuse.cli.predict import predict_command
 from topofuse.cli.report import report_command
 from topofuse.cli.screen import screen_command
 from topofuse.cli.serve import serve_command
+from topofuse.cli.terminal import PlainGroup
 from topofuse.cli.train import ablate_command, generalise_command, run_command
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=PlainGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, package_name="topofuse")
 def main() -> None:
     """Predict the topological class of a crystal from its structure alone.

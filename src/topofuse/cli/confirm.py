@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from topofuse.cli.errors import plain_errors
+from topofuse.cli.terminal import say, tell
 
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -72,14 +72,14 @@ def _duration(_context: click.Context, _option: click.Parameter, value: str | No
 @click.option(
     "--write-inputs",
     nargs=2,
-    type=(click.Choice(["vasp", "qe", "abinit", "gpaw"]), click.Path(file_okay=False, path_type=Path)),
+    type=(click.Choice(["vasp", "qe", "abinit"]), click.Path(file_okay=False, path_type=Path)),
     metavar="CODE DIR",
-    help="Calculate nothing here: write input files for vasp, qe, abinit or gpaw into DIR, a folder per structure.",
+    help="Calculate nothing here: write input files for vasp, qe or abinit into DIR, a folder per structure.",
 )
 @click.option(
     "--read",
     "traces",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="Calculate nothing: judge the traces of PATH in FILE, which vasp2trace or IrRep wrote.",
 )
@@ -135,21 +135,20 @@ def confirm_command(
         from topofuse.confirm import report, settings, table
         from topofuse.screening.table import TableWriter, csv_text
 
-        say = partial(click.echo, err=True)
         if write_inputs is not None:
-            report.write_all_inputs(paths, *write_inputs, say)
+            report.write_all_inputs(paths, *write_inputs, tell)
             return
         writer = None if output is None else TableWriter(output, extra=table.DFT_COLUMNS)
         if traces is not None:
             rows = [report.read_row(paths, model, traces, electrons)]
         else:
-            rows = report.confirm(paths, model, settings.ACCURACIES[accuracy], say, **choices)
+            rows = report.confirm(paths, model, settings.ACCURACIES[accuracy], tell, **choices)
         if writer is not None:
             with writer:
                 for row in rows:
                     writer.write(row)
-            say(report.summary(rows, output))
+            tell(report.summary(rows, output))
         elif sys.stdout.isatty():
-            click.echo(report.on_terminal(rows))
+            say(report.on_terminal(rows))
         else:
-            click.echo(csv_text(rows, table.DFT_COLUMNS), nl=False)
+            say(csv_text(rows, table.DFT_COLUMNS), nl=False)

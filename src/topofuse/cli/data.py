@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from topofuse.cli.errors import USAGE_ERROR, plain_errors
+from topofuse.cli.terminal import say
 
 
 @click.group("data")
@@ -44,7 +45,7 @@ def data_info(path: Path | None) -> None:
     with plain_errors("nothing was changed"):
         from topofuse.materials import check, load
 
-        click.echo(check.describe_text(load(path)))
+        say(check.describe_text(load(path)))
 
 
 @data_group.command("check")
@@ -59,7 +60,7 @@ def data_check(path: Path | None) -> None:
 
         found = check.check(path)
     for problem in found:
-        click.echo(problem)
+        say(problem)
     if found:
         sys.exit(USAGE_ERROR)
-    click.echo("no problems found")
+    say("no problems found")

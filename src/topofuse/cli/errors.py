@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import click
 
+from topofuse.cli.terminal import tell
 from topofuse.errors import TopofuseError
 
 # errno of a disk, a quota or an allowed file size that is used up
@@ -28,7 +29,7 @@ def plain_errors(interrupted: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        click.echo(f"\ninterrupted: {interrupted}", err=True)
+        tell(f"\ninterrupted: {interrupted}")
         sys.exit(INTERRUPTED)
     except click.ClickException:
         raise
@@ -45,5 +46,5 @@ def plain_errors(interrupted: str) -> Iterator[None]:
             )
         else:
             raise
-        click.echo("error: " + " ".join(message.split()), err=True)
+        tell("error: " + " ".join(message.split()))
         sys.exit(USAGE_ERROR)

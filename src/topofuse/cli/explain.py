@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from topofuse.cli.errors import plain_errors
+from topofuse.cli.terminal import say
 
 
 @click.command("explain")
@@ -55,7 +56,7 @@ def explain_command(file: Path, model: str, figure: Path | None, symmetrise: flo
         from topofuse.system.files import null_undefined
 
         found = explain(file, open_bundle(model), tolerance=symmetrise)
-        click.echo(json.dumps(null_undefined(found.to_dict()), indent=1) if as_json else as_text(found))
+        say(json.dumps(null_undefined(found.to_dict()), indent=1) if as_json else as_text(found))
         if figure is not None:
             from topofuse.explain.figure import save_figure
 

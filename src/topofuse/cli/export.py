@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from topofuse.cli.errors import plain_errors
+from topofuse.cli.terminal import tell
 
 LEVELS = ("two", "three", "five")  # as topofuse.labels.LEVELS has them
 
@@ -47,7 +48,7 @@ def export_command(
             require("ONNX", "onnx", "torch", "onnx", "onnxscript", "onnxruntime")
             from topofuse.export.network import export_network
 
-            click.echo(export_network(str(source), output, member), err=True)
+            tell(export_network(str(source), output, member))
             return
         from topofuse.export.source import read_predictions
 
@@ -60,9 +61,9 @@ def export_command(
             from topofuse.export.jarvis import write_jarvis
 
             n = write_jarvis(predicted, output, level or "two")
-        click.echo(f"{n} predictions of strategy {predicted.strategy} in {output}", err=True)
+        tell(f"{n} predictions of strategy {predicted.strategy} in {output}")
         if kind == "jarvis":
-            click.echo("fill in project_url, team_name and author_email in metadata.json before submitting", err=True)
+            tell("fill in project_url, team_name and author_email in metadata.json before submitting")
 
 
 def _refuse_stray_options(kind: str, given: dict[str, str | None]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
 
 import click
 
 from topofuse.cli.errors import USAGE_ERROR, plain_errors
+from topofuse.cli.terminal import say, tell
 
 
 @click.command("predict")
@@ -53,6 +53,7 @@ from topofuse.cli.errors import USAGE_ERROR, plain_errors
     help="First make each structure symmetric within TOL Å: for structures whose symmetry is only nearly there (see "
     "the warning near_symmetry). A warning says what moved.",
 )
+@click.option("--wide", is_flag=True, help="On a terminal: all columns, in lines as long as they need.")
 @click.option("--progress/--no-progress", default=None, help="Show a progress bar on stderr [if stderr is a terminal].")
 def predict_command(
     paths: tuple[Path, ...],
@@ -62,6 +63,7 @@ def predict_command(
     time_limit: float,
     memory_limit: float,
     symmetrise: float | None,
+    wide: bool,
     progress: bool | None,
 ) -> None:
     """Predict the classes of structure files, and of folders of them.
@@ -91,16 +93,16 @@ def predict_command(
                    f_electrons, slab, lengths, near_symmetry, small_gap, symmetrised)
       novelty      how isolated the crystal is, as a percentile: 0.95 means farther from its nearest
                    training material than 95 % of these are from theirs
-      nearest      the three nearest training materials with their classes (in files)
+      nearest      the three nearest training materials with their classes
       domain       in: a material of the kind that the labels cover; otherwise why not: likely_magnetic
                    (open d or f shells; the labels are for materials without a magnetic moment),
                    unseen_element (in no training material), odd_electrons (the metals)
 
     The label is decided in steps: first trivial or non-trivial (non-trivial if p_nontrivial is above one
-    half), then semimetal or insulator, then which of the two. Without -o, the table is printed: aligned on a
-    terminal, as CSV into a pipe. A file that cannot be used, takes too long or crashes its reader gets an
-    error row; the other files are not affected. A PATH that does not exist gets one too, and the exit code
-    is then 2.
+    half), then semimetal or insulator, then which of the two. Without -o, the table is printed: on a terminal
+    the columns that fit into 80 characters (all of them with --wide), as CSV into a pipe. A file that cannot
+    be used, takes too long or crashes its reader gets an error row; the other files are not affected. A PATH
+    that does not exist gets one too, and the exit code is then 2.
 
     The file OUTPUT appears when the table is complete. Until then, finished rows are kept in OUTPUT.partial.
     After an interruption or a kill, start the same command again: it continues with these rows, unless the
@@ -114,23 +116,24 @@ def predict_command(
 
         processes.warm_up()  # they load what they need while this process loads the model
         from topofuse.ensemble import bundle
-        from topofuse.screening import predict, table
+        from topofuse.screening import predict, table, terminal
 
         if output is not None:
             table.TableWriter(output)  # refuses a bad name before the model is loaded
         loaded = bundle.open_bundle(model)
         work = predict.Work(workers or processes.default_workers(), time_limit, memory_limit, symmetrise=symmetrise)
         if output is not None:
-            say = partial(click.echo, err=True)
-            counts = predict.predict_to_file(paths, loaded, output, work, progress=progress, say=say)
+            counts = predict.predict_to_file(paths, loaded, output, work, progress=progress, say=tell)
             found = ", ".join(f"{counts[status]} {status}" for status in ("ok", "metal", "error"))
-            click.echo(f"{counts.total()} structures ({found}) in {output}", err=True)
+            tell(f"{counts.total()} structures ({found}) in {output}")
         else:
             rows = predict.predict_paths(paths, loaded, work, progress=progress)
-            terminal = sys.stdout.isatty()
-            click.echo(table.aligned_text(rows) if terminal else table.csv_text(rows), nl=terminal)
+            if sys.stdout.isatty():
+                say(table.aligned_text(rows) if wide else terminal.narrow_text(rows))
+            else:
+                say(table.csv_text(rows), nl=False)
     if absent:
-        click.echo(f"error: no such file or folder: {', '.join(map(str, absent))}", err=True)
+        tell(f"error: no such file or folder: {', '.join(map(str, absent))}")
         sys.exit(USAGE_ERROR)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from topofuse.cli.errors import plain_errors
+from topofuse.cli.terminal import say
 
 
 @click.command("report")
@@ -30,4 +31,4 @@ def report_command(run: Path, data: Path | None) -> None:
             from topofuse.materials import load
 
             keep_structures(run, load(data))
-        click.echo(write_report(run))
+        say(str(write_report(run)))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from topofuse.cli.errors import plain_errors
+from topofuse.cli.terminal import say, tell
 
 
 def _symbols(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ def screen_command(
     changed, the command refuses DIR.
     """
     if address is not None and engine != "ray":
-        raise click.UsageError("--address needs --engine ray")
+        raise click.UsageError("--address is for --engine ray")
     progress = sys.stderr.isatty() if progress is None else progress
     with plain_errors("start the same command again to continue"):
         from topofuse.system import workers as processes
@@ -129,8 +129,8 @@ def screen_command(
             address=address,
             about=model,
             progress=progress,
-            say=partial(click.echo, err=True),
+            say=tell,
         )
         found = ", ".join(f"{counts[status]} {status}" for status in ("ok", "metal", "error"))
-        click.echo(f"{counts.total()} structures ({found}); {ranked.passed} pass the filters", err=True)
-        click.echo(str(output / "ranking.html"))
+        tell(f"{counts.total()} structures ({found}); {ranked.passed} pass the filters")
+        say(str(output / "ranking.html"))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import click
 
 from topofuse.cli.errors import plain_errors
+from topofuse.cli.terminal import tell
 
 
 @click.command("serve")
@@ -15,13 +14,21 @@ from topofuse.cli.errors import plain_errors
     type=click.IntRange(0, 65535),
     default=8765,
     show_default=True,
-    help="Port on 127.0.0.1; 0: any free port.",
+    help="Port to listen on; 0: any free port.",
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Address to listen on. With another one, such as 0.0.0.0, other machines can reach the page; it then asks for "
+    "a token, which is part of the address that the command prints.",
 )
 @click.option("--model", default="full", show_default=True, metavar="full|fast|DIR", help="As for `predict`.")
 @click.option(
     "--open/--no-open", "open_browser", default=True, show_default=True, help="Open the page in a web browser."
 )
-def serve_command(port: int, model: str, open_browser: bool) -> None:
+def serve_command(port: int, host: str, model: str, open_browser: bool) -> None:
     """Open a local web page for structure files.
 
     Drop structure files on it, and see their classes, crystals and Brillouin zones. The page is for this
@@ -31,4 +38,4 @@ def serve_command(port: int, model: str, open_browser: bool) -> None:
     with plain_errors("the page is no longer served"):
         from topofuse.web.serve import serve
 
-        serve(model, port, open_browser=open_browser, say=partial(click.echo, err=True))
+        serve(model, port, host=host, open_browser=open_browser, say=tell)

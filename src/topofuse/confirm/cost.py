@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,9 @@ from topofuse.modalities.elements import valence_electrons
 from topofuse.symmetry import symmetry_table
 
 _WAVES = 0.00286  # plane waves per Å³ and eV^1.5 of cutoff: (2 m / ħ²)^1.5 / 6π²
-# natural logarithms: of seconds at one plane wave, band and momentum; exponents of the three
-_OFFSET, _EXPONENTS = -14.0, (1.0, 1.2, 1.0)
+# seconds = exp(_OFFSET) · (waves · bands · momenta)^_EXPONENT; least squares on the logarithms of what crystals of two
+# to eight atoms took on one core (docs/confirm.md); machines differ
+_OFFSET, _EXPONENT = -7.9, 0.8
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,8 @@ def size_of(crystal: SymmetricCrystal, settings: Settings) -> Size:
 
 
 def seconds_for(size: Size) -> float:
-    """Seconds of processor time, about."""
-    logs = np.log([size.waves, size.bands, size.momenta])
-    return float(np.exp(_OFFSET + logs @ np.array(_EXPONENTS)))
+    """Seconds of processor time, about: half or twice as many are usual."""
+    return math.exp(_OFFSET) * float(size.waves * size.bands * size.momenta) ** _EXPONENT
 
 
 def in_words(seconds: float) -> str:

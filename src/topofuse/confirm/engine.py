@@ -10,7 +10,8 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata, util
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,14 @@ from numpy.typing import NDArray
 from topofuse.confirm.settings import STAND_INS, Settings
 from topofuse.confirm.traces import state_traces
 from topofuse.crystals import SymmetricCrystal
+from topofuse.crystals.formula import SYMBOLS
 from topofuse.errors import TopofuseError
 from topofuse.modalities.bands.operators import PAULI, spinor
 from topofuse.symmetry import Alignment, SymmetryTable, symmetry_table
 
 _BOHR, _HARTREE = 0.529177210903, 27.211386245988  # Å, eV (CODATA 2018)
 _STEPS = 120  # of a self-consistent calculation
-_BEYOND = 3  # empty bands that have to converge
+_SPARE = 4  # bands beyond those that have to converge
 _FAR = 0.01  # Å; no atom may be farther from another's image
 
 
@@ -61,15 +63,16 @@ class Calculation:
     steps: int
 
 
-def require() -> None:
-    """Raise `EngineError`, which says how to install it, where GPAW is not there."""
-    if util.find_spec("gpaw") is None or util.find_spec("gpaw_data") is None:
-        raise EngineError("GPAW is not installed; install it with: pip install 'topofuse[dft]' (see docs/confirm.md)")
-
-
 def engine_version() -> str:
     """GPAW and its PAW data, in words."""
     return f"GPAW {metadata.version('gpaw')}, PAW data {metadata.version('gpaw-data')}"
+
+
+def has_data(number: int) -> bool:
+    """Whether GPAW has a PAW data set (PBE) of an atomic number."""
+    from gpaw import setup_paths
+
+    return any((Path(folder) / f"{SYMBOLS[number]}.PBE.gz").is_file() for folder in setup_paths)
 
 
 def chosen_momenta(table: SymmetryTable) -> list[int]:
@@ -97,6 +100,8 @@ def calculate(crystal: SymmetricCrystal, settings: Settings, threads: int = 1) -
         except KohnShamConvergenceError as error:
             raise EngineError(f"the calculation does not converge in {_STEPS} steps") from error
         electrons = round(float(density.wfs.nvalence))
+        if electrons % 2:
+            raise EngineError(f"its PAW data sets have an odd number of electrons, {electrons}: it is a metal")
         stars = _states(bands, table)
     return Calculation(crystal.spacegroup, electrons, stars, time.process_time() - begin, int(density.scf.niter))
 
@@ -146,22 +151,32 @@ def _density(crystal: SymmetricCrystal, settings: Settings) -> Any:
 
 def _bands(density: Any, table: SymmetryTable, settings: Settings) -> Any:
     """GPAW's calculator with the states without spin, one momentum of each star."""
-    filled = -(-round(float(density.wfs.nvalence)) // 2)
+    needed = _filled(density) + _empty(density)
     return density.fixed_density(
         kpts=[table.momenta[index].k.tolist() for index in chosen_momenta(table)],
         symmetry="off",
-        nbands=filled + max(8, 3 * len(density.atoms)),
+        nbands=needed + _SPARE,
         txt=None,
         maxiter=_STEPS,
-        convergence={"bands": filled + _BEYOND, "eigenstates": settings.bands},
+        convergence={"bands": needed, "eigenstates": settings.bands},
     )
+
+
+def _filled(calculator: Any) -> int:
+    """Bands that the electrons fill, without spin."""
+    return -(-round(float(calculator.wfs.nvalence)) // 2)
+
+
+def _empty(calculator: Any) -> int:
+    """Empty bands that have to converge: spin-orbit coupling mixes them into the filled ones."""
+    return max(8, 3 * len(calculator.atoms))
 
 
 def _states(bands: Any, table: SymmetryTable) -> tuple[StarStates, ...]:
     from gpaw.spinorbit import soc
 
     waves_of, cell = bands.wfs, bands.atoms.cell.array / _BOHR
-    filled = -(-round(float(waves_of.nvalence)) // 2)
+    filled, empty = _filled(bands), _empty(bands)
     # radial part of the coupling times the angular momentum, between the partial waves of each atom: (3, i, i), hartree
     coupling = {
         atom: soc(waves_of.setups[atom], bands.hamiltonian.xc, density) for atom, density in bands.density.D_asp.items()
@@ -169,7 +184,7 @@ def _states(bands: Any, table: SymmetryTable) -> tuple[StarStates, ...]:
     found = []
     for place, index in enumerate(chosen_momenta(table)):
         momentum, one = table.momenta[index], waves_of.kpt_u[place]
-        used = _whole_sets(one.eps_n * _HARTREE, filled + _BEYOND)
+        used = _whole_sets(one.eps_n * _HARTREE, filled + empty // 2, filled + empty)
         projections = {atom: p[:used] for atom, p in one.P_ani.items()}
         energy, spinors = _coupled(one.eps_n[:used] * _HARTREE, projections, coupling)
         states = np.array(one.psit_nG[:used])
@@ -182,13 +197,12 @@ def _states(bands: Any, table: SymmetryTable) -> tuple[StarStates, ...]:
     return tuple(found)
 
 
-def _whole_sets(energy: NDArray[np.float64], least: int) -> int:
-    """How many of the bands to couple: at least `least`, and no degenerate set in part, which would break symmetry.
+def _whole_sets(energy: NDArray[np.float64], least: int, most: int) -> int:
+    """How many bands to couple: `least` to `most`, up to the widest gap, so that no degenerate set is taken in part.
 
-    The highest bands have not converged; where these end, the widest gap of the upper half shows.
+    One in part would break the symmetry of all states, and time reversal; so would bands that have not converged.
     """
-    first = max(least, (least + len(energy)) // 2)
-    return first + int(np.diff(energy[first - 1 :]).argmax())
+    return least + int(np.diff(energy[least - 1 : most + 1]).argmax())
 
 
 def _coupled(

@@ -27,7 +27,7 @@ _RYDBERG, _HARTREE = 13.605693122994, 27.211386245988  # eV (CODATA 2018)
 
 
 def write_inputs(crystal: SymmetricCrystal, code: str, folder: Path) -> list[Path]:
-    """Write the files of one code ('vasp', 'qe', 'abinit', 'gpaw') into a folder, which is made; what was written.
+    """Write the files of one code ('vasp', 'qe', 'abinit') into a folder, which is made; what was written.
 
     Raises `StoreError` where the folder holds something already.
     """
@@ -185,38 +185,10 @@ def _abinit(crystal: SymmetricCrystal, table: SymmetryTable) -> dict[str, str]:
     return files
 
 
-def _gpaw(crystal: SymmetricCrystal, table: SymmetryTable) -> dict[str, str]:
-    from io import StringIO
-
-    from ase.io import write
-
-    text = StringIO()
-    write(text, _atoms(crystal), format="vasp")
-    filled = -(-_electrons(crystal) // 2)
-    script = f'''"""Density and bands with GPAW; IrRep adds spin-orbit coupling and writes the traces."""
-
-from ase.io import read
-from gpaw import GPAW, PW, FermiDirac
-
-atoms = read("POSCAR")
-atoms.calc = GPAW(mode=PW({CUTOFF:g}), xc="PBE", kpts={{"size": {_mesh(crystal)}, "gamma": True}},
-                  occupations=FermiDirac({_SMEARING}), spinpol=False, txt="density.txt")
-atoms.get_potential_energy()
-momenta = {_points(table)}
-empty = max(8, 3 * len(atoms))
-filled = -(-int(round(atoms.calc.wfs.nvalence)) // 2)  # {filled} with the labels' potentials
-bands = atoms.calc.fixed_density(kpts=momenta, symmetry="off", nbands=filled + empty, txt="bands.txt",
-                                 convergence={{"bands": filled + 3}})
-bands.write("bands.gpw", mode="all")
-'''
-    return {"POSCAR": text.getvalue(), "run.py": script}
-
-
 _WRITERS: dict[str, Callable[[SymmetricCrystal, SymmetryTable], dict[str, str]]] = {
     "vasp": _vasp,
     "qe": _espresso,
     "abinit": _abinit,
-    "gpaw": _gpaw,
 }
 CODES = tuple(_WRITERS)
 
@@ -224,7 +196,6 @@ _STEPS = {
     "vasp": "run density/, copy its CHGCAR into bands/, run bands/, then vasp2trace or IrRep (code=vasp) there",
     "qe": "run pw.x on density.in, then on bands.in, then IrRep (code=espresso, prefix=out/topofuse)",
     "abinit": "run abinit on density.abi, then on bands.abi, then IrRep (code=abinit, fWFK=bandso_WFK)",
-    "gpaw": "run python run.py, then IrRep (code=gpaw) on bands.gpw with spin-orbit coupling",
 }
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from topofuse.confirm import cost
+from topofuse.confirm.engine import has_data
 from topofuse.confirm.settings import STAND_INS, Settings
 from topofuse.confirm.store import Result, Store, key_of
 from topofuse.crystals import CrystalError, SymmetricCrystal, analyse
@@ -53,14 +53,27 @@ class Choice:
 
 
 def plan(
-    structures: Iterable[tuple[Entry, Row]], settings: Settings, engine: str, store: Store, choice: Choice
+    structures: Iterable[tuple[Entry, Row]],
+    settings: Settings,
+    engine: str,
+    store: Store,
+    choice: Choice,
+    has_data: Callable[[int], bool] = has_data,
 ) -> list[Job]:
-    """A job for each structure and its row, in order."""
-    jobs = [_job(entry, row, settings, engine, store, choice) for entry, row in structures]
+    """A job for each structure and its row, in order; has_data: as for `obstacle`."""
+    jobs = [_job(entry, row, settings, engine, store, choice, has_data) for entry, row in structures]
     return jobs if choice.budget is None else _within(jobs, choice.budget)
 
 
-def _job(entry: Entry, row: Row, settings: Settings, engine: str, store: Store, choice: Choice) -> Job:
+def _job(
+    entry: Entry,
+    row: Row,
+    settings: Settings,
+    engine: str,
+    store: Store,
+    choice: Choice,
+    has_data: Callable[[int], bool],
+) -> Job:
     if row["status"] != "ok":
         return Job(row, str(row["reason"]))
     if choice.unsure and is_sure(row):
@@ -72,7 +85,7 @@ def _job(entry: Entry, row: Row, settings: Settings, engine: str, store: Store, 
     key = key_of(crystal, settings, engine)
     if (result := store.get(key)) is not None:
         return Job(row, "", crystal, key, 0.0, result)
-    reason = obstacle(crystal, choice.max_atoms)
+    reason = obstacle(crystal, choice.max_atoms, has_data)
     return Job(row, reason, crystal, key, cost.seconds_for(cost.size_of(crystal, settings)))
 
 
@@ -81,22 +94,19 @@ def is_sure(row: Row) -> bool:
     return bool(row["set_90"]) and SEPARATOR not in row["set_90"]
 
 
-def obstacle(crystal: SymmetricCrystal, max_atoms: int) -> str:
-    """Why a crystal is not calculated, in words; empty where nothing speaks against it."""
+def obstacle(crystal: SymmetricCrystal, max_atoms: int, has_data: Callable[[int], bool]) -> str:
+    """Why a crystal is not calculated, in words; empty where nothing speaks against it.
+
+    has_data: whether the engine has a PAW data set of an atomic number
+    """
     numbers = crystal.primitive.numbers
     if shell := open_shell(numbers):
         return f"probably magnetic ({shell}): the calculation is without magnetism and would not be about it"
-    if lacking := [SYMBOLS[z] for z in sorted(set(numbers.tolist())) if not _has_data(STAND_INS.get(z, z))]:
+    if lacking := [SYMBOLS[z] for z in sorted(set(numbers.tolist())) if not has_data(STAND_INS.get(z, z))]:
         return f"GPAW has no PAW data set of {', '.join(lacking)}"
     if len(numbers) > max_atoms:
         return f"{len(numbers)} atoms in the primitive cell, and --max-atoms is {max_atoms}"
     return ""
-
-
-def _has_data(number: int) -> bool:
-    from gpaw import setup_paths
-
-    return any((Path(folder) / f"{SYMBOLS[number]}.PBE.gz").is_file() for folder in setup_paths)
 
 
 def _within(jobs: Sequence[Job], budget: float) -> list[Job]:

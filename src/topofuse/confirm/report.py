@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from topofuse.confirm import cost
-from topofuse.confirm.engine import engine_version, require
+from topofuse.confirm.engine import engine_version
 from topofuse.confirm.inputs import write_inputs
 from topofuse.confirm.plan import Choice, Job, announce, plan
 from topofuse.confirm.run import TIME_LIMIT, run
@@ -22,6 +22,7 @@ from topofuse.screening.predict import Work, predict_rows
 from topofuse.screening.structures import entries
 from topofuse.screening.table import Row, aligned_text
 from topofuse.symmetry import symmetry_table
+from topofuse.system.extras import require
 from topofuse.system.workers import default_workers
 
 _SHOWN = ("input", "formula", "spacegroup", "label", "p_nontrivial", "dft_status", "dft_class", "agreement", "dft_gap")
@@ -42,9 +43,10 @@ def confirm(
 ) -> list[Row]:
     """The rows of all structures behind paths, with the columns `DFT_COLUMNS`; `say` is told what is done.
 
-    Other arguments: as `topofuse confirm` has them; budget in seconds. Raises `EngineError` where GPAW is missing.
+    Other arguments: as `topofuse confirm` has them; budget in seconds.
+    Raises `MissingLibraryError` where GPAW is missing.
     """
-    require()
+    require("topofuse confirm", "dft", "gpaw")
     kept, engine = Store(store or default_folder()), engine_version()
     jobs = plan(predicted(paths, model), settings, engine, kept, Choice(max_atoms, unsure, budget))
     for line in announce(jobs, engine, settings, threads):
@@ -67,6 +69,7 @@ def read_row(paths: Sequence[Path], model: str, traces: Path, electrons: int | N
 
     Raises `TraceFileError` where the traces cannot be used.
     """
+    file = read_traces(traces)  # before the model is loaded
     found = list(predicted(paths, model))
     if len(found) != 1:
         raise TraceFileError(f"traces are of one structure; given are {len(found)}")
@@ -74,7 +77,6 @@ def read_row(paths: Sequence[Path], model: str, traces: Path, electrons: int | N
     if row["status"] != "ok":
         raise TraceFileError(f"{row['input']}: {row['reason']}")
     table = symmetry_table(analyse(entry.crystal()).spacegroup)
-    file = read_traces(traces)
     try:
         levels = levels_of(table, states_of(file, table), electrons or file.filled)
         verdict = judge(table, levels, electrons or file.filled)

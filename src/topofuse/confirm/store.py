@@ -52,8 +52,9 @@ def key_of(crystal: SymmetricCrystal, settings: Settings, engine: str) -> str:
     """The name of a calculation: sha256 (hex) over standardised cell, settings and engine."""
     cell = crystal.primitive
     lattice = np.round(cell.lattice, _DECIMALS) + 0.0
-    places = np.round(cell.frac_coords, _DECIMALS) % 1.0 + 0.0
-    content = [_VERSION, crystal.spacegroup, lattice.tolist(), cell.numbers.tolist(), places.tolist()]
+    places = np.round(np.round(cell.frac_coords, _DECIMALS) % 1.0, _DECIMALS) + 0.0
+    atoms = sorted(zip(cell.numbers.tolist(), places.tolist(), strict=True))
+    content = [_VERSION, crystal.spacegroup, lattice.tolist(), atoms]
     return hashlib.sha256(json.dumps([*content, asdict(settings), engine], sort_keys=True).encode()).hexdigest()
 
 

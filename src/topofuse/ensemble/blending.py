@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 Probabilities = NDArray[np.float64]
 _FLOOR = 1e-6
@@ -65,6 +64,8 @@ def fit_weights(families: Mapping[str, Probabilities], labels: NDArray[np.intege
 
     The loss is convex in the weights, so the start does not matter. What rounding leaves of a weight becomes zero.
     """
+    from scipy.optimize import minimize  # a fifth of a second of start-up, which predictions do without
+
     names = list(families)
     chosen = np.stack([families[name][np.arange(len(labels)), labels] for name in names], axis=1)
 
@@ -74,10 +75,12 @@ def fit_weights(families: Mapping[str, Probabilities], labels: NDArray[np.intege
 
     start = np.full(len(names), 1.0 / len(names))
     constraint = {"type": "eq", "fun": lambda w: w.sum() - 1.0, "jac": lambda w: np.ones_like(w)}
-    found = minimize(loss, start, jac=True, method="SLSQP", bounds=[(0.0, 1.0)] * len(names), constraints=[constraint])
-    if not found.success:
-        raise RuntimeError(f"the blend's weights could not be fitted: {found.message}")
-    weights = np.where(found.x < _SMALLEST, 0.0, found.x)
+    optimum = minimize(
+        loss, start, jac=True, method="SLSQP", bounds=[(0.0, 1.0)] * len(names), constraints=[constraint]
+    )
+    if not optimum.success:
+        raise RuntimeError(f"the blend's weights could not be fitted: {optimum.message}")
+    weights = np.where(optimum.x < _SMALLEST, 0.0, optimum.x)
     return {name: float(w) for name, w in zip(names, weights / weights.sum(), strict=True)}
 
 

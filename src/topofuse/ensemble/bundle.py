@@ -16,18 +16,18 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from topofuse.config import CommitteeConfig, Config, NetworkConfig, parse_config, parse_network
 from topofuse.crystals import SymmetricCrystal
+from topofuse.ensemble import foreign
 from topofuse.ensemble.blending import average, blend
 from topofuse.ensemble.boosted import BoostedTrees
 from topofuse.errors import TopofuseError
@@ -37,7 +37,7 @@ from topofuse.modalities.registry import feature_hash, table_columns
 from topofuse.modalities.store import FeatureStore, Sample
 from topofuse.system.extras import MissingLibraryError, require
 from topofuse.system.files import write_whole
-from topofuse.trust.novelty import Reference
+from topofuse.trust.novelty import TrainingMaterials
 from topofuse.trust.trust import Assessment, Trust
 
 if TYPE_CHECKING:  # for training alone
@@ -74,7 +74,7 @@ class Bundle:
     trust: Trust
     info: Mapping[str, Any]
     identity: str
-    reference: Reference | None = None
+    reference: TrainingMaterials | None = None
 
     def predict_proba(self, crystals: Sequence[SymmetricCrystal]) -> NDArray[np.float64]:
         """(n, 5) calibrated probabilities of the five classes."""
@@ -137,7 +137,7 @@ def save_bundle(
     weights: Mapping[str, float],
     trust: Trust,
     info: Mapping[str, Any],
-    reference: Reference | None = None,
+    reference: TrainingMaterials | None = None,
 ) -> None:
     """Write a bundle; `networks` maps family → name → (its settings, the network). `bundle.json` comes last."""
     from safetensors.torch import save as save_safetensors
@@ -182,7 +182,7 @@ def load_bundle(directory: Path) -> Bundle:
         return _assemble(directory, manifest)
     except BundleError:
         raise
-    except (LookupError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError, RuntimeError) as error:
         # a part is missing, or is not what the files hold (load_state_dict raises RuntimeError)
         reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         path = directory / "bundle.json"
@@ -193,16 +193,23 @@ def _assemble(directory: Path, manifest: dict[str, Any]) -> Bundle:
     config = parse_config(manifest["config"])
     networks: dict[str, list[Predictor]] = {}
     for entry in manifest["networks"]:
-        tensors = load_arrays(_read(directory, entry["file"], manifest))
+        tensors = foreign.arrays(_read(directory, entry["file"], manifest))
         network = _restored(directory, config.modalities, parse_network(entry["network"]), tensors)
         networks.setdefault(entry["family"], []).append(network)
     columns = len(table_columns(config.modalities))
     trees = [BoostedTrees.restore(_read(directory, file, manifest), columns) for file in manifest["trees"]]
-    trust = Trust.restore(manifest["trust"], load_arrays(_read(directory, _TRUST, manifest)))
+    for forest in (forest for one in trees for forest in (*one.binary, *one.kind)):
+        foreign.check_forest(forest)
+    trust = Trust.restore(manifest["trust"], foreign.arrays(_read(directory, _TRUST, manifest)))
+    foreign.check_trust(trust)
     reference = None
     if manifest.get("reference") is not None:
-        reference = Reference.restore(manifest["reference"], load_arrays(_read(directory, _REFERENCE, manifest)))
+        reference = TrainingMaterials.restore(
+            manifest["reference"], foreign.arrays(_read(directory, _REFERENCE, manifest))
+        )
+        foreign.check_reference(reference)
     weights, info = manifest["weights"], manifest["info"]
+    foreign.check_weights(weights, [*networks, *(["boosted"] if trees else [])])
     return Bundle(config, networks, trees, weights, trust, info, manifest["checksum"], reference)
 
 
@@ -232,16 +239,35 @@ def open_bundle(model: str | Path = "full") -> Bundle:
         return load_bundle(directory)
 
 
+def kept_bundle(model: str) -> Bundle:
+    """`open_bundle`, whose two latest answers stay in memory; a folder is read again where its bundle.json changed."""
+    if model in CARRIED:
+        return _kept(model, None)
+    path = Path(model).resolve()
+    try:
+        found = (path / "bundle.json").stat()
+    except OSError:
+        return open_bundle(model)  # which says what is wrong
+    return _kept(str(path), (found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@lru_cache(maxsize=2)
+def _kept(model: str, _stamp: tuple[int, int, int] | None) -> Bundle:
+    return open_bundle(model)
+
+
 def _manifest(directory: Path) -> dict[str, Any]:
     path = directory / "bundle.json"
     if not path.exists():
         raise BundleError(f"{directory} is no model bundle: it holds no bundle.json; `topofuse run` makes one")
     again = "make the bundle again with `topofuse run`"
     try:
-        content = path.read_bytes()
+        content = foreign.read_file(directory, path.name, foreign.MAX_DESCRIPTION)
         manifest: dict[str, Any] = json.loads(content)
         found, features = manifest["format"], manifest["features"]
         modalities = tuple(manifest["config"]["modalities"])
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror}); links are not followed") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{path} is damaged ({error!r}); copy it again, or {again}") from error
     if found != FORMAT:
@@ -253,6 +279,10 @@ def _manifest(directory: Path) -> dict[str, Any]:
         raise BundleError(f"{path} has no checksum of its own, so damage would go unseen; {again}")
     if content != _sealed({key: value for key, value in manifest.items() if key != "checksum"}):
         raise BundleError(f"{path} does not match its checksum: it was changed or damaged; copy it again, or {again}")
+    try:
+        foreign.check_described(manifest)
+    except (LookupError, TypeError, ValueError) as error:
+        raise BundleError(f"{path} is damaged ({error!r}); copy it again, or {again}") from error
     if features != feature_hash(modalities):
         raise BundleError(
             f"{path} was trained on feature definition {features}, this version has {feature_hash(modalities)}; "
@@ -273,7 +303,7 @@ def _sealed(manifest: Mapping[str, Any]) -> bytes:
 
 def _read(directory: Path, file: str, manifest: dict[str, Any]) -> bytes:
     try:
-        content = (directory / file).read_bytes()
+        content = foreign.read_file(directory, file)
     except OSError as error:
         raise BundleError(f"the bundle lacks {directory / file} ({error.strerror}); make the bundle again") from error
     if hashlib.sha256(content).hexdigest() != manifest["checksums"].get(file):

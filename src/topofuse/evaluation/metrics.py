@@ -72,7 +72,7 @@ def all_metrics(labels: ArrayLike, p5: ArrayLike, levels: Iterable[str] = tuple(
     """{level: {metric: value}} for labels (n,) and probabilities p5 (n, 5); errors as in `checked`."""
     scorer = Scorer(labels, p5, levels=levels)
     values = scorer(np.ones((1, scorer.n)))
-    return {level: {metric: float(v[0]) for metric, v in of.items()} for level, of in values.items()}
+    return {level: {metric: float(v[0]) for metric, v in metrics.items()} for level, metrics in values.items()}
 
 
 class Scorer:
@@ -128,14 +128,14 @@ def coarsen_confusion(five: Floats, level: str) -> Floats:
 def from_confusion(matrices: Floats) -> dict[str, Floats]:
     """Confusion matrices (b, k, k) → accuracy, balanced_accuracy, macro_f1 and mcc, each (b,)."""
     hit = np.einsum("bii->bi", matrices)
-    true, said, total = matrices.sum(axis=2), matrices.sum(axis=1), matrices.sum(axis=(1, 2))
+    true, decided, total = matrices.sum(axis=2), matrices.sum(axis=1), matrices.sum(axis=(1, 2))
     right = hit.sum(axis=1)
     nan = np.full_like(hit, np.nan)
     recall = np.divide(hit, true, out=nan.copy(), where=true > 0)
-    f1 = np.divide(2 * hit, true + said, out=nan.copy(), where=true + said > 0)
+    f1 = np.divide(2 * hit, true + decided, out=nan.copy(), where=true + decided > 0)
     # Gorodkin, Comput. Biol. Chem. 28, 367 (2004), eq. 8, in counts
-    covariance = right * total - (true * said).sum(axis=1)
-    scale = np.sqrt((total**2 - (said**2).sum(axis=1)) * (total**2 - (true**2).sum(axis=1)))
+    covariance = right * total - (true * decided).sum(axis=1)
+    scale = np.sqrt((total**2 - (decided**2).sum(axis=1)) * (total**2 - (true**2).sum(axis=1)))
     return {
         "accuracy": right / total,
         "balanced_accuracy": _mean_defined(recall.T),

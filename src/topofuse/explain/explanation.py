@@ -73,6 +73,12 @@ class Explanation:
     trees_start: float | None = None
     attention: Attention | None = None
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from topofuse.explain.notebook import as_html
+
+        return as_html(self)
+
     def to_dict(self) -> dict[str, Any]:
         """The same as nested dicts, lists, strings, numbers and None, as JSON has them.
 
@@ -99,13 +105,14 @@ def explain(
 
     source: a `Material` has the features of `bundle.extractor()`, or none where its number of electrons is odd
     strongest: number of tabular features to give
-    tolerance: Å, within which a structure that is no `SymmetricCrystal` yet is made symmetric first; None: as it is
+    tolerance: Å, within which a file or `Crystal` is made symmetric first; None: as it is
     """
     name = str(source) if isinstance(source, str | Path) else ""
-    moved: list[str] = []
+    moved: tuple[str, ...] = ()
     if not isinstance(source, Material):
         source, moved = _look_at(source, name, bundle, tolerance)
     crystal, features = source.crystal, source.features
+    read = source.sketch if features is not None and "bands" in features[0] else None
     numbers = crystal.primitive.numbers
     seen = None if bundle.reference is None else bundle.reference.seen
     domain = domain_of(numbers, seen)
@@ -116,13 +123,10 @@ def explain(
         "symbol": crystal.symbol,
         "domain": str(domain),
         "experiment": experiment_of(crystal),
+        "warnings": (*moved, *(warnings_of(crystal, read) if source.warnings is None else source.warnings)),
         "zone": source.zone,
         "sketch": source.sketch,
     }
-    warnings = source.warnings
-    if warnings is None:
-        warnings = tuple(warnings_of(crystal, source.sketch if features and "bands" in features[0] else None))
-    known["warnings"] = (*moved, *warnings)
     if features is None:
         return Explanation(**known, domain_reason=odd_electrons(numbers))
     reasons = {"likely_magnetic": open_shell(numbers), "unseen_element": "no training material holds the element"}
@@ -142,14 +146,14 @@ def explain(
 
 def _look_at(
     source: str | Path | Crystal | SymmetricCrystal, name: str, bundle: Bundle, tolerance: float | None
-) -> tuple[Material, list[str]]:
-    """The material, and in what way it was made symmetric, if it was."""
-    moved: list[str] = []
+) -> tuple[Material, tuple[str, ...]]:
+    """The material, and a warning that says what was made symmetric."""
+    moved: tuple[str, ...] = ()
     try:
         crystal = read_structure(source) if isinstance(source, str | Path) else source
         if isinstance(crystal, Crystal) and tolerance is not None:
             crystal, how = symmetrise(crystal, tolerance)
-            moved = [f"symmetrised: {how}"]
+            moved = (f"symmetrised: {how}",)
         crystal = analyse(crystal) if isinstance(crystal, Crystal) else crystal
     except CrystalError as error:
         raise CrystalError(f"{name}: {error}" if name else str(error)) from error

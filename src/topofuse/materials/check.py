@@ -76,16 +76,16 @@ def check(path: str | Path | None) -> list[str]:
 
 def problems(data: Dataset) -> list[str]:
     """Problems of a loaded data set, a sentence each: rejected rows, missing classes, contradictions."""
-    found = _listed([f"{name}: rejected, {reason}" for name, reason in data.rejected], "more rows rejected")
+    sentences = _listed([f"{name}: rejected, {reason}" for name, reason in data.rejected], "more rows rejected")
     for split in SPLITS[:2]:
         labels = data.labels[data.rows(split)]
         absent = [name for code, name in enumerate(FIVE) if not (labels == code).any()]
         if absent:
-            found.append(f"the {split} holds no row of class {', '.join(absent)}")
+            sentences.append(f"the {split} holds no row of class {', '.join(absent)}")
     empty = [str(k) for k in range(N_FOLDS) if not (data.fold == k).any()]
     if empty:
-        found.append(f"no row of the pool is in fold {', '.join(empty)}")
-    return found + _contradictions(data)
+        sentences.append(f"no row of the pool is in fold {', '.join(empty)}")
+    return sentences + _contradictions(data)
 
 
 def _contradictions(data: Dataset) -> list[str]:
@@ -93,13 +93,13 @@ def _contradictions(data: Dataset) -> list[str]:
     twins: dict[str, list[int]] = defaultdict(list)
     for row, crystal in enumerate(data.crystals):
         twins[crystal.content_hash()].append(row)
-    found = []
+    sentences = []
     for rows in twins.values():
         classes = sorted({FIVE[data.labels[row]] for row in rows if data.labels[row] >= 0})
         if len(classes) > 1:
             names = ", ".join(data.material_ids[row] for row in rows)
-            found.append(f"{names}: the same crystal with the classes {', '.join(classes)}")
-    return _listed(found, "more crystals with several classes")
+            sentences.append(f"{names}: the same crystal with the classes {', '.join(classes)}")
+    return _listed(sentences, "more crystals with several classes")
 
 
 def _listed(sentences: list[str], rest: str) -> list[str]:

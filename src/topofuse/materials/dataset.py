@@ -59,7 +59,7 @@ class Dataset:
         """Indices of the rows of a split, ascending."""
         return np.flatnonzero(self.split == split)
 
-    def take(self, rows: NDArray[np.integer] | Sequence[int]) -> Dataset:
+    def select(self, rows: NDArray[np.integer] | Sequence[int]) -> Dataset:
         """The data set of the given rows, in that order."""
         index = np.asarray(rows, dtype=np.int64)
         return Dataset(

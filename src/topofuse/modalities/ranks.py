@@ -26,10 +26,8 @@ def normal_scores(
     quantiles: (f, 129) of the training values; slack: (f, 1) differences that are none. Where many crystals share a
     value the ranks jump: a rounding error beside it must not count as another value.
     """
-    below, above = np.empty((2, *values.shape), dtype=np.int64)
-    for j, column in enumerate(quantiles):
-        below[j] = column.searchsorted(values[j] - slack[j])
-        above[j] = column.searchsorted(values[j] + slack[j], side="right")
+    below = _rank(quantiles, values - slack, np.less)
+    above = _rank(quantiles, values + slack, np.less_equal)
     lower = np.clip(below - 1, 0, N_QUANTILES - 2)
     ends = [np.take_along_axis(quantiles, lower + i, axis=1) for i in (0, 1)]
     share = np.clip((values - ends[0]) / np.maximum(ends[1] - ends[0], 1e-12), 0.0, 1.0)
@@ -37,6 +35,19 @@ def normal_scores(
     between = scores[2 * lower] * (1 - share) + scores[2 * lower + 2] * share
     tied = scores[np.clip(above + below - 1, 0, 2 * N_QUANTILES - 2)]
     return np.asarray(np.where(above > below, tied, between))
+
+
+def _rank(quantiles: NDArray[np.float32], values: NDArray[np.floating], before: np.ufunc) -> NDArray[np.int64]:
+    """(f, b) how many of its column's ascending quantiles are `before` each value; 0 for NaN.
+
+    A binary search in all columns at once: `searchsorted` column by column takes ten times as long for one crystal.
+    """
+    rank = np.zeros(values.shape, dtype=np.int64)
+    for step in (128, 64, 32, 16, 8, 4, 2, 1):
+        tried = rank + step
+        entry = np.take_along_axis(quantiles, np.minimum(tried, N_QUANTILES) - 1, axis=1)
+        rank = np.where((tried <= N_QUANTILES) & before(entry, values), tried, rank)
+    return rank
 
 
 def standardise(table: NDArray[np.float32], quantiles: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ class Words:
     title: what the page calls it; colour: `#rrggbb`, of its bars in figures
     columns: column of its table → words; rules: (pattern, words of its match) for families of columns
     prefix: put before the words of every column
+    units: (pattern, unit) of columns that have one
     """
 
     title: str
@@ -26,6 +27,7 @@ class Words:
     columns: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     prefix: str = ""
+    units: tuple[tuple[str, str], ...] = ()
 
     def column(self, name: str) -> str:
         """The column called `name` in words; the bare name where there are none."""
@@ -35,6 +37,10 @@ class Words:
             if match := re.fullmatch(pattern, name):
                 return self.prefix + write(match)
         return name.replace("_", " ")
+
+    def unit(self, name: str) -> str:
+        """The unit of the column called `name`; '' for what has none: shares, counts, ratios, codes."""
+        return next((unit for pattern, unit in self.units if re.fullmatch(pattern, name)), "")
 
 
 def listed(words: Mapping[str, str]) -> str:
@@ -56,6 +62,11 @@ PROPERTIES = {
     "soc_f": "spin-orbit constant of f", "paw": "valence electrons", "fraction": "share of the atoms",
     "electrons": "chemically active electrons",
 }  # fmt: skip
+# electronegativities are Pauling's, which have no unit; sources of all: tools/make_element_table.py
+PROPERTY_UNITS = (
+    (r"r_(?:atomic|covalent|metallic|vdw|cation|anion)", "Å"), (r"ie[123]|affinity|e_[spdf]|soc_[pdf]", "eV"),
+    ("mass", "u"), ("t_melt", "K"), ("molar_volume", "cm³/mol"),
+)  # fmt: skip
 STATISTICS = {"mean": "mean", "dev": "spread", "min": "smallest", "max": "largest", "range": "range"}
 SITES = {
     "all": "all atoms", "anion": "the most electronegative element", "cation": "the least electronegative element",

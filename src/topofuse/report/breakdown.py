@@ -47,14 +47,14 @@ def right(rows: Rows, level: str = "two") -> NDArray[np.bool_]:
 def by_class(rows: Rows, level: str) -> dict[str, Share]:
     """Class of the five → share of its materials that are decided rightly at `level`; classes that occur."""
     ok = right(rows, level)
-    of = {name: ok[rows.labels == code] for code, name in enumerate(FIVE)}
-    return {name: Share(name, int(ok.sum()), len(ok)) for name, ok in of.items() if len(ok)}
+    parts = {name: ok[rows.labels == code] for code, name in enumerate(FIVE)}
+    return {name: Share(name, int(ok.sum()), len(ok)) for name, ok in parts.items() if len(ok)}
 
 
 def by_element(rows: Rows, level: str = "two") -> dict[str, Share]:
     """Symbol → share of right decisions at `level` among the materials that contain the element."""
-    of = {"element": rows.table["elements"].str.split(), "right": right(rows, level)}
-    exploded = pd.DataFrame(of).explode("element")
+    parts = {"element": rows.table["elements"].str.split(), "right": right(rows, level)}
+    exploded = pd.DataFrame(parts).explode("element")
     grouped = exploded.groupby("element")["right"].agg(["sum", "count"])
     return {str(e): Share(str(e), int(k), int(n)) for e, k, n in grouped.itertuples()}
 

@@ -16,7 +16,7 @@ from topofuse.labels import coarsen, level_probabilities
 from topofuse.report.document import Picture
 from topofuse.report.figures import SPLIT_STYLE
 from topofuse.report.numbers import count, decimal, percent
-from topofuse.report.source import SPLITS, Rows
+from topofuse.report.source import EVALUATIONS, Rows
 from topofuse.report.svg import FAINT, hover_point, inline_svg, new_figure, styled
 
 _PER_BIN = 20  # materials at least in a bin of the reliability diagram
@@ -28,7 +28,7 @@ Floats = NDArray[np.floating]
 
 
 def _split_label(rows: Rows) -> str:
-    return f"{SPLITS[rows.split][1]}, {len(rows):,}"
+    return f"{EVALUATIONS[rows.split][1]}, {len(rows):,}"
 
 
 def _line_style(split: str) -> dict[str, Any]:
@@ -50,13 +50,15 @@ def _at_thresholds(axes: Axes, x: Floats, y: Floats, thresholds: Floats, split: 
     for wanted in THRESHOLDS:
         i = int(np.argmin(np.abs(thresholds - wanted)))
         where = f"{names[0]} {percent(x[i])}, {names[1]} {percent(y[i])}"
-        hover_point(axes, x[i], y[i], f"{SPLITS[split][1]}, called non-trivial from p = {wanted:g}: {where}")
+        hover_point(axes, x[i], y[i], f"{EVALUATIONS[split][1]}, called non-trivial from p = {wanted:g}: {where}")
         if wanted == 0.5:
             axes.plot([x[i]], [y[i]], color=SPLIT_STYLE[split]["color"], marker=SPLIT_STYLE[split]["marker"])
 
 
 def _points(rows: Rows, x: Floats, y: Floats, names: tuple[str, str]) -> list[dict[str, Any]]:
-    return [{"rows": SPLITS[rows.split][1], names[0]: float(a), names[1]: float(b)} for a, b in zip(x, y, strict=True)]
+    return [
+        {"rows": EVALUATIONS[rows.split][1], names[0]: float(a), names[1]: float(b)} for a, b in zip(x, y, strict=True)
+    ]
 
 
 @styled()
@@ -75,7 +77,7 @@ def roc_figure(parts: Sequence[Rows]) -> Picture:
         axes.plot(x[some], y[some], label=f"{_split_label(rows)}: {area:.3f}", **_line_style(rows.split))
         _at_thresholds(axes, x, y, thresholds, rows.split, ("false alarms", "found"))
         data += _points(rows, x[some], y[some], ("false_positive_rate", "true_positive_rate"))
-        words.append(f"area {decimal(area)} on {SPLITS[rows.split][1]} rows")
+        words.append(f"area {decimal(area)} on {EVALUATIONS[rows.split][1]} rows")
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8)
     axes.set(xlabel="trivial called non-trivial", ylabel="non-trivial found", xlim=(-0.01, 1), ylim=(0, 1.01))
     axes.grid(True)
@@ -106,7 +108,7 @@ def precision_recall_figure(parts: Sequence[Rows]) -> Picture:
         _at_thresholds(axes, recall[:-1], precision[:-1], thresholds, rows.split, ("recall", "precision"))
         data += _points(rows, recall[some], precision[some], ("recall", "precision"))
         at = precision[recall >= 0.9].max()
-        words.append(f"at 90 % recall the precision is {percent(at)} on {SPLITS[rows.split][1]} rows")
+        words.append(f"at 90 % recall the precision is {percent(at)} on {EVALUATIONS[rows.split][1]} rows")
     axes.set(
         xlabel="recall: non-trivial ones found",
         ylabel="precision: right, if called non-trivial",
@@ -149,18 +151,18 @@ def reliability_figure(
     words: list[str] = []
     data: list[dict[str, Any]] = []
     for split, bins in curves.items():
-        p, share = (np.array([of[key] for of in bins]) for key in ("p", "share"))
-        style, title = SPLIT_STYLE[split], SPLITS[split][1]
-        label = f"{title}, {sum(of['n'] for of in bins):,}: {percent(errors[split])}"
+        p, share = (np.array([measured[key] for measured in bins]) for key in ("p", "share"))
+        style, title = SPLIT_STYLE[split], EVALUATIONS[split][1]
+        label = f"{title}, {sum(measured['n'] for measured in bins):,}: {percent(errors[split])}"
         axes.plot(p, share, markersize=4, label=label, **style)
-        for of in bins:
+        for measured in bins:
             range_ = ""
-            if "low" in of:
-                axes.plot([of["p"]] * 2, [of["low"], of["high"]], color=style["color"], linewidth=0.9)
-                range_ = f" [{100 * of['low']:.1f}, {100 * of['high']:.1f}]"
-            told = f"{title}: predicted {percent(of['p'])}, observed {percent(of['share'])}{range_}"
-            hover_point(axes, of["p"], of["share"], f"{told}, {count(of['n'])} materials")
-        data += [{"rows": title, **of} for of in bins]
+            if "low" in measured:
+                axes.plot([measured["p"]] * 2, [measured["low"], measured["high"]], color=style["color"], linewidth=0.9)
+                range_ = f" [{100 * measured['low']:.1f}, {100 * measured['high']:.1f}]"
+            hover = f"{title}: predicted {percent(measured['p'])}, observed {percent(measured['share'])}{range_}"
+            hover_point(axes, measured["p"], measured["share"], f"{hover}, {count(measured['n'])} materials")
+        data += [{"rows": title, **measured} for measured in bins]
         words.append(f"{percent(errors[split])} on {title} rows")
     axes.set(xlabel="predicted p(non-trivial)", ylabel="observed share", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.grid(True)
@@ -180,16 +182,16 @@ def risk_coverage_figure(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> P
     data: list[dict[str, Any]] = []
     lowest = 1.0
     for split, points in curves.items():
-        title = SPLITS[split][1]
-        x, y = (np.array([100 * of[key] for of in points]) for key in ("coverage", "accuracy"))
+        title = EVALUATIONS[split][1]
+        x, y = (np.array([100 * measured[key] for measured in points]) for key in ("coverage", "accuracy"))
         axes.plot(x, y, label=title, **_line_style(split))
-        for of in points[4::5]:
-            told = f"{title}: {percent(of['accuracy'])} of the most confident {percent(of['coverage'], 0)} are right"
-            told += f" (confidence from {decimal(of['confidence'])})"
-            hover_point(axes, 100 * of["coverage"], 100 * of["accuracy"], told)
-        data += [{"rows": title, **of} for of in points]
-        lowest = min(lowest, *(of["accuracy"] for of in points))
-        said = [f"{percent(of['accuracy'])} at {percent(of['coverage'], 0)}" for of in points[9::10]]
+        for measured in points[4::5]:
+            hover = f"{title}: {percent(measured['accuracy'])} of the most confident "
+            hover += f"{percent(measured['coverage'], 0)} are right (confidence from {decimal(measured['confidence'])})"
+            hover_point(axes, 100 * measured["coverage"], 100 * measured["accuracy"], hover)
+        data += [{"rows": title, **measured} for measured in points]
+        lowest = min(lowest, *(measured["accuracy"] for measured in points))
+        said = [f"{percent(measured['accuracy'])} at {percent(measured['coverage'], 0)}" for measured in points[9::10]]
         words.append(f"{title}: {', '.join(said)}")
     axes.set(xlim=(0, 101), ylim=(np.floor(100 * lowest) - 0.5, 100.2))
     axes.set(xlabel="share of the predictions used, most confident first", ylabel="accuracy, two classes")

@@ -15,7 +15,7 @@ from topofuse.modalities import registry
 from topofuse.report.breakdown import Share
 from topofuse.report.document import Picture
 from topofuse.report.numbers import LEVEL_TITLES, interval, is_number, percent, signed, signed_interval
-from topofuse.report.source import SPLITS
+from topofuse.report.source import EVALUATIONS
 from topofuse.report.svg import (
     BLUE,
     FAINT,
@@ -48,23 +48,23 @@ def strategies_figure(strategies: Sequence[Mapping[str, Any]], chosen: str, leve
     figure, axes = new_figure(3.4, 0.38 * len(strategies) + 0.9)
     words, data = [], []
     for split, offset in (("oof", -0.13), ("test", 0.13)):
-        places, found = [], []
+        places, bounds = [], []
         for i, strategy in enumerate(strategies):
             if strategy.get(split) is None:
                 continue
-            of = strategy[split][level]["accuracy"]
-            told = f"{strategy['title']}, {SPLITS[split][1]}: {interval('accuracy', of)}"
+            measured = strategy[split][level]["accuracy"]
+            hover = f"{strategy['title']}, {EVALUATIONS[split][1]}: {interval('accuracy', measured)}"
             places.append(i + offset)
-            found.append(_interval_of(of))
-            hover_point(axes, found[-1][0], places[-1], told)
-            words.append(told)
-            data.append({"strategy": strategy["title"], "rows": SPLITS[split][1], **_bounds(of)})
+            bounds.append(_interval_of(measured))
+            hover_point(axes, bounds[-1][0], places[-1], hover)
+            words.append(hover)
+            data.append({"strategy": strategy["title"], "rows": EVALUATIONS[split][1], **_bounds(measured)})
         style = SPLIT_STYLE[split]
-        if found:
-            values = np.array(found)
+        if bounds:
+            values = np.array(bounds)
             axes.errorbar(
                 values[:, 0], places, xerr=values[:, 1:].T, fmt=style["marker"], color=style["color"],
-                markersize=5, capsize=2.5, label=SPLITS[split][1],
+                markersize=5, capsize=2.5, label=EVALUATIONS[split][1],
             )  # fmt: skip
     names = [("★ " if s["name"] == chosen else "") + s["title"] for s in strategies]
     _row_per_name(axes, names, f"accuracy, {LEVEL_TITLES[level].lower()}")
@@ -78,9 +78,9 @@ def strategies_figure(strategies: Sequence[Mapping[str, Any]], chosen: str, leve
     )
 
 
-def _bounds(of: Mapping[str, Any]) -> dict[str, Any]:
+def _bounds(measured: Mapping[str, Any]) -> dict[str, Any]:
     """Value and bounds as they are in JSON: what is undefined is null."""
-    return {key: of[key] if is_number(of[key]) else None for key in ("value", "low", "high")}
+    return {key: measured[key] if is_number(measured[key]) else None for key in ("value", "low", "high")}
 
 
 @styled()
@@ -156,18 +156,17 @@ def ablation_figure(rows: Sequence[Mapping[str, Any]]) -> Picture:
     words = []
     _expected_marks(axes, rows)
     for i, row in enumerate(rows):
-        of = row["gain"]
-        if of is None or not is_number(of["value"]):
+        measured = row["gain"]
+        if measured is None or not is_number(measured["value"]):
             continue
-        low, high = (of[k] if is_number(of[k]) else of["value"] for k in ("low", "high"))
-        (bar,) = axes.barh(i, of["value"], height=0.5, color=BLUE, alpha=0.55, label="measured, 95 % interval")
-        told = (
-            f"{row['title']}: measured {signed_interval(of, 2)}, expected {signed(row.get('expected_points'))} points"
-        )
-        hover_point(axes, of["value"], i, told)
-        entitle(bar, told)
+        low, high = (measured[k] if is_number(measured[k]) else measured["value"] for k in ("low", "high"))
+        (bar,) = axes.barh(i, measured["value"], height=0.5, color=BLUE, alpha=0.55, label="measured, 95 % interval")
+        hover = f"{row['title']}: measured {signed_interval(measured, 2)}, "
+        hover += f"expected {signed(row.get('expected_points'))} points"
+        hover_point(axes, measured["value"], i, hover)
+        entitle(bar, hover)
         axes.plot([low, high], [i, i], color=INK, linewidth=1.2, solid_capstyle="butt")
-        words.append(f"{row['title']} {signed(of['value'])}, expected {signed(row.get('expected_points'))}")
+        words.append(f"{row['title']} {signed(measured['value'])}, expected {signed(row.get('expected_points'))}")
     axes.set_yticks(range(len(rows)), [fill(row["title"], NAME_WIDTH) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
@@ -192,10 +191,10 @@ def _expected_marks(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
         axes.plot(x, y, "D", color=VERMILION, markersize=6, label="expected by the strategy", linestyle="none")
 
 
-def _interval_of(of: Mapping[str, Any]) -> tuple[float, float, float]:
+def _interval_of(measured: Mapping[str, Any]) -> tuple[float, float, float]:
     """Value, and how far its interval reaches below and above it, in per cent; 0 where it is undefined."""
-    value = 100 * of["value"]
-    low, high = (100 * of[k] if is_number(of[k]) else value for k in ("low", "high"))
+    value = 100 * measured["value"]
+    low, high = (100 * measured[k] if is_number(measured[k]) else value for k in ("low", "high"))
     return value, max(0.0, value - low), max(0.0, high - value)
 
 
@@ -205,17 +204,17 @@ def splits_figure(kinds: Sequence[Mapping[str, Any]]) -> Picture:
     figure, axes = new_figure(4.4, 0.5 * len(kinds) + 1.0)
     words, data = [], []
     for level, offset in zip(LEVELS, (-0.2, 0.0, 0.2), strict=True):
-        found = np.array([_interval_of(kind["metrics"][level]["accuracy"]) for kind in kinds])
+        bounds = np.array([_interval_of(kind["metrics"][level]["accuracy"]) for kind in kinds])
         places = np.arange(len(kinds)) + offset
         axes.errorbar(
-            found[:, 0], places, xerr=found[:, 1:].T, linestyle="none", markersize=5, capsize=2.5,
+            bounds[:, 0], places, xerr=bounds[:, 1:].T, linestyle="none", markersize=5, capsize=2.5,
             label=LEVEL_TITLES[level].lower(), **LEVEL_STYLE[level],
         )  # fmt: skip
-        for kind, value, place in zip(kinds, found[:, 0], places, strict=True):
-            told = f"{kind['title']}, {LEVEL_TITLES[level].lower()}"
-            hover_point(axes, value, place, f"{told}: {interval('accuracy', kind['metrics'][level]['accuracy'])}")
+        for kind, value, place in zip(kinds, bounds[:, 0], places, strict=True):
+            hover = f"{kind['title']}, {LEVEL_TITLES[level].lower()}"
+            hover_point(axes, value, place, f"{hover}: {interval('accuracy', kind['metrics'][level]['accuracy'])}")
             data.append({"split": kind["title"], "level": level, **_bounds(kind["metrics"][level]["accuracy"])})
-        listed = ", ".join(f"{kind['title']} {value:.1f} %" for kind, value in zip(kinds, found[:, 0], strict=True))
+        listed = ", ".join(f"{kind['title']} {value:.1f} %" for kind, value in zip(kinds, bounds[:, 0], strict=True))
         words.append(f"{LEVEL_TITLES[level].lower()}: {listed}")
     _row_per_name(axes, [str(kind["title"]) for kind in kinds], "accuracy")
     figure.legend(loc="outside upper right", ncols=3)
@@ -243,19 +242,19 @@ def data_size_figure(curve: Sequence[Mapping[str, Any]]) -> Picture:
     n = np.array([point["n_rows"] for point in curve], dtype=float)
     words, data = [], []
     for level in LEVELS:
-        found = np.array([_interval_of(point["metrics"][level]["accuracy"]) for point in curve])
+        bounds = np.array([_interval_of(point["metrics"][level]["accuracy"]) for point in curve])
         style = LEVEL_STYLE[level]
-        axes.errorbar(n, found[:, 0], yerr=found[:, 1:].T, markersize=5, capsize=2.5, **style)
+        axes.errorbar(n, bounds[:, 0], yerr=bounds[:, 1:].T, markersize=5, capsize=2.5, **style)
         axes.annotate(
-            LEVEL_TITLES[level].lower(), (n[-1], found[-1, 0]), (8, 0), textcoords="offset points", va="center",
+            LEVEL_TITLES[level].lower(), (n[-1], bounds[-1, 0]), (8, 0), textcoords="offset points", va="center",
             color=style["color"],
         )  # fmt: skip
-        for point, value in zip(curve, found[:, 0], strict=True):
-            of = point["metrics"][level]["accuracy"]
-            told = f"{LEVEL_TITLES[level]}, {point['n_rows']:,} materials: {interval('accuracy', of)}"
-            hover_point(axes, point["n_rows"], value, told)
-            data.append({"level": level, "n_rows": point["n_rows"], **_bounds(of)})
-        words.append(f"{LEVEL_TITLES[level].lower()} {', '.join(f'{value:.1f} %' for value in found[:, 0])}")
+        for point, value in zip(curve, bounds[:, 0], strict=True):
+            measured = point["metrics"][level]["accuracy"]
+            hover = f"{LEVEL_TITLES[level]}, {point['n_rows']:,} materials: {interval('accuracy', measured)}"
+            hover_point(axes, point["n_rows"], value, hover)
+            data.append({"level": level, "n_rows": point["n_rows"], **_bounds(measured)})
+        words.append(f"{LEVEL_TITLES[level].lower()} {', '.join(f'{value:.1f} %' for value in bounds[:, 0])}")
     axes.set_xscale("log")
     ticks = [f"{point['n_rows']:,}\n({percent(point['share'], 0)})" for point in curve]
     axes.set_xticks(n, ticks)

@@ -79,18 +79,22 @@ def learning_curve(content: Mapping[str, Any]) -> Section:
     return Section("data-size", "Accuracy by amount of training data", tuple(blocks))
 
 
-def _metrics(of: Mapping[str, Any]) -> list[str]:
-    accuracies = [interval("accuracy", of[level]["accuracy"]) for level in LEVELS]
-    return [*accuracies, interval("auroc", of["two"]["auroc"]), interval("macro_f1", of["five"]["macro_f1"])]
+def _metrics(measured: Mapping[str, Any]) -> list[str]:
+    accuracies = [interval("accuracy", measured[level]["accuracy"]) for level in LEVELS]
+    return [
+        *accuracies,
+        interval("auroc", measured["two"]["auroc"]),
+        interval("macro_f1", measured["five"]["macro_f1"]),
+    ]
 
 
 def _difference_header() -> list[str]:
     return [*(f"{LEVEL_TITLES[level]}: accuracy" for level in LEVELS), "Two classes: AUROC"]
 
 
-def _differences(of: Mapping[str, Any]) -> list[str]:
-    accuracies = [signed_interval(of[level]["accuracy"], 2) for level in LEVELS]
-    return [*accuracies, signed_interval(of["two"]["auroc"], 2)]
+def _differences(measured: Mapping[str, Any]) -> list[str]:
+    accuracies = [signed_interval(measured[level]["accuracy"], 2) for level in LEVELS]
+    return [*accuracies, signed_interval(measured["two"]["auroc"], 2)]
 
 
 def _verdict(content: Mapping[str, Any]) -> str:
@@ -101,18 +105,18 @@ def _verdict(content: Mapping[str, Any]) -> str:
         f"For materials whose formula is not in the training rows, the {content['family']} predict trivial or "
         f"non-trivial with {reached} accuracy."
     )
-    said = [f"{MET[name]} {_changed(kind['difference'])}" for name, kind in kinds.items() if name in MET]
-    return f"{text} Compared with that: {'; '.join(said)}." if said else text
+    changes = [f"{MET[name]} {_changed(kind['difference'])}" for name, kind in kinds.items() if name in MET]
+    return f"{text} Compared with that: {'; '.join(changes)}." if changes else text
 
 
 def _changed(difference: Mapping[str, Any]) -> str:
     """'0.8 points less [−1.2, −0.4]', and whether that could be chance."""
-    of = difference["two"]["accuracy"]
-    if not (is_number(of["low"]) and is_number(of["high"])):
-        return f"{signed(of['value'])} points (too little data for an interval)"
-    bounds = f"[{signed(of['low'])}, {signed(of['high'])}]"
-    chance = ", which could be chance" if of["low"] <= 0 <= of["high"] else ""
-    return f"{abs(of['value']):.1f} points {'more' if of['value'] > 0 else 'less'} {bounds}{chance}"
+    measured = difference["two"]["accuracy"]
+    if not (is_number(measured["low"]) and is_number(measured["high"])):
+        return f"{signed(measured['value'])} points (too little data for an interval)"
+    bounds = f"[{signed(measured['low'])}, {signed(measured['high'])}]"
+    chance = ", which could be chance" if measured["low"] <= 0 <= measured["high"] else ""
+    return f"{abs(measured['value']):.1f} points {'more' if measured['value'] > 0 else 'less'} {bounds}{chance}"
 
 
 def _curve_words(content: Mapping[str, Any]) -> list[str]:

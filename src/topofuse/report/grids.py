@@ -19,7 +19,7 @@ from topofuse.report.breakdown import Share
 from topofuse.report.document import Picture
 from topofuse.report.figures import FEW, share_data
 from topofuse.report.numbers import CLASS_TITLES, LEVEL_TITLES, percent
-from topofuse.report.source import SPLITS
+from topofuse.report.source import EVALUATIONS
 from topofuse.report.svg import BLUE, FAINT, INK, VERMILION, entitle, inline_svg, new_figure, styled
 
 MOST_OPAQUE = 0.7
@@ -55,8 +55,8 @@ def confusion_figure(matrix: NDArray[np.integer], level: str, split: str) -> Pic
             colour = BLUE if i == j else VERMILION
             opacity = MOST_OPAQUE * shares[i, j]
             cell = Rectangle((j - 0.48, i - 0.48), 0.96, 0.96, color=colour, alpha=opacity, linewidth=0)
-            told = f"label {classes[i]}, decided {classes[j]}: {matrix[i, j]:,} of {matrix[i].sum():,}"
-            entitle(axes.add_patch(cell), f"{told} ({percent(shares[i, j])})")
+            hover = f"label {classes[i]}, decided {classes[j]}: {matrix[i, j]:,} of {matrix[i].sum():,}"
+            entitle(axes.add_patch(cell), f"{hover} ({percent(shares[i, j])})")
             words = f"{matrix[i, j]:,}\n{percent(shares[i, j], 0 if k == 5 else 1)}"
             axes.text(j, i, words, ha="center", va="center", fontsize=8.5, linespacing=1.25)
     axes.set_xlim(-0.5, k - 0.5)
@@ -70,7 +70,7 @@ def confusion_figure(matrix: NDArray[np.integer], level: str, split: str) -> Pic
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
     recall = "; ".join(f"{c} {percent(shares[i, i])}" for i, c in enumerate(classes) if matrix[i].sum())
-    title = f"{LEVEL_TITLES[level]}, {SPLITS[split][1]}"
+    title = f"{LEVEL_TITLES[level]}, {EVALUATIONS[split][1]}"
     return Picture(
         inline_svg(figure, f"confusion-{level}-{split}"),
         f"{title}. Shares of each row.",
@@ -122,9 +122,9 @@ def _element(axes: Axes, symbol: str, x: float, y: float, share: Share | None, w
     opacity = MOST_OPAQUE * min(1.0, (1 - share.value) / worst) if share.n >= FEW else 0.0
     axes.add_patch(Rectangle((x - 0.47, y - 0.47), 0.94, 0.94, color=VERMILION, alpha=opacity, linewidth=0, zorder=0))
     low, high = (100 * bound for bound in share.interval)
-    told = f"{symbol}: {share.right:,} of {share.n:,} right, {percent(share.value)} [{low:.1f}, {high:.1f}]"
+    hover = f"{symbol}: {share.right:,} of {share.n:,} right, {percent(share.value)} [{low:.1f}, {high:.1f}]"
     cover = Rectangle((x - 0.47, y - 0.47), 0.94, 0.94, color=VERMILION, alpha=0, linewidth=0, zorder=9)
-    entitle(axes.add_patch(cover), told)  # above the words, so that the whole field tells
+    entitle(axes.add_patch(cover), hover)  # above the words, so that the whole field tells
 
 
 def _scale(axes: Axes, worst: float) -> None:

@@ -50,7 +50,7 @@ def _member_figure(name: str, networks: Sequence[tuple[Record, Sequence[Record]]
     figure, axes = new_figure(3.1, 2.6)
     rate = axes.twinx()
     axes.set_zorder(rate.get_zorder() + 1)
-    said = [_network(axes, job, history) for job, history in networks]
+    sentences = [_network(axes, job, history) for job, history in networks]
     longest = max((history for _, history in networks), key=len)
     lr = _column(longest, "lr")
     rate.fill_between(_column(longest, "epoch"), 0, lr, color=PURPLE, alpha=0.35, linewidth=0)
@@ -70,7 +70,7 @@ def _member_figure(name: str, networks: Sequence[tuple[Record, Sequence[Record]]
     many = f"{len(networks)} networks, " if len(networks) > 1 else ""
     caption = f"{name}: {many}up to {len(longest)} epochs; {reached}; highest learning rate {peak:.2g}."
     data = tuple({key: value for key, value in entry.items() if key != "seconds"} for _, h in networks for entry in h)
-    return Picture(inline_svg(figure, f"learning-{index}"), caption, f"Learning curves. {' '.join(said)}", data)
+    return Picture(inline_svg(figure, f"learning-{index}"), caption, f"Learning curves. {' '.join(sentences)}", data)
 
 
 def _network(axes: Axes, job: Record, history: Sequence[Record]) -> str:

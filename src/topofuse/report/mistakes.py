@@ -11,7 +11,7 @@ from topofuse.materials import Dataset
 from topofuse.report.breakdown import Mistake, confident_mistakes
 from topofuse.report.document import Block, Cell, Code, Folded, Section, Text, table
 from topofuse.report.numbers import CLASS_TITLES, count, percent
-from topofuse.report.source import SPLITS, STRUCTURES, ReportError, Run, read_run
+from topofuse.report.source import EVALUATIONS, STRUCTURES, ReportError, Run, read_run
 from topofuse.system.files import write_json
 
 MATERIALS_PROJECT = "https://next-gen.materialsproject.org/materials/"
@@ -49,9 +49,9 @@ def section(run: Run) -> Section:
     for i, m in enumerate(listed):
         link = MATERIALS_PROJECT + quote(m.material_id) if m.material_id.startswith(("mp-", "mvc-")) else ""
         named: list[str | Cell] = [Cell(m.material_id, link), m.formula, str(m.spacegroup), count(m.n_atoms)]
-        told = [CLASS_TITLES[m.label], CLASS_TITLES[m.decision], percent(m.confidence), SPLITS[m.split][1]]
+        cells = [CLASS_TITLES[m.label], CLASS_TITLES[m.decision], percent(m.confidence), EVALUATIONS[m.split][1]]
         structure = [Cell("POSCAR", f"#{_anchor(i)}") if m.material_id in kept else Cell("–")] if kept else []
-        rows.append([*named, *told, *structure])
+        rows.append([*named, *cells, *structure])
     note = (
         "Materials that were predicted trivial instead of non-trivial or the reverse, most confident first. Labels "
         "come from calculations too, and two databases of them disagree in a few per cent of the materials. So some of "

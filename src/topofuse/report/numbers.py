@@ -60,25 +60,27 @@ def signed(value: Any, digits: int = 1) -> str:
     return ("−" if value < 0 else "+") + text
 
 
-def interval(metric: str, of: Mapping[str, Any] | None) -> str:
+def interval(metric: str, measured: Mapping[str, Any] | None) -> str:
     """{"value", "low", "high"} of `metric` → '94.8 % [94.4, 95.2]' or '0.985 [0.983, 0.987]'."""
-    if of is None or not is_number(of["value"]):
+    if measured is None or not is_number(measured["value"]):
         return NONE
     scale, digits = (100, 1) if metric in PERCENT_METRICS else (1, 3)
     unit = " %" if scale == 100 else ""
-    value = f"{scale * of['value']:.{digits}f}{unit}"
-    if not (is_number(of["low"]) and is_number(of["high"])):
+    value = f"{scale * measured['value']:.{digits}f}{unit}"
+    if not (is_number(measured["low"]) and is_number(measured["high"])):
         return value
-    return f"{value} [{scale * of['low']:.{digits}f}, {scale * of['high']:.{digits}f}]"
+    return f"{value} [{scale * measured['low']:.{digits}f}, {scale * measured['high']:.{digits}f}]"
 
 
-def signed_interval(of: Mapping[str, Any] | None, digits: int = 1) -> str:
+def signed_interval(measured: Mapping[str, Any] | None, digits: int = 1) -> str:
     """Difference in points → '+0.4 [−0.1, +0.9]'."""
-    if of is None or not is_number(of["value"]):
+    if measured is None or not is_number(measured["value"]):
         return NONE
-    if not (is_number(of["low"]) and is_number(of["high"])):
-        return signed(of["value"], digits)
-    return f"{signed(of['value'], digits)} [{signed(of['low'], digits)}, {signed(of['high'], digits)}]"
+    if not (is_number(measured["low"]) and is_number(measured["high"])):
+        return signed(measured["value"], digits)
+    return (
+        f"{signed(measured['value'], digits)} [{signed(measured['low'], digits)}, {signed(measured['high'], digits)}]"
+    )
 
 
 def moment(iso: Any) -> str:

@@ -189,7 +189,9 @@ def _origin(content: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _versions(content: Mapping[str, Any]) -> Table:
-    return table("Versions", ["Package", "Version"], [[name, str(of)] for name, of in content["versions"].items()])
+    return table(
+        "Versions", ["Package", "Version"], [[name, str(version)] for name, version in content["versions"].items()]
+    )
 
 
 def origin(content: Mapping[str, Any]) -> Section | None:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from topofuse.evaluation.agreement import AGREEMENT_LEVELS, FIVE_TO_FOUR, FOUR, agreement
 from topofuse.evaluation.bootstrap import Interval
 from topofuse.labels import decide
-from topofuse.report.source import SPLITS, ReportError, Run
+from topofuse.report.source import EVALUATIONS, ReportError, Run
 
 LEVEL_TITLES: dict[str, str] = {"two": "2 classes", "three": "3 classes", "four": "4 classes"}
 
@@ -33,7 +33,7 @@ def second_database(
     if unknown:
         raise ReportError(f"{path}: class_second is one of {', '.join(FOUR)}, not {', '.join(unknown)}")
     found = {}
-    for split in SPLITS:
+    for split in EVALUATIONS:
         rows = run.rows(strategy or run.results["chosen"], split)
         if rows is None:
             continue
@@ -43,7 +43,7 @@ def second_database(
         ids, groups = (rows.table[name][shared].tolist() for name in ("material_id", "formula"))
         second = np.array([FOUR.index(classes[name]) for name in ids])
         labels, model = FIVE_TO_FOUR[rows.labels[shared]], FIVE_TO_FOUR[decide(rows.p5[shared])]
-        found[SPLITS[split][1]] = (
+        found[EVALUATIONS[split][1]] = (
             int(shared.sum()),
             {level: agreement(labels, second, model, groups, level) for level in AGREEMENT_LEVELS},
         )

@@ -38,7 +38,7 @@ ABLATION_KEYS = ("rows", "protocol")
 STRUCTURES = "structures.json"  # POSCAR text by material id, of the mistakes
 GENERALISATION_KEYS = ("title", "subtitle", "family", "protocol", "kinds", "curve", "skipped_shares")
 
-SPLITS: dict[str, tuple[str, str]] = {"oof": ("pool", "out-of-fold"), "test": ("test", "test")}
+EVALUATIONS: dict[str, tuple[str, str]] = {"oof": ("pool", "out-of-fold"), "test": ("test", "test")}
 
 
 class ReportError(TopofuseError, ValueError):
@@ -85,14 +85,14 @@ class Run:
     def parts(self) -> list[Rows]:
         """What the chosen strategy predicted, by split: out-of-fold rows before test rows, where it has them."""
         name = self.results["chosen"]
-        return [rows for split in SPLITS if (rows := self.rows(name, split)) is not None]
+        return [rows for split in EVALUATIONS if (rows := self.rows(name, split)) is not None]
 
     def rows(self, strategy: str, split: str) -> Rows | None:
         """Rows of `split` ('oof' or 'test') that `strategy` predicted; None where it predicted none."""
         columns = [f"{strategy}:p_{c}" for c in FIVE]
         if not set(columns) <= set(self.predictions.columns):
             return None
-        table = self.predictions[self.predictions["split"] == SPLITS[split][0]]
+        table = self.predictions[self.predictions["split"] == EVALUATIONS[split][0]]
         table = table[table["label"].isin(FIVE)]
         p5 = table[columns].to_numpy(dtype=np.float64)
         covered = np.isfinite(p5).all(axis=1)

@@ -23,7 +23,7 @@ from topofuse.evaluation.bootstrap import bootstrap_intervals, paired_difference
 from topofuse.modalities.store import FeatureStore
 from topofuse.report import write_ablation_report
 from topofuse.runs.folder import open_run
-from topofuse.runs.jobs import Job, Settings, network_job, trees_job
+from topofuse.runs.jobs import NetworkJob, Settings, network_job, trees_job
 from topofuse.runs.prepare import Prepared, prepare
 from topofuse.runs.provenance import provenance
 from topofuse.runs.train import Networks, for_trees, table_of, train_networks
@@ -157,7 +157,7 @@ def variants(config: Config) -> dict[str, tuple[Settings, tuple[str, ...]]]:
     return out | {name: ((network, training), rest) for name, rest in _left_out(names).items()}
 
 
-def _jobs(prepared: Prepared, fold: int, needed: Set[str]) -> list[Job]:
+def _jobs(prepared: Prepared, fold: int, needed: Set[str]) -> list[NetworkJob]:
     """The networks that are trained without `fold`, as far as needed; the same seed for reference and variants."""
     config, rows = prepared.config, prepared.rows
     seed = 100_000 * config.seed + 10 * fold
@@ -243,10 +243,10 @@ def _measured(
     labels, groups = rows.labels[members], rows.formulas[members]
 
     def gain(row: PartRow, level: str, metric: str) -> dict[str, float | None]:
-        found = paired_difference(
+        difference = paired_difference(
             labels, p[row.with_part], p[row.without_part], groups, level, metric, config.bootstrap, config.seed
         )
-        points: dict[str, float | None] = null_undefined({key: 100.0 * value for key, value in found.items()})
+        points: dict[str, float | None] = null_undefined({key: 100.0 * value for key, value in difference.items()})
         return points
 
     # where only parts of the trees are measured, these are what the parts are left out of

@@ -17,22 +17,22 @@ from topofuse.ensemble.blending import average
 from topofuse.ensemble.boosted import BoostedTrees
 from topofuse.ensemble.bundle import Bundle, load_bundle, save_bundle
 from topofuse.ensemble.strategies import FAST, STRATEGIES, Choice, Families
+from topofuse.evaluation.confidence import TrustRows, measure_trust
 from topofuse.evaluation.novelty import by_domain, by_novelty
-from topofuse.evaluation.trust import TrustRows, measure_trust
 from topofuse.modalities.registry import modality, table_columns
 from topofuse.runs.compare import trees_out_of_fold
-from topofuse.runs.jobs import Job, fixed_epochs, full_job, full_trees_job, trees_jobs
+from topofuse.runs.jobs import NetworkJob, fixed_epochs, full_job, full_trees_job, trees_jobs
 from topofuse.runs.prepare import Prepared
 from topofuse.runs.provenance import provenance
 from topofuse.runs.train import Trained, Trees, fit_trees, table_of, train_networks
 from topofuse.system.processes import peak_memory_gib
 from topofuse.training.inference import predict_views
 from topofuse.training.trainer import TrainedNetwork
-from topofuse.trust.novelty import Reference
+from topofuse.trust.novelty import TrainingMaterials
 from topofuse.trust.trust import Trust, cross_fit
 
 Probabilities = NDArray[np.float64]
-Members = dict[Job, TrainedNetwork]
+Members = dict[NetworkJob, TrainedNetwork]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class Deployed:
     main, fast: (n, 5) calibrated probabilities of the test rows by the bundles, None without test rows
     fast_out_of_fold: (n, 5) of the pool, by trees of the fast bundle's kind that did not see the row
     families: of the test rows, by the families of the comparison; None without test rows
-    trust: the block of results.json that `topofuse.evaluation.trust` and `.novelty` describe
+    trust: the block of results.json that `topofuse.evaluation.confidence` and `.novelty` describe
     """
 
     members: Members
@@ -81,7 +81,7 @@ def deploy(trained: Trained, choice: Choice) -> Deployed:
     return Deployed(members, main.test, fast.test, fast.pool, families, trust)
 
 
-def _fit_reference(trained: Trained) -> Reference | None:
+def _fit_reference(trained: Trained) -> TrainingMaterials | None:
     """The pool as bundles carry it, by tables that all of them have; None where every modality is costly."""
     config, data = trained.prepared.config, trained.prepared.data
     names = tuple(name for name in config.modalities if modality(name).costly is None)
@@ -92,10 +92,10 @@ def _fit_reference(trained: Trained) -> Reference | None:
     described = [data.material_ids[i] for i in pool], rows.formulas[pool].tolist(), rows.labels[pool]
     weights = np.array([gain[column] for column in table_columns(names)])
     sources = [data.sources[i] for i in pool]
-    return Reference.fit(trained.prepared.views[0], pool, names, described, weights, sources)
+    return TrainingMaterials.fit(trained.prepared.views[0], pool, names, described, weights, sources)
 
 
-def _measure_reference(prepared: Prepared, reference: Reference, main: _Measured) -> dict[str, Any]:
+def _measure_reference(prepared: Prepared, reference: TrainingMaterials, main: _Measured) -> dict[str, Any]:
     """The blocks `domain` and `novelty` of `trust`: `topofuse.evaluation.novelty`."""
     store, rows = prepared.views[0], prepared.rows
     labels = rows.labels[rows.pool]
@@ -147,7 +147,7 @@ def _train_members_on_pool(trained: Trained) -> Members:
     return train_networks(prepared, jobs)
 
 
-def _main_bundle(trained: Trained, choice: Choice, members: Members, reference: Reference | None) -> Bundle:
+def _main_bundle(trained: Trained, choice: Choice, members: Members, reference: TrainingMaterials | None) -> Bundle:
     prepared, weights = trained.prepared, choice.deployed_weights()
     parts = {"full": trained.family("full"), "ensemble": members}
     networks = {
@@ -169,7 +169,9 @@ def _fast_trees(prepared: Prepared) -> Trees:
     return fit_trees(prepared, jobs, prepared.folder.path, "trees of the fast bundle")
 
 
-def _fast_bundle(prepared: Prepared, trees: Trees, out_of_fold: Probabilities, reference: Reference | None) -> Bundle:
+def _fast_bundle(
+    prepared: Prepared, trees: Trees, out_of_fold: Probabilities, reference: TrainingMaterials | None
+) -> Bundle:
     config = fast_config(prepared.config)
     forest = _fit_on_pool(prepared, config, trees)
     trust = _fit_trust(prepared, out_of_fold, "trees of the fast bundle's kind")
@@ -187,9 +189,9 @@ def _fit_on_pool(prepared: Prepared, config: Config, folds: Trees) -> BoostedTre
     return forest
 
 
-def _fit_trust(prepared: Prepared, out_of_fold: Probabilities, of: str) -> Trust:
+def _fit_trust(prepared: Prepared, out_of_fold: Probabilities, source: str) -> Trust:
     labels = prepared.rows.labels[prepared.rows.pool]
-    return Trust.fit(labels, out_of_fold, f"out-of-fold predictions of {len(labels):,} pool rows by {of}")
+    return Trust.fit(labels, out_of_fold, f"out-of-fold predictions of {len(labels):,} pool rows by {source}")
 
 
 def fast_config(config: Config) -> Config:

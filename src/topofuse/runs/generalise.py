@@ -197,8 +197,10 @@ def _differences(
     labels, config = prepared.rows.labels[prepared.rows.pool], prepared.config
 
     def points(level: str, metric: str) -> Any:
-        found: Interval = paired_difference(labels, p, reference, groups, level, metric, config.bootstrap, config.seed)
-        return null_undefined({key: 100.0 * value for key, value in found.items()})
+        difference: Interval = paired_difference(
+            labels, p, reference, groups, level, metric, config.bootstrap, config.seed
+        )
+        return null_undefined({key: 100.0 * value for key, value in difference.items()})
 
     return {
         "two": {"accuracy": points("two", "accuracy"), "auroc": points("two", "auroc")},

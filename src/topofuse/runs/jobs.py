@@ -22,7 +22,7 @@ NO_ROWS = np.array([], dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Job:
+class NetworkJob:
     """One network of a run.
 
     family: 'kfold', 'member' or 'full'; in an ablation, the predictor that it belongs to
@@ -73,7 +73,7 @@ class TreesJob:
         return f"{self.family}/{'full' if self.fold is None else self.fold}"
 
 
-def left_out(job: Job | TreesJob) -> int:
+def left_out(job: NetworkJob | TreesJob) -> int:
     """The fold that a job leaves out; ValueError where it sees the whole pool, for which nothing is out of fold."""
     if job.fold is None:
         raise ValueError(f"{job.name} has seen the whole pool: it has no out-of-fold rows")
@@ -89,7 +89,7 @@ def _model(family: str, index: int | None, fold: int | None) -> str:
 def network_job(
     family: str, fold: int, rows: Labelled, available: NDArray[np.int64], settings: Settings,
     modalities: tuple[str, ...], seed: int, index: int | None = None,
-) -> Job:  # fmt: skip
+) -> NetworkJob:  # fmt: skip
     """A job on the rows `available`: a share for validation, and of the rest the subset that is seen."""
     network, training = settings
     train, validation = rows.hold_out(available, training.validation_share, seed)
@@ -97,10 +97,10 @@ def network_job(
         train, _ = rows.hold_out(train, 1.0 - training.subset_share, seed + 1)
     name = f"{_model(family, index, fold)}/{fold}"
     task = NetworkTask(name, modalities, network, training, train, validation, seed)
-    return Job(family=family, index=index, fold=fold, task=task)
+    return NetworkJob(family=family, index=index, fold=fold, task=task)
 
 
-def kfold_jobs(config: Config, rows: Labelled) -> list[Job]:
+def kfold_jobs(config: Config, rows: Labelled) -> list[NetworkJob]:
     """One job per fold with the preset's own settings."""
     settings = (config.network, config.training)
     return [
@@ -109,7 +109,7 @@ def kfold_jobs(config: Config, rows: Labelled) -> list[Job]:
     ]
 
 
-def member_jobs(config: Config, rows: Labelled) -> list[Job]:
+def member_jobs(config: Config, rows: Labelled) -> list[NetworkJob]:
     """Per diverse member, one job per fold, so that its predictions exist out of fold."""
     return [
         network_job(
@@ -121,14 +121,14 @@ def member_jobs(config: Config, rows: Labelled) -> list[Job]:
     ]  # fmt: skip
 
 
-def full_job(config: Config, rows: Labelled, epochs: int, member: int | None = None) -> Job:
+def full_job(config: Config, rows: Labelled, epochs: int, member: int | None = None) -> NetworkJob:
     """A job on the whole pool with the preset's settings, or a member's: `epochs` fixed beforehand, no validation."""
     settings = config if member is None else config.members[member]
     training = settings.training.model_copy(update={"epochs": epochs})
     seed = _seed(config, 99 if member is None else 100 + member, 0)
     name = _model("full", member, None)
     task = NetworkTask(name, config.modalities, settings.network, training, rows.pool, NO_ROWS, seed)
-    return Job(family="full", index=member, fold=None, task=task)
+    return NetworkJob(family="full", index=member, fold=None, task=task)
 
 
 def fixed_epochs(best_epochs: Iterable[int]) -> int:
@@ -148,7 +148,7 @@ def full_trees_job(family: str, config: Config, rows: Labelled, rounds: Sequence
     return replace(trees_job(family, config, like), rounds=(round(binary), round(kind)))
 
 
-def trees_job(family: str, config: Config, like: Job) -> TreesJob:
+def trees_job(family: str, config: Config, like: NetworkJob) -> TreesJob:
     """Trees with the settings of `config` on the rows, and with the seed, of the network job `like`."""
     return TreesJob(
         family=family,

@@ -73,7 +73,7 @@ class Prepared:
 def prepare(opened: Opened) -> Prepared:
     """Features of the labelled materials; those that cannot be used are left out with their reason."""
     config, data, folder = opened.config, opened.data, opened.folder
-    labelled = data.take(np.flatnonzero(data.labels >= 0))
+    labelled = data.select(np.flatnonzero(data.labels >= 0))
     with folder.timings.stage("features"):
         extraction = extract_all(
             labelled.crystals,
@@ -84,7 +84,7 @@ def prepare(opened: Opened) -> Prepared:
             names=config.modalities,
             progress=folder.log.show,
         )
-    kept = labelled.take(extraction.kept)
+    kept = labelled.select(extraction.kept)
     rows = Labelled(kept.labels.astype(np.int64), np.array(kept.formulas), kept.fold.astype(np.int64))
     rejected = [(labelled.material_ids[index], reason) for index, reason in extraction.rejected]
     return Prepared(config, kept, rows, extraction.views, [*data.rejected, *rejected], folder)

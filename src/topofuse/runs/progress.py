@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from tqdm import tqdm
 
 from topofuse.system.files import read_json, write_json
@@ -42,8 +43,8 @@ class Timings:
     def summary(self) -> dict[str, float]:
         """Everything, rounded, with the sum of the stages as `total_s`."""
         seconds = {name: value for name, value in self._values.items() if name.endswith("_s")}
-        found = {**seconds, "total_s": sum(seconds.values()), **self._values}
-        return {name: round(value, 2) for name, value in found.items()}
+        values = {**seconds, "total_s": sum(seconds.values()), **self._values}
+        return {name: round(value, 2) for name, value in values.items()}
 
 
 class RunLog:
@@ -56,22 +57,39 @@ class RunLog:
         self._planned: dict[str, int] = {}
         self._reached: dict[str, int] = {}
         self._memory: dict[str, float] = {}
+        self._seconds: list[float] = []
+        self._at_once = 1
 
-    def begin(self, planned: dict[str, int]) -> None:
-        """Start the bar; `planned` holds the epochs of every job."""
-        self._planned = planned
-        self._bar = tqdm(total=sum(planned.values()), desc="networks", unit="epoch", disable=not self.show)
+    def begin(self, planned: dict[str, int], at_once: int = 1) -> None:
+        """Start the bar; `planned` holds the epochs of every job, `at_once` of which are trained side by side."""
+        self._planned, self._at_once = planned, at_once
+        total, shape = sum(planned.values()), "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]"
+        self._bar = tqdm(total=total, desc="networks", unit="epoch", bar_format=shape, disable=not self.show)
 
     def epoch(self, job: str, entry: dict[str, Any]) -> None:
         """One epoch of one job is done and in its checkpoint."""
         line = {"time": round(time.time(), 3), "job": job, **entry}
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
+        self._seconds.append(entry["seconds"])
         self._reach(job, entry["epoch"] + 1)
         if self._bar is not None:
             accuracy = entry["val_accuracy"]
             shown = "" if accuracy is None else f", validation accuracy {100 * accuracy:.1f} %"
-            self._bar.set_postfix_str(f"{job} epoch {entry['epoch']}{shown}")
+            left = tqdm.format_interval(self.seconds_left())
+            self._bar.set_postfix_str(f"at most about {left} left, {job} epoch {entry['epoch']}{shown}")
+
+    def seconds_left(self) -> float:
+        """Estimate of the time that the planned epochs will take, from the epochs of this session.
+
+        Not from the time that has passed, as tqdm has it: processes take long to start, and then report in bursts. Jobs
+        that stop early take less.
+        """
+        left = {job: epochs - self._reached.get(job, 0) for job, epochs in self._planned.items()}
+        unfinished = sum(1 for epochs in left.values() if epochs > 0)
+        if not unfinished or not self._seconds:
+            return 0.0
+        return sum(left.values()) * float(np.mean(self._seconds)) / min(self._at_once, unfinished)
 
     def job_done(self, job: str, memory_gib: float) -> None:
         """A job has ended, perhaps before its planned epochs, or in an earlier session: the bar catches up.

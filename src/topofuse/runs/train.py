@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.ensemble.boosted import BoostedTrees, fit_or_load
-from topofuse.runs.jobs import Job, TreesJob, fixed_epochs, full_job, kfold_jobs, member_jobs, trees_jobs
+from topofuse.runs.jobs import NetworkJob, TreesJob, fixed_epochs, full_job, kfold_jobs, member_jobs, trees_jobs
 from topofuse.runs.prepare import Prepared
 from topofuse.training.parallel import train_tasks
 from topofuse.training.trainer import TrainedNetwork
 
 T = TypeVar("T")
-Networks = Mapping[Job, TrainedNetwork]
+Networks = Mapping[NetworkJob, TrainedNetwork]
 Trees = Mapping[TreesJob, BoostedTrees]
 
 
@@ -30,7 +30,7 @@ class Trained:
     networks: Networks
     trees: Trees
 
-    def family(self, name: str, index: int | None = None) -> dict[Job, TrainedNetwork]:
+    def family(self, name: str, index: int | None = None) -> dict[NetworkJob, TrainedNetwork]:
         """The networks of a family; of member `index` alone where that is given."""
         return {
             job: network for job, network in self.networks.items() if job.family == name and index in (None, job.index)
@@ -55,7 +55,8 @@ def _train_all_networks(prepared: Prepared) -> Networks:
     """The full-data network comes after the folds, whose best epochs say how long it is trained."""
     config, rows, log = prepared.config, prepared.rows, prepared.folder.log
     folds, members = kfold_jobs(config, rows), member_jobs(config, rows)
-    log.begin({job.name: job.task.training.epochs for job in [*folds, *members]} | {"full": config.training.epochs})
+    planned = {job.name: job.task.training.epochs for job in [*folds, *members]} | {"full": config.training.epochs}
+    log.begin(planned, config.threads)
     networks = _train(prepared, folds)
     epochs = fixed_epochs(network.progress.best_epoch for network in networks.values())
     networks |= _train(prepared, [full_job(config, rows, epochs), *members])
@@ -64,16 +65,16 @@ def _train_all_networks(prepared: Prepared) -> Networks:
     return networks
 
 
-def train_networks(prepared: Prepared, jobs: Sequence[Job]) -> dict[Job, TrainedNetwork]:
+def train_networks(prepared: Prepared, jobs: Sequence[NetworkJob]) -> dict[NetworkJob, TrainedNetwork]:
     """Train the networks of `jobs` under a bar of their own, or read back those that the folder holds."""
     log = prepared.folder.log
-    log.begin({job.name: job.task.training.epochs for job in jobs})
+    log.begin({job.name: job.task.training.epochs for job in jobs}, prepared.config.threads)
     networks = _train(prepared, jobs)
     log.end()
     return networks
 
 
-def _train(prepared: Prepared, jobs: Sequence[Job]) -> dict[Job, TrainedNetwork]:
+def _train(prepared: Prepared, jobs: Sequence[NetworkJob]) -> dict[NetworkJob, TrainedNetwork]:
     log = prepared.folder.log
     trained = train_tasks(
         [job.task for job in jobs],

@@ -8,19 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# what workers need sooner or later: they are forked from a process that has imported this module
-import gemmi  # noqa: F401
-import pymatgen.core  # noqa: F401
-import scipy.spatial  # noqa: F401
-import threadpoolctl  # noqa: F401
-
-import topofuse.modalities.extraction  # noqa: F401 (as above)
 from topofuse.crystals import CrystalError, SymmetricCrystal, analyse
 from topofuse.crystals.formula import reduced_formula
 from topofuse.crystals.symmetrise import symmetrise
 from topofuse.modalities.bands.facts import SketchFacts, sketch_facts
 from topofuse.modalities.bands.sketch import NoSketch
-from topofuse.modalities.registry import MODALITY_NAMES, modality
 from topofuse.modalities.store import Sample
 from topofuse.screening.entries import Entry, FileEntry, printable
 from topofuse.screening.table import COLUMNS, Row
@@ -29,8 +21,6 @@ from topofuse.trust.experiment import experiment_of
 from topofuse.trust.warnings import SEPARATOR, warnings_of
 
 _log = logging.getLogger(__name__)
-for _name in MODALITY_NAMES:
-    modality(_name)  # imports it, as above
 
 
 @dataclass(frozen=True)

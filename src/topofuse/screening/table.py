@@ -14,7 +14,8 @@ from typing import Any, Self
 
 from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE
-from topofuse.system.files import settle
+from topofuse.system.files import fsync_replace
+from topofuse.system.text import csv_text_cell, visible
 
 Row = dict[str, Any]
 
@@ -32,7 +33,6 @@ COLUMNS: tuple[str, ...] = (
     *PLACE,
 )
 _NUMBERS = frozenset((*PROBABILITIES, "novelty"))
-_ONLY_IN_FILES = ("n_atoms", "known_source", "known_link", "experiment", "set_95", "nearest")
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 _GROUP = 4096  # rows per parquet row group
 
@@ -105,16 +105,23 @@ class TableWriter:
                 self._flush()
             self._stack.close()
             if kind is None:
-                settle(self._temporary, self.path)
+                fsync_replace(self._temporary, self.path)
         finally:
             self._temporary.unlink(missing_ok=True)
 
 
 def csv_cells(row: Row, columns: Iterable[str] = COLUMNS) -> list[str]:
-    """Cells of a CSV line: probabilities and novelty with six decimals, missing values empty."""
-    return [
-        "" if (value := row[name]) is None else f"{value:.6f}" if name in _NUMBERS else str(value) for name in columns
-    ]
+    """Cells of a CSV line: probabilities and novelty with six decimals, missing values empty, text as `csv_text_cell`.
+
+    Parquet and JSONL have the text as it is.
+    """
+    return [_csv_cell(name, row[name]) for name in columns]
+
+
+def _csv_cell(name: str, value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6f}" if name in _NUMBERS else csv_text_cell(str(value))
 
 
 def csv_text(rows: Iterable[Row], extra: Iterable[str] = ()) -> str:
@@ -128,12 +135,12 @@ def csv_text(rows: Iterable[Row], extra: Iterable[str] = ()) -> str:
 
 
 def aligned_text(rows: Iterable[Row], names: Iterable[str] | None = None) -> str:
-    """A table for a terminal: aligned, numbers with three decimals.
+    """A table for a wide terminal: aligned, numbers with three decimals.
 
-    names: of the columns; without, those of a prediction that have room, the reason at the end
+    names: of the columns; without, all those of a prediction, the reason at the end
     """
     if names is None:
-        names = [name for name in COLUMNS if name not in ("reason", *_ONLY_IN_FILES)] + ["reason"]
+        names = [*(name for name in COLUMNS if name != "reason"), "reason"]
     names = list(names)
     cells = [[name.removeprefix("p_") if name in PROBABILITIES else name for name in names]]
     for row in rows:
@@ -143,7 +150,7 @@ def aligned_text(rows: Iterable[Row], names: Iterable[str] | None = None) -> str
                 for name in names
             ]
         )
-    cells = [[" ".join(cell.split()) for cell in line] for line in cells]
+    cells = [[visible(" ".join(cell.split())) for cell in line] for line in cells]
     widths = [max(len(line[k]) for line in cells) for k in range(len(names))]
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ _STEP = 0.6  # of the integral, in standard deviations; sums over equal steps co
 _NODES = np.arange(-7, 8) * _STEP  # around the last filled level
 _REACH = 5.0  # standard deviations from the last filled level beyond which nothing changes
 _NEGLIGIBLE = 1e-6
+_ROOT = np.sqrt(2 * np.pi)
+_LARGEST = 2**62
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,69 +87,91 @@ def star_fillings(
         whole = wanted % dimensions[0] == 0
         return np.full((int(whole), 1), electrons // dimensions[0]), np.ones((int(whole), len(widths)))
     last = levels.energy[np.searchsorted(np.cumsum(size), wanted)]
-    sets, filled = _movable(levels, rigid, last, _REACH * widths.max(), len(dimensions))
+    near = _near(levels, rigid, last, _REACH * widths.max(), len(dimensions))
     # columns are blur × node; the last filled level is at `last` plus the node
-    away = np.tile(_NODES, len(widths))
     width = np.repeat(widths, len(_NODES))
-    state = np.concatenate([np.ones(len(width)), np.zeros(len(width))])[None]  # weight, and that with a level at μ
-    found = filled[None]
-    room = np.cumsum([0, *(int(steps[-1] @ dimensions) for _, steps in sets[::-1])])[::-1]
-    for (energy, steps), rest in zip(sets, room[1:], strict=True):
-        z = away + (last - energy[:, None]) / width
-        below = np.ones((len(z) + 2, len(width)))
-        below[1:-1], below[-1] = ndtr(z), 0.0
-        share = below[:-1] - below[1:]
-        at = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
-        found, state = _with_set(found, state, steps, share, at)
-        electrons_now = found @ dimensions
-        keep = (electrons_now <= wanted) & (electrons_now + rest >= wanted) & (state.max(1, initial=0) > _NEGLIGIBLE)
-        found, state = found[keep], state[keep]
-    whole = found @ dimensions == wanted
+    z = np.tile(_NODES, len(widths)) + (last - near.energy[:, None]) / width
+    filled, at = ndtr(z), np.exp(-(z**2) / 2) / _ROOT
+    wanted -= int(near.certain @ dimensions)
+    # a vector of multiplicities is one number: the largest that each coirrep can have, plus one, are the radices
+    radix = np.concatenate([[1], np.cumprod(near.steps.sum(0) + 1)])
+    if radix[-1] > _LARGEST:
+        raise ValueError(f"too many levels within reach of the filling at {table.stars[levels.star].label}")
+    codes, electrons_of = (np.append(0, np.cumsum(near.steps @ each)) for each in (radix[:-1], dimensions))
+    found, holds, state = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.ones((1, 2 * len(width)))
+    state[:, len(width) :] = 0  # weight, and that with a level at μ
+    ends = near.ends.tolist()
+    for begin, end in pairwise(ends):
+        code, more = codes[begin : end + 1] - codes[begin], electrons_of[begin : end + 1] - electrons_of[begin]
+        found, holds = (found[:, None] + code).ravel(), (holds[:, None] + more).ravel()
+        state = _with_set(state, filled[begin:end], at[begin:end])
+        possible = ((holds <= wanted) & (holds >= wanted - (electrons_of[-1] - electrons_of[end]))).nonzero()[0]
+        order = possible[found[possible].argsort(kind="stable")]
+        found, holds, state = _merged_codes(found[order], holds[order], state[order])
+    whole = holds == wanted
     weight = state[whole, len(width) :].reshape(-1, len(widths), len(_NODES)).sum(2) * _STEP
-    return found[whole] + levels.below, weight
+    return found[whole, None] // radix[:-1] % (radix[1:] // radix[:-1]) + near.certain + levels.below, weight
 
 
-def _movable(
-    levels: Levels, rigid: NDArray[np.int64], last: float, reach: float, n_coirreps: int
-) -> tuple[list[tuple[NDArray[np.float64], NDArray[np.int64]]], NDArray[np.int64]]:
-    """Rigid sets near the filling, the farthest first, and the multiplicities (c,) of all that is certainly filled.
+@dataclass(frozen=True, eq=False)
+class _Near:
+    """Degenerate levels (k,) of the rigid sets near the filling: set by set, the farthest first, ascending in each.
 
-    Of each set: energies (k,) of its degenerate levels, and (k + 1, c) multiplicities of the lowest 0 to k of them.
+    energy: (k,) eV; steps: (k, c) multiplicities of the coirreps in each; ends: (sets + 1,) where each set begins
+    certain: (c,) multiplicities of all that is certainly filled
     """
+
+    energy: NDArray[np.float64]
+    steps: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    certain: NDArray[np.int64]
+
+
+def _near(levels: Levels, rigid: NDArray[np.int64], last: float, reach: float, n_coirreps: int) -> _Near:
     away = np.abs(levels.energy - last)
     closest = np.full(rigid.max() + 1, np.inf)
     np.minimum.at(closest, rigid, away)
     moves = closest[rigid] < reach
     one = np.eye(n_coirreps, dtype=np.int64)[levels.coirrep]
-    order = np.lexsort((levels.energy, rigid))
-    order = order[moves[order]]
-    owner, energy = rigid[order], levels.energy[order]
-    sums = np.concatenate([np.zeros((1, n_coirreps), dtype=np.int64), np.cumsum(one[order], axis=0)])
-    ends = np.flatnonzero(np.diff(owner, append=-1) | (np.diff(energy, append=np.inf) > 0))  # of degenerate levels
-    firsts = np.flatnonzero(np.diff(owner[ends], prepend=-1))
-    sets, begin = {}, 0
-    for first, after in zip(firsts.tolist(), [*firsts[1:].tolist(), len(ends)], strict=True):
-        own = ends[first:after]
-        sets[int(owner[own[0]])] = energy[own], sums[np.concatenate([[begin], own + 1])] - sums[begin]
-        begin = int(own[-1]) + 1
+    order = np.flatnonzero(moves)
     # far sets are nearly certain and leave few fillings to go on with
-    far_first = sorted(sets, key=lambda number: (-closest[number], number))
-    return [sets[number] for number in far_first], one[~moves & (levels.energy < last)].sum(0)
+    order = order[np.lexsort((levels.energy[order], rigid[order], -closest[rigid[order]]))]
+    owner, energy = rigid[order], levels.energy[order]
+    another = np.diff(owner, prepend=-1) != 0
+    begins = np.flatnonzero(another | (np.diff(energy, prepend=-np.inf) > 0))  # of degenerate levels
+    steps = np.add.reduceat(one[order], begins, axis=0)
+    ends = np.append(np.flatnonzero(another[begins]), len(begins))
+    return _Near(energy[begins], steps, ends, one[~moves & (levels.energy < last)].sum(0))
 
 
-def _with_set(
-    found: NDArray[np.int64],
-    state: NDArray[np.float64],
-    steps: NDArray[np.int64],
-    share: NDArray[np.float64],
-    at: NDArray[np.float64],
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Add a rigid set: filled up to step j with weight `share[j]`, and with a level at μ with weight `at[j - 1]`."""
+def _with_set(state: NDArray[np.float64], filled: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """States (f · (k + 1), 2w) after a rigid set of k levels: each times that it is filled up to none, one, …, all.
+
+    filled, at: (k, w) probability that a level lies beneath μ, and density at μ
+    """
     half = state.shape[1] // 2
-    weight, pinned = state[:, None, :half] * share, state[:, None, half:] * share
-    pinned[:, 1:] += state[:, None, :half] * at
-    both = np.concatenate([weight, pinned], axis=2).reshape(-1, 2 * half)
-    return _merged((found[:, None] + steps).reshape(-1, found.shape[1]), both)
+    share = np.empty((len(filled) + 1, half))
+    share[0], share[1:] = 1 - filled[0], filled
+    share[1:-1] -= filled[1:]
+    out = np.empty((len(state), len(share), 2 * half))
+    np.multiply(state[:, None, :half], share, out=out[..., :half])
+    np.multiply(state[:, None, half:], share, out=out[..., half:])
+    out[:, 1:, half:] += state[:, None, :half] * at
+    return out.reshape(-1, 2 * half)
+
+
+def _merged_codes(
+    codes: NDArray[np.int64], holds: NDArray[np.int64], state: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Distinct codes of ascending ones, what they hold, and the sums of their states, without negligible ones."""
+    another = np.ones(len(codes), dtype=np.bool_)
+    np.not_equal(codes[1:], codes[:-1], out=another[1:])
+    begins = another.nonzero()[0]
+    if len(begins) < len(codes):
+        state = np.add.reduceat(state, begins, axis=0)
+    keep = state.max(1, initial=0) > _NEGLIGIBLE
+    begins = begins[keep]
+    return codes[begins], holds[begins], state[keep]
 
 
 def _merged(rows: NDArray[np.int64], weight: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

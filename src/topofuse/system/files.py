@@ -32,13 +32,13 @@ def write_whole(path: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         Path(temporary).chmod(0o666 & ~_UMASK)  # mkstemp's files are for their owner alone
-        settle(Path(temporary), path)
+        fsync_replace(Path(temporary), path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
-def settle(temporary: Path, path: Path) -> None:
+def fsync_replace(temporary: Path, path: Path) -> None:
     """Rename a finished file; content and name are on the disk before it returns."""
     _flush_to_disk(temporary)  # before the rename, which could reach the disk without the content
     temporary.replace(path)

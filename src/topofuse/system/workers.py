@@ -33,7 +33,7 @@ from topofuse.errors import TopofuseError
 T = TypeVar("T")
 R = TypeVar("R")
 
-_PRELOADED = ("topofuse.screening.examine",)
+_PRELOADED = ("topofuse.screening.preload",)
 _STARTING = threading.Lock()  # multiprocessing keeps its list of children without one
 
 

@@ -89,6 +89,10 @@ def restore_fusion(
     names: tuple[str, ...], settings: FusionConfig, tensors: Mapping[str, NDArray[Any]]
 ) -> FusionPredictor:
     """From the tensors of a bundle; RuntimeError where they are not those of such a network."""
+    with torch.device("meta"):  # shapes without memory: those of the settings could be of any size
+        expected = {key: tuple(value.shape) for key, value in FusionNetwork(names, settings).state_dict().items()}
+    if expected != {key: value.shape for key, value in tensors.items()}:
+        raise RuntimeError("its tensors are not those of such a network")
     network = FusionNetwork(names, settings)
     network.load_state_dict(_as_torch(tensors))
     return FusionPredictor(network.eval(), settings)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from topofuse.labels import compose, level_probabilities
 
@@ -46,6 +45,8 @@ def fit_temperatures(labels: NDArray[np.integer], p5: NDArray[np.floating]) -> T
 
 
 def _fit(p: Probabilities, labels: NDArray[np.integer]) -> float:
+    from scipy.optimize import minimize_scalar  # a fifth of a second of start-up, which predictions do without
+
     logs = np.log(np.maximum(p, _FLOOR))
 
     def loss(log_temperature: float) -> float:
@@ -54,8 +55,8 @@ def _fit(p: Probabilities, labels: NDArray[np.integer]) -> float:
 
     # convex in 1/T, so there is one minimum; where the rows are separated it is at the bound
     bound = np.log(_LARGEST)
-    found = minimize_scalar(loss, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-6})
-    return float(np.exp(found.x))
+    optimum = minimize_scalar(loss, bounds=(-bound, bound), method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(optimum.x))
 
 
 def _factors(p5: NDArray[np.floating]) -> tuple[Probabilities, Probabilities]:

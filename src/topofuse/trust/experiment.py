@@ -48,9 +48,11 @@ def experiment_of(crystal: SymmetricCrystal) -> str:
 @cache
 def findings() -> Mapping[tuple[str, int, int], Finding]:
     """The table: (formula, space group, atoms in the primitive cell) → what was found."""
+    from pymatgen.core.composition import Composition
+
     text = files("topofuse.trust").joinpath("experiment.csv").read_text(encoding="utf-8")
     return {
-        (row["formula"], int(row["spacegroup"]), int(row["atoms"])): Finding(
+        (Composition(row["formula"]).reduced_formula, int(row["spacegroup"]), int(row["atoms"])): Finding(
             float(row["volume"]), row["finding"], row["reference"], row["doi"]
         )
         for row in csv.DictReader(text.splitlines(), strict=True)

@@ -7,6 +7,7 @@ wrong, and how often it misses: docs/trust.md.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -124,6 +125,6 @@ def links_of(material_id: str, source: str) -> list[str]:
     """
     database, _, name = source.partition(" ")
     return [
-        *([_MATERIALS_PROJECT + material_id] if material_id.startswith("mp-") else []),
-        *([_MATERIAE + name] if database == "Materiae" and name.startswith("MAT") else []),
+        *([_MATERIALS_PROJECT + material_id] if re.fullmatch(r"mp-[a-z0-9]+", material_id) else []),
+        *([_MATERIAE + name] if database == "Materiae" and re.fullmatch(r"MAT[0-9]+", name) else []),
     ]

@@ -52,7 +52,7 @@ class Neighbourhood:
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
+class TrainingMaterials:
     """The n training materials as points, and how a crystal becomes one.
 
     names: modalities whose tables are read, f columns together
@@ -61,7 +61,7 @@ class Reference:
     distances: (513,) quantiles of the training materials' own distances
     seen: (104,) whether a training material holds the element; largest: atoms in the largest primitive cell
     ids, formulas: n names each; classes: (n,) int8 codes 0..4
-    known: what tells whether a crystal is one of them; None in a bundle of format 2
+    known: what tells whether a crystal is one of them; None in a bundle that was made before there was such a thing
     """
 
     names: tuple[str, ...]
@@ -83,7 +83,7 @@ class Reference:
         cls, store: FeatureStore, rows: NDArray[np.integer], names: tuple[str, ...],
         described: tuple[Sequence[str], Sequence[str], NDArray[np.integer]], gain: NDArray[np.floating] | None = None,
         sources: Sequence[str] | None = None,
-    ) -> Reference:  # fmt: skip
+    ) -> TrainingMaterials:  # fmt: skip
         """From the features of the training materials.
 
         rows: of the store; described: their ids, reduced formulas and classes 0..4, in the order of `rows`
@@ -141,16 +141,17 @@ class Reference:
 
     def columns(self, store: FeatureStore) -> dict[str, list[Any]]:
         """The columns `COLUMNS` of the table of predictions, and those of `known`, for the crystals of a store."""
-        found = self.place(store)
+        placed = self.place(store)
         return {
-            **({} if self._finder is None else self._finder.columns(store.facts)),
-            "novelty": found.novelty.tolist(),
-            "nearest": ["; ".join(self.describe(row) for row in rows) for rows in found.nearest.tolist()],
+            **({} if self.finder is None else self.finder.columns(store.facts)),
+            "novelty": placed.novelty.tolist(),
+            "nearest": ["; ".join(self.describe(row) for row in rows) for rows in placed.nearest.tolist()],
             "domain": [str(domain) for domain in self.domains(store)],
         }
 
     @cached_property
-    def _finder(self) -> Finder | None:
+    def finder(self) -> Finder | None:
+        """Finds a crystal among the training materials; None where the bundle does not say enough of them."""
         if self.known is None:
             return None
         return Finder(self.ids, self.formulas, [FIVE[code] for code in self.classes], self.known)
@@ -177,7 +178,7 @@ class Reference:
         }
 
     @classmethod
-    def restore(cls, described: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Reference:
+    def restore(cls, described: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> TrainingMaterials:
         """Put back what `described` and `tensors` gave."""
         arrays: dict[str, Any] = {name: tensors[name] for name in _ARRAYS}
         texts: dict[str, Any] = {name: _unpacked(tensors[name]) for name in ("ids", "formulas")}
@@ -186,6 +187,7 @@ class Reference:
         return cls(names=tuple(described["modalities"]), largest=largest, known=known, **arrays, **texts)
 
 
+_MAX_NAMES = 256 * 2**20  # bytes; a million materials have 20 MB of names
 _ARRAYS = ("quantiles", "projection", "centre", "step", "codes", "distances", "seen", "classes")
 _KNOWN_ARRAYS = ("spacegroups", "sizes", "volumes", "fingerprints")
 
@@ -193,12 +195,12 @@ _KNOWN_ARRAYS = ("spacegroups", "sizes", "volumes", "fingerprints")
 def _quantiles(table: Array) -> Array:
     """(f, 129) quantiles of the columns of a table (n, f); zeros for a column that is undefined throughout."""
     share = np.linspace(0.0, 1.0, N_QUANTILES)
-    found = np.zeros((table.shape[1], N_QUANTILES), dtype=np.float32)
-    for column, values in zip(found, table.T, strict=True):
+    quantiles = np.zeros((table.shape[1], N_QUANTILES), dtype=np.float32)
+    for column, values in zip(quantiles, table.T, strict=True):
         defined = values[np.isfinite(values)]
         if len(defined):
             column[:] = np.quantile(defined.astype(np.float64), share)
-    return found
+    return quantiles
 
 
 def _standardised(table: Array, quantiles: Array) -> Array:
@@ -251,17 +253,17 @@ def _nearest(
     rows = np.zeros((len(points), NEIGHBOURS), dtype=np.int64)
     for start in range(0, len(points), _BLOCK):
         block = points[start : start + _BLOCK]
-        found = block @ others.T
-        found *= -2.0
-        found += lengths
+        separation = block @ others.T
+        separation *= -2.0
+        separation += lengths
         if group is not None:
-            found[group[start : start + _BLOCK, None] == group] = np.inf
+            separation[group[start : start + _BLOCK, None] == group] = np.inf
         own, inside = (block**2).sum(axis=1), np.arange(len(block))
         for place in range(min(NEIGHBOURS, len(others))):  # three times the least is far quicker than a partition
-            best = found.argmin(axis=1)
+            best = separation.argmin(axis=1)
             rows[start + inside, place] = best
-            squares[start + inside, place] = np.maximum(found[inside, best] + own, 0.0)
-            found[inside, best] = np.inf
+            squares[start + inside, place] = np.maximum(separation[inside, best] + own, 0.0)
+            separation[inside, best] = np.inf
     return squares, rows
 
 
@@ -287,4 +289,12 @@ def _packed(names: Sequence[str]) -> NDArray[np.uint8]:
 
 
 def _unpacked(packed: NDArray[np.uint8]) -> list[str]:
-    return zlib.decompress(packed.tobytes()).decode().split("\n")
+    """What `_packed` was given; ValueError for what is none, or more than `_MAX_NAMES` bytes of names."""
+    unpacking = zlib.decompressobj()
+    try:
+        text = unpacking.decompress(packed.tobytes(), _MAX_NAMES)
+    except zlib.error as error:
+        raise ValueError(f"names of the reference materials: {error}") from error
+    if not unpacking.eof or unpacking.unused_data:
+        raise ValueError("names of the reference materials are cut, or too many")
+    return text.decode().split("\n")

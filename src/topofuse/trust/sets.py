@@ -63,12 +63,12 @@ def _shares(
     scores: NDArray[np.float32], groups: NDArray[np.integer], alphas: NDArray[np.float32], own: NDArray[np.integer]
 ) -> NDArray[np.float64]:
     """Of each of `alphas` the share of its group `own` with at least this score, itself counted in."""
-    found = np.ones(alphas.shape)
+    shares = np.ones(alphas.shape)
     for group in range(len(FIVE)):
         inside, known = own == group, np.sort(scores[groups == group])
         at_least = len(known) - np.searchsorted(known, alphas[inside])
-        found[inside] = (at_least + 1) / (len(known) + 1)
-    return found
+        shares[inside] = (at_least + 1) / (len(known) + 1)
+    return shares
 
 
 def members(p_values: NDArray[np.floating], confidence: int) -> NDArray[np.bool_]:

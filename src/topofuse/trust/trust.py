@@ -3,7 +3,7 @@
 It is fitted at the end of a run on out-of-fold predictions of the pool, for the main bundle on those of the chosen
 strategy, for the fast bundle on those of trees of its kind. The members of a bundle have seen the whole pool, so they
 have no out-of-fold rows of their own; those of models with the same settings, trained without a fold, stand for them.
-How well that holds is measured on the test rows, with the bundle itself (`topofuse.evaluation.trust`).
+How well that holds is measured on the test rows, with the bundle itself (`topofuse.evaluation.confidence`).
 """
 
 from __future__ import annotations

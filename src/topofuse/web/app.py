@@ -18,6 +18,7 @@ from topofuse.web.examples import EXAMPLES, example_label, example_text
 from topofuse.web.queue import Limits, Queue
 from topofuse.web.security import Guard
 from topofuse.web.service import Service, UnavailableError, Upload, levels
+from topofuse.web.token import Token
 
 MAX_FILES = 64  # in one request; the page sends more in several
 
@@ -93,8 +94,8 @@ class ExampleEntry(BaseModel):
     label: str | None = Field(description="its class in the textbook data; null where that does not have it")
 
 
-def create_app(service: Service, limits: Limits | None = None) -> Guard:
-    """The ASGI application on top of a started service."""
+def create_app(service: Service, limits: Limits | None = None, token: str | None = None) -> Guard:
+    """The ASGI application on top of a started service; token: what every request must show, None for nothing."""
     app = FastAPI(
         title="topofuse",
         version=__version__,
@@ -105,7 +106,8 @@ def create_app(service: Service, limits: Limits | None = None) -> Guard:
     )
     _add_api(app, service)
     _add_page(app)
-    return Guard(Queue(app, limits))
+    queue = Queue(app, limits)
+    return Guard(queue) if token is None else Guard(Token(queue, token), ["*"])
 
 
 def _add_api(app: FastAPI, service: Service) -> None:

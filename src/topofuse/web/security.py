@@ -2,10 +2,13 @@
 
 A server on 127.0.0.1 can still be reached by any web page that the person's browser shows. A page of another
 origin may send requests blindly, and one whose name was made to point at 127.0.0.1 (DNS rebinding) may read the
-answers. The first is told by `Origin`, the second by `Host` (Starlette's `TrustedHostMiddleware`).
+answers. The first is told by `Origin`, the second by `Host` (Starlette's `TrustedHostMiddleware`). Where a token is
+asked for, any name will do: a page of another name has no cookie with it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -30,8 +33,8 @@ HEADERS = {
 class Guard:
     """Refuses foreign and oversized requests before they are read, and adds `HEADERS` to every answer."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = TrustedHostMiddleware(app, HOSTS, www_redirect=False)
+    def __init__(self, app: ASGIApp, hosts: Sequence[str] = HOSTS) -> None:
+        self._app = TrustedHostMiddleware(app, hosts, www_redirect=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""

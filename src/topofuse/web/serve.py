@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 import multiprocessing.util
 import os
 import signal
@@ -22,8 +24,10 @@ from topofuse.web.app import create_app
 from topofuse.web.examples import EXAMPLES, example_text
 from topofuse.web.queue import Limits
 from topofuse.web.service import Service
+from topofuse.web.token import new_token
 
 ADDRESS = "127.0.0.1"
+EVERY = "0.0.0.0"
 CONNECTIONS = 512  # at a time; a process may have 1,024 files open, as a rule
 
 
@@ -31,29 +35,37 @@ class ServeError(TopofuseError, RuntimeError):
     """The page cannot be served; the message says why and what to do."""
 
 
-def listen(port: int) -> socket.socket:
-    """A listening socket on this machine's own address; port 0 is any free one."""
+def listen(port: int, host: str = ADDRESS) -> socket.socket:
+    """A listening socket on an IPv4 address of this machine; port 0 is any free one."""
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError as error:
+        raise ServeError(f"{host!r}: --host takes an IPv4 address of this machine, such as 0.0.0.0 for all") from error
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((ADDRESS, port))
+        listening.bind((host, port))
         listening.listen(64)
     except OSError as error:
         listening.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise ServeError(f"{host}: {error.strerror}; --host takes an IPv4 address of this machine") from error
         raise ServeError(f"port {port}: {error.strerror}; choose another, or --port 0 for any free one") from error
     return listening
 
 
-def serve(model: str, port: int, *, open_browser: bool, say: Callable[[str], None]) -> None:
+def serve(model: str, port: int, *, open_browser: bool, say: Callable[[str], None], host: str = ADDRESS) -> None:
     """Serve the page; the model is loaded while the first requests are answered.
 
+    host: address to listen on; others than 127.0.0.1 can be reached from elsewhere, and ask for a token
     Raises what loading raises (`BundleError`), and `ServeError` where the port cannot be had.
     """
     multiprocessing.util.get_temp_dir()  # made and, at exit, removed by multiprocessing: it must not lie in ours
-    with listen(port) as listening, _own_folder() as folder:
+    with listen(port, host) as listening, _own_folder() as folder:
         workers.warm_up()
         service = Service(lambda: _load(model), folder, name=model, workers=workers.default_workers())
-        server = make_server(service)
+        token = None if host == ADDRESS else new_token()
+        server = make_server(service, token=token)
         failed: list[BaseException] = []
 
         def when_ready(error: BaseException | None) -> None:
@@ -62,7 +74,11 @@ def serve(model: str, port: int, *, open_browser: bool, say: Callable[[str], Non
                 server.should_exit = True
 
         service.start(when_ready)
-        address = f"http://{ADDRESS}:{listening.getsockname()[1]}/"
+        address = f"http://{ADDRESS if host == EVERY else host}:{listening.getsockname()[1]}/"
+        if token is not None:
+            address += f"?token={token}"
+            say(f"warning: {host} can be reached from other machines. Whoever knows the token may use the page.")
+            say("Nothing is encrypted: who can listen on the network sees files, answers and token.")
         say(f"{address} (Ctrl-C ends it)")
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
@@ -71,10 +87,10 @@ def serve(model: str, port: int, *, open_browser: bool, say: Callable[[str], Non
             raise failed[0]
 
 
-def make_server(service: Service, limits: Limits | None = None) -> uvicorn.Server:
+def make_server(service: Service, limits: Limits | None = None, token: str | None = None) -> uvicorn.Server:
     """The HTTP server on top of a service; `run(sockets=[…])` runs it."""
     settings = uvicorn.Config(
-        create_app(service, limits), log_level="warning", access_log=False, lifespan="off", ws="none",
+        create_app(service, limits, token), log_level="warning", access_log=False, lifespan="off", ws="none",
         server_header=False, limit_concurrency=CONNECTIONS,
     )  # fmt: skip
     return uvicorn.Server(settings)

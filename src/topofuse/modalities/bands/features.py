@@ -188,9 +188,17 @@ def _fermi(sketch: Sketch, every: NDArray[np.float64]) -> dict[str, float]:
 def _weights(sketch: Sketch, gap_soc: NDArray[np.float64], orbits: NDArray[np.int64]) -> dict[str, float]:
     """Charges, and the orbitals of the bands beside the filling (populations of R. S. Mulliken)."""
     basis, filled = sketch.basis, sketch.filled
-    weight = (sketch.bands.states.conj() * sketch.bands.dual).real  # (k, n orbitals, n bands)
-    occupation = np.array([sketch.occupation(point) for point in range(len(weight))])
-    population = 2 * np.einsum("kan,kn->a", weight, occupation) / len(weight)
+    points = len(sketch.bands.energy)
+
+    def weight(point: int, chosen: slice) -> NDArray[np.float64]:  # (n orbitals, bands)
+        states, dual = sketch.bands.states[point][:, chosen], sketch.bands.dual[point][:, chosen]
+        return states.real * dual.real + states.imag * dual.imag if np.iscomplexobj(states) else states * dual
+
+    population = np.zeros(basis.size)
+    for point in range(points):
+        occupation = sketch.occupation(point)
+        occupation = occupation[: np.flatnonzero(occupation)[-1] + 1]
+        population += weight(point, slice(len(occupation))) @ occupation * (2 / points)
     charge = np.bincount(basis.atom, population) - np.array([atom.electrons for atom in basis.atoms])
     # equivalent atoms have the same charge, but the momenta are not whole stars
     charge = (np.bincount(orbits, charge) / np.bincount(orbits))[orbits]
@@ -198,9 +206,9 @@ def _weights(sketch: Sketch, gap_soc: NDArray[np.float64], orbits: NDArray[np.in
     anion = (charge > _CHARGED)[basis.atom]
     narrow = int(np.flatnonzero(gap_soc <= gap_soc.min() + _TIE)[0])
     for point, k in (("gamma", 0), ("narrow", narrow)):
-        for edge, band in (("top", filled - 1), ("bottom", filled)):
+        for edge, of_orbital in zip(("top", "bottom"), weight(k, slice(filled - 1, filled + 1)).T, strict=True):
             for kind, chosen in zip("spda", (*(basis.ell == ell for ell in range(3)), anion), strict=True):
-                found[f"{point}_{edge}_{kind}"] = weight[k, chosen, band].sum()
+                found[f"{point}_{edge}_{kind}"] = of_orbital[chosen].sum()
     return found
 
 

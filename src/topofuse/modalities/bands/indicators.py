@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from topofuse.modalities.bands.sampling import TRIMS, same_momentum
 from topofuse.modalities.bands.sketch import Sketch
 
-_ON_LINE = 0.3819  # a share of a line that is on no special momentum
 _MISMATCH = 0.1  # traces at the two ends that differ by more are incompatible
 _ROUNDING = 1e-6  # halves are rounded down, whatever their rounding errors
 _FAR = 20.0  # eV, where no exchange is in sight
@@ -46,14 +45,12 @@ class Indicators:
 def indicators(sketch: Sketch) -> tuple[Indicators, Indicators]:
     """Indicators without and with spin-orbit coupling."""
     requests: defaultdict[int, set[int]] = defaultdict(set)
-    groups = _line_groups(sketch)
+    groups = sketch.sampling.operations
     for (first, second), operations in zip(sketch.sampling.lines.tolist(), groups, strict=True):
         requests[first].update(operations.tolist())
         requests[second].update(operations.tolist())
-    inversion = np.flatnonzero(sketch.operators.characters == -3)
-    roto, fixed = (0, []) if len(inversion) else _rotoinversion(sketch)
-    for point in set(sketch.sampling.trims.tolist()) if len(inversion) else ():
-        requests[point].add(int(inversion[0]))
+    inversion = sketch.operators.inversion is not None
+    roto, fixed = (0, []) if inversion else _rotoinversion(sketch)
     for point in fixed:
         requests[point].add(roto)
     traces = _Traces(sketch, requests)
@@ -61,8 +58,8 @@ def indicators(sketch: Sketch) -> tuple[Indicators, Indicators]:
     found = []
     for spin in (0, 1):
         extra: dict[str, float] = {}
-        if len(inversion):
-            extra = _parities(sketch, traces, int(inversion[0]), spin)
+        if inversion:
+            extra = _parities(sketch, spin)
         elif fixed:
             extra = {"rotoinversion": _rotoinversion_index(sketch, traces, roto, fixed, spin)}
         found.append(Indicators(incompatible[spin], **extra))
@@ -85,13 +82,7 @@ class _Traces:
         return self._found[point, operation]
 
 
-def _line_groups(sketch: Sketch) -> list[NDArray[np.int64]]:
-    """Operations, without the identity, that leave every momentum of a line in place, for each line."""
-    begin, end = (sketch.sampling.points[sketch.sampling.lines[:, side]] for side in (0, 1))
-    return [sketch.operators.fixing(momentum) for momentum in begin + _ON_LINE * (end - begin)]
-
-
-def _incompatible(sketch: Sketch, groups: list[NDArray[np.int64]], traces: _Traces) -> NDArray[np.bool_]:
+def _incompatible(sketch: Sketch, groups: tuple[NDArray[np.int64], ...], traces: _Traces) -> NDArray[np.bool_]:
     """(2, l) whether the ends of a line disagree: without and with spin."""
     sampling, translations = sketch.sampling, sketch.operators.translations
     worst = np.zeros((2, len(groups)))
@@ -110,11 +101,10 @@ def _round(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.ceil(values - 0.5 - _ROUNDING)
 
 
-def _parities(sketch: Sketch, traces: _Traces, inversion: int, spin: int) -> dict[str, float]:
+def _parities(sketch: Sketch, spin: int) -> dict[str, float]:
     """Indicators of inversion from the sums of parities of the occupied states at the eight TRIMs."""
-    sampling = sketch.sampling
-    sums = np.array([traces(point, inversion)[spin].real for point in sampling.trims.tolist()])
-    sums *= sampling.trim_signs * (1 if spin else 2)
+    of_point = {point: _parity_sum(sketch, point, spin) for point in set(sketch.sampling.trims.tolist())}
+    sums = np.array([of_point[point] for point in sketch.sampling.trims.tolist()]) * sketch.sampling.trim_signs
     moved = _CENTRES * sums  # (centres, TRIMs)
     odd_pairs = (2 * sketch.filled - moved) / 4
     faces = np.array([odd_pairs[:, TRIMS[:, axis] > 0].sum(1) for axis in range(3)])
@@ -123,6 +113,15 @@ def _parities(sketch: Sketch, traces: _Traces, inversion: int, spin: int) -> dic
         "weak": float((_round(faces) % 2).any(0).min()),
         "parity_spread": float(np.ptp(moved, axis=1).min()) / 4,
     }
+
+
+def _parity_sum(sketch: Sketch, point: int, spin: int) -> float:
+    bands, levels = sketch.bands.parity[point], sketch.spin[point]
+    if bands is None or levels.parity is None:
+        raise ValueError("parities are asked for at a momentum where states have none")
+    if not spin:
+        return 2 * float(sketch.occupation(point) @ bands)
+    return 2 * float(bands[: levels.first].sum()) + float(sketch.spin_occupation(point) @ levels.parity)
 
 
 def _rotoinversion(sketch: Sketch) -> tuple[int, list[int]]:
@@ -157,15 +156,9 @@ def parity_exchange(sketch: Sketch) -> NDArray[np.float64]:
 
     Empty for a crystal without inversion. See `parity_exchange_at`.
     """
-    if inversion_of(sketch) is None:
+    if sketch.operators.inversion is None:
         return np.empty(0)
     return np.array([parity_exchange_at(sketch, point) for point in sorted(set(sketch.sampling.trims.tolist()))])
-
-
-def inversion_of(sketch: Sketch) -> int | None:
-    """The operation that is an inversion; None where the crystal has none."""
-    found = np.flatnonzero(sketch.operators.characters == -3)
-    return int(found[0]) if len(found) else None
 
 
 def parity_exchange_at(sketch: Sketch, point: int) -> float:
@@ -187,19 +180,11 @@ def parity_exchange_at(sketch: Sketch, point: int) -> float:
 
 
 def even_share(sketch: Sketch, point: int) -> NDArray[np.float64]:
-    """(2w,) share of even states in the degenerate set of each level with spin-orbit coupling at a TRIM.
-
-    Of a set, because single parities depend on a choice of states. Of a crystal with inversion only.
-    """
-    inversion = inversion_of(sketch)
-    if inversion is None:
-        raise ValueError("the crystal has no inversion")
+    """(2w,) share of even states in the degenerate set of each level: single parities depend on a choice of states."""
     spin = sketch.spin[point]
-    window = slice(spin.first, spin.first + len(spin.states))
-    operator = sketch.operators.matrix(inversion, sketch.sampling.points[point])
-    between = sketch.bands.dual[point][:, window].conj().T @ (operator @ sketch.bands.states[point][:, window])
-    turned = np.einsum("ij,jsn->isn", between, spin.states, optimize=True)
-    parity = (spin.states.conj() * turned).sum((0, 1)).real
+    parity = spin.parity
+    if parity is None:
+        raise ValueError("parities are asked for at a momentum where levels have none")
     number = np.concatenate([[0], np.cumsum(np.diff(spin.energy) > _SET_GAP)])
     mean = np.bincount(number, parity) / np.bincount(number)
     share: NDArray[np.float64] = ((1 + mean) / 2)[number]

@@ -69,8 +69,8 @@ def _bands(sketch: Sketch, points: NDArray[np.float64]) -> tuple[NDArray[np.floa
     """Energies and weights of one line, in the order of `BandLines`; its states are forgotten."""
     basis, filled = sketch.basis, sketch.filled
     of_kind = np.array([basis.ell == ell for ell in range(len(KINDS))], dtype=np.float64)
-    bands = sketch.model.bands(points)
-    weights = np.einsum("la,kan->knl", of_kind, (bands.states.conj() * bands.dual).real)
+    bands, _ = sketch.model.bands(points, np.empty((0, 3)))
+    weights = [(of_kind @ (c.conj() * d).real).T for c, d in zip(bands.states, bands.dual, strict=True)]
     below, above = 2 * min(WINDOW, filled), 2 * min(WINDOW, basis.size - filled)
     levels, shares = [], []
     for point in range(len(points)):
@@ -78,9 +78,9 @@ def _bands(sketch: Sketch, points: NDArray[np.float64]) -> tuple[NDArray[np.floa
         width = len(spin.states)
         chosen = slice(2 * (filled - spin.first) - below, 2 * (filled - spin.first) + above)
         vectors = spin.states[:, :, chosen].reshape(width, -1)
-        window = slice(spin.first, spin.first + width)
-        states, dual = bands.states[point][:, window] @ vectors, bands.dual[point][:, window] @ vectors
+        states = bands.states[point][:, spin.window] @ vectors
+        dual = bands.dual[point][:, spin.window] @ vectors
         population = (of_kind @ (states.conj() * dual).real).reshape(len(KINDS), 2, -1).sum(1)
         levels.append(spin.energy[chosen])
         shares.append(population.T)
-    return bands.energy, np.array(levels), weights, np.array(shares)
+    return bands.energy, np.array(levels), np.array(weights), np.array(shares)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.symmetry import primitive_basis
+from topofuse.modalities.bands.adapted import Inversion, invariant
 from topofuse.modalities.bands.atoms import MAX_ELL
 from topofuse.modalities.bands.hamiltonian import Basis
 from topofuse.modalities.bands.integrals import real_harmonics, sphere_quadrature
@@ -102,17 +103,16 @@ class Operators:
     momentum_rotations: (g, 3, 3), W⁻ᵀ, what acts on momenta in reciprocal lattice units
     determinants, characters: (g,) det W and tr W
     spinors: (g, 2, 2)
-    atoms: (g, n_atoms) the atom that each atom is sent to
+    atoms: (g, n_atoms) the atom that each atom is sent to; shifts: (g, n_atoms, 3) its lattice vector beyond the image
     """
 
     def __init__(self, crystal: SymmetricCrystal, basis: Basis) -> None:
         cell = crystal.primitive
-        self._positions = cell.frac_coords
         self.rotations, self.translations = group_of(crystal.hall_number, crystal.centering)
         self.momentum_rotations = np.rint(np.linalg.inv(self.rotations)).transpose(0, 2, 1)
         self.determinants = np.rint(np.linalg.det(self.rotations)).astype(np.int64)
         self.characters = np.trace(self.rotations, axis1=1, axis2=2)
-        self.atoms = _images(cell.lattice, cell.frac_coords, self.rotations, self.translations)
+        self.atoms, self.shifts = _images(cell.lattice, cell.frac_coords, self.rotations, self.translations)
         cartesian = cell.lattice.T @ self.rotations @ np.linalg.inv(cell.lattice.T)
         # rounded, since the lattices of many crystals have the same rotations
         parts = [_of_rotation((np.round(r, 9) + 0.0).tobytes()) for r in cartesian]
@@ -125,7 +125,6 @@ class Operators:
         rows: list[NDArray[Any]] = []
         columns: list[NDArray[Any]] = []
         values: list[NDArray[Any]] = []
-        atoms: list[NDArray[Any]] = []
         for ell in range(MAX_ELL + 1):
             width = 2 * ell + 1
             shell = np.flatnonzero(basis.ell == ell).reshape(-1, width)  # (shells, 2l + 1)
@@ -139,43 +138,44 @@ class Operators:
                 (rows, target[:, :, :, None]),
                 (columns, shell[None, :, None, :]),
                 (values, matrices[:, None]),
-                (atoms, image[:, :, None, None]),
             ):
                 part.append(np.broadcast_to(value, shape).reshape(len(self.atoms), -1))
-        self._rows, self._columns, self._values, self._atoms = (
-            np.concatenate(part, axis=1) for part in (rows, columns, values, atoms)
-        )
+        self._rows, self._columns, self._values = (np.concatenate(part, axis=1) for part in (rows, columns, values))
+        self._atoms = basis.atom[self._columns[0]]
         self._size = basis.size
 
-    def fixing(self, momentum: NDArray[np.float64], tolerance: float = 1e-6) -> NDArray[np.int64]:
-        """Operations that leave a momentum in place, modulo reciprocal lattice vectors; without the identity."""
-        moved = self.momentum_rotations @ momentum - momentum
-        fixed = np.abs(moved - np.rint(moved)).max(1) < tolerance
-        return np.flatnonzero(fixed & (self.characters < 3))
+    @property
+    def inversion(self) -> Inversion | None:
+        """What inversion does to the atoms; None where there is none."""
+        found = np.flatnonzero(self.characters == -3)
+        return Inversion(self.atoms[found[0]], self.shifts[found[0]]) if len(found) else None
 
-    def _phases(self, operations: NDArray[np.int64], momentum: NDArray[np.float64]) -> NDArray[np.complex128]:
-        """(g, c) phase of each element at a momentum that the operations fix up to a reciprocal lattice vector G."""
-        image = self.momentum_rotations[operations] @ momentum
-        shift = np.rint(image - momentum)
-        angle = shift @ self._positions.T - ((momentum + shift) * self.translations[operations]).sum(1)[:, None]
-        return np.take_along_axis(np.exp(2j * np.pi * angle), self._atoms[operations], axis=1)
+    def _elements(self, operations: NDArray[np.int64], momentum: NDArray[np.float64]) -> NDArray[Any]:
+        """(o, c) elements of operations that fix a momentum; real where it is time-reversal-invariant."""
+        # the Bloch sum of an atom goes to that of its image with the phase of the lattice vector between the two
+        image = np.einsum("oij,j->oi", self.momentum_rotations[operations], momentum)
+        turns = (self.shifts[operations] @ image[:, :, None])[:, :, 0]  # (o, atoms)
+        if invariant(momentum):
+            signs: NDArray[np.float64] = 1.0 - 2.0 * (np.rint(2 * turns) % 2)
+            return self._values[operations] * signs[:, self._atoms]
+        return self._values[operations] * np.exp(2j * np.pi * turns)[:, self._atoms]
 
-    def matrix(self, operation: int, momentum: NDArray[np.float64]) -> NDArray[np.complex128]:
-        """(n, n) representation U of an operation that fixes `momentum`, on columns of orbital coefficients."""
-        found = np.zeros((self._size, self._size), dtype=np.complex128)
-        phases = self._phases(np.array([operation]), momentum)[0]
-        found[self._rows[operation], self._columns[operation]] = self._values[operation] * phases
+    def matrices(self, operations: NDArray[np.int64], momentum: NDArray[np.float64]) -> NDArray[Any]:
+        """(o, n, n) representations U of operations that fix `momentum`, on columns of orbital coefficients.
+
+        Real at momenta that time reversal leaves in place.
+        """
+        elements = self._elements(operations, momentum)
+        found = np.zeros((len(operations), self._size, self._size), dtype=elements.dtype)
+        found[np.arange(len(operations))[:, None], self._rows[operations], self._columns[operations]] = elements
         return found
 
     def traces(
-        self, operations: NDArray[np.int64], momentum: NDArray[np.float64], densities: NDArray[np.complex128]
-    ) -> NDArray[np.complex128]:
-        """(d, g) traces Tr(U ρ) of operations (g,) that fix `momentum`, with densities ρ (d, n, n)."""
-        values = self._values[operations] * self._phases(operations, momentum)
-        places = self._columns[operations] * self._size + self._rows[operations]
-        traced: NDArray[np.complex128] = np.einsum(
-            "gc,dgc->dg", values, densities.reshape(len(densities), -1)[:, places]
-        )
+        self, operations: NDArray[np.int64], momentum: NDArray[np.float64], density: NDArray[Any]
+    ) -> NDArray[Any]:
+        """(o,) traces Tr(U ρ) of operations that fix `momentum`, with a density ρ (n, n)."""
+        elements = self._elements(operations, momentum)
+        traced: NDArray[Any] = (elements * density[self._columns[operations], self._rows[operations]]).sum(1)
         return traced
 
 
@@ -184,10 +184,10 @@ def _images(
     positions: NDArray[np.float64],
     rotations: NDArray[np.int64],
     translations: NDArray[np.float64],
-) -> NDArray[np.int64]:
-    """(g, n) atom nearest to the image of each atom."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(g, n) atom nearest to the image of each atom, and (g, n, 3) the lattice vector from the image to it."""
     image = np.einsum("gij,aj->gai", rotations, positions) + translations[:, None]
     apart = image[:, :, None] - positions
     apart -= np.rint(apart)
     nearest: NDArray[np.int64] = (np.abs(apart @ lattice).max(-1)).argmin(-1)
-    return nearest
+    return nearest, np.rint(positions[nearest] - image).astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from topofuse.modalities.bands.operators import Operators
 from topofuse.modalities.kspace.irreps import extended_bravais, momenta, path
 
 TRIMS = np.array([[a, b, c] for a in (0.0, 0.5) for b in (0.0, 0.5) for c in (0.0, 0.5)])
+
+_ON_LINE = 0.3819  # a share of a line that is on no special momentum
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +26,7 @@ class Sampling:
     trims: (8,) the point that is equivalent to each of `TRIMS` by a space-group operation or time reversal
     trim_signs: (8,) ±1, trace of inversion at the TRIM over that at its point (an inversion moved by a lattice vector)
     lines: (l, 2) points at the ends of the lines of the path
+    operations: for each line, operations that fix all its momenta, one of each class, without the identity
     """
 
     points: NDArray[np.float64]
@@ -30,6 +34,7 @@ class Sampling:
     trims: NDArray[np.int64]
     trim_signs: NDArray[np.float64]
     lines: NDArray[np.int64]
+    operations: tuple[NDArray[np.int64], ...]
 
     @property
     def middles(self) -> NDArray[np.float64]:
@@ -50,33 +55,72 @@ def sampling_of(crystal: SymmetricCrystal, operators: Operators) -> Sampling:
     conventional = crystal.conventional_lattice
     symbol = extended_bravais(crystal.spacegroup, crystal.centering, conventional)
     named = momenta(symbol, crystal.centering, conventional)
-    index = {label: i for i, label in enumerate(named)}
+    points = np.array(list(named.values()))
+    group = operators.rotations.tobytes(), operators.translations.tobytes()
+    return _sampling(symbol, tuple(named), points.tobytes(), *group)
+
+
+@lru_cache(maxsize=1024)
+def _sampling(symbol: str, labels: tuple[str, ...], momenta: bytes, rotations: bytes, translations: bytes) -> Sampling:
+    """Shared by crystals whose lattices have the same special momenta and the same group."""
+    points = list(np.frombuffer(momenta).reshape(-1, 3))
+    group = _Group(
+        np.frombuffer(rotations, dtype=np.int64).reshape(-1, 3, 3), np.frombuffer(translations).reshape(-1, 3)
+    )
+    index = {label: i for i, label in enumerate(labels)}
     lines = np.array([(index[a], index[b]) for a, b in path(symbol) if a in index and b in index])
-    points = list(named.values())
     trims, signs = [], []
     for trim in TRIMS:
-        images = operators.momentum_rotations @ trim
+        images = group.momentum_rotations @ trim
         images = np.concatenate([images, -images])
         equal = same_momentum(images[None], np.array(points)[:, None])
         where = np.flatnonzero(equal.any(1))
         if len(where):
             trims.append(int(where[0]))
-            signs.append(_inversion_sign(operators, int(equal[where[0]].argmax()) % (len(images) // 2), trim))
+            signs.append(_inversion_sign(group, int(equal[where[0]].argmax()) % (len(images) // 2), trim))
         else:
             points.append(trim)
             trims.append(len(points) - 1)
             signs.append(1.0)
-    return Sampling(np.array(points), len(named), np.array(trims), np.array(signs), lines)
+    found = np.array(points)
+    begin, end = found[lines[:, 0]], found[lines[:, 1]]
+    operations = tuple(group.of_line(momentum) for momentum in begin + _ON_LINE * (end - begin))
+    return Sampling(found, len(labels), np.array(trims), np.array(signs), lines, operations)
 
 
-def _inversion_sign(operators: Operators, operation: int, trim: NDArray[np.float64]) -> float:
+class _Group:
+    """Operations {W|t} of a space group."""
+
+    def __init__(self, rotations: NDArray[np.int64], translations: NDArray[np.float64]) -> None:
+        self.rotations, self.translations = rotations, translations
+        self.momentum_rotations = np.rint(np.linalg.inv(rotations)).transpose(0, 2, 1)
+
+    def of_line(self, momentum: NDArray[np.float64]) -> NDArray[np.int64]:
+        """One operation of each class of those that fix a momentum, without the identity.
+
+        Operations that an operation of the line carries into each other, or into their inverse, have the same trace or
+        its conjugate, but for a phase that is the same all along the line.
+        """
+        fixed = np.flatnonzero(same_momentum(self.momentum_rotations @ momentum, momentum))
+        own = self.rotations[fixed]
+        inverse = np.rint(np.linalg.inv(own)).astype(np.int64)
+        seen: set[bytes] = {np.eye(3, dtype=np.int64).tobytes()}
+        chosen = []
+        for operation, rotation, back in zip(fixed.tolist(), own, inverse, strict=True):
+            if rotation.tobytes() not in seen:
+                chosen.append(operation)
+                seen.update(same.tobytes() for one in (rotation, back) for same in own @ one @ inverse)
+        return np.array(chosen, dtype=np.int64)
+
+
+def _inversion_sign(group: _Group, operation: int, trim: NDArray[np.float64]) -> float:
     """±1 between the traces of inversion at a TRIM k and at its image under an operation h = {W|w}.
 
     The trace at the image is that of h⁻¹ I h at k, which is the inversion {-1|t + n}, n = W⁻¹(t - 2w) - t.
     """
-    inversion = np.flatnonzero(operators.characters == -3)
+    inversion = np.flatnonzero(np.trace(group.rotations, axis1=1, axis2=2) == -3)
     if not len(inversion):
         return 1.0
-    t = operators.translations[inversion[0]]
-    moved = np.linalg.solve(operators.rotations[operation], t - 2 * operators.translations[operation]) - t
+    t = group.translations[inversion[0]]
+    moved = np.linalg.solve(group.rotations[operation], t - 2 * group.translations[operation]) - t
     return 1.0 - 2.0 * (round(2.0 * float(trim @ moved)) % 2)

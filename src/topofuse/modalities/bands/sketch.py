@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from topofuse.crystals import SymmetricCrystal
 from topofuse.modalities.bands.atoms import FreeAtom, free_atom
 from topofuse.modalities.bands.hamiltonian import Bands, Basis, TightBinding, basis_of
-from topofuse.modalities.bands.operators import PAULI, Operators, angular_momentum
+from topofuse.modalities.bands.operators import Operators, angular_momentum
 from topofuse.modalities.bands.sampling import Sampling, sampling_of
 
 # Time grows with the cube: about 0.07 s for 100 to 150 orbitals. Sketches of up to 120 orbitals instead of 60 brought
@@ -48,11 +49,20 @@ class SpinLevels:
     """Levels with spin-orbit coupling at one momentum: the window of w bands mixed among themselves.
 
     first: first band of the window; energy: (2w,) ascending; states: (w, 2, 2w) coefficients of band, spin
+    parity: (2w,) ±1 of each level where `Bands.parity` has one, else None
+    beneath: (n, n) density of the bands beneath the window, without spin; None if there are none
     """
 
     first: int
     energy: NDArray[np.float64]
     states: NDArray[np.complex128]
+    parity: NDArray[np.int64] | None
+    beneath: NDArray[Any] | None
+
+    @property
+    def window(self) -> slice:
+        """The bands of the window."""
+        return slice(self.first, self.first + len(self.states))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,31 +93,38 @@ class Sketch:
         """(n,) part of each band that is filled; levels that are one with the highest occupied share its electrons."""
         return _shared_occupation(self.bands.energy[point], self.filled)
 
-    def densities(self, point: int) -> NDArray[np.complex128]:
-        """(5, n, n) of the occupied states, for `Operators.traces`: spinless, and with spin (up up, up down, ...)."""
-        spin, states, dual = self.spin[point], self.bands.states[point], self.bands.dual[point]
-        occupation = self.occupation(point)
-        top = int(np.flatnonzero(occupation)[-1]) + 1
-        first, last = spin.first, spin.first + len(spin.states)
-        found = np.zeros((5, *states.shape), dtype=np.complex128)
-        found[0] = (states[:, :top] * occupation[:top]) @ dual[:, :top].conj().T
-        below = states[:, :first] @ dual[:, :first].conj().T
-        share = _shared_occupation(spin.energy, 2 * (self.filled - first))
-        used = share > 0
-        vectors = spin.states[:, :, used]
-        ket = [states[:, first:last] @ (vectors[:, t] * share[used]) for t in (0, 1)]
-        bra = [(dual[:, first:last] @ vectors[:, s]).conj().T for s in (0, 1)]
-        for t in (0, 1):
-            for s in (0, 1):
-                found[1 + 2 * t + s] = ket[t] @ bra[s]
-            found[1 + 3 * t] += below
-        return found
+    def spin_occupation(self, point: int) -> NDArray[np.float64]:
+        """(2w,) the same of the levels with spin-orbit coupling; all bands beneath the window are filled."""
+        spin = self.spin[point]
+        return _shared_occupation(spin.energy, 2 * (self.filled - spin.first))
+
+    def beneath(self, point: int, operations: NDArray[np.int64]) -> NDArray[Any]:
+        """(g,) traces of operations over the bands beneath the window, without spin."""
+        density = self.spin[point].beneath
+        if density is None:
+            return np.zeros(len(operations))
+        return self.operators.traces(operations, self.sampling.points[point], density)
+
+    def in_window(self, point: int, operations: NDArray[np.int64]) -> NDArray[Any]:
+        """(g, w, w) matrices of operations between the bands of the window, without spin."""
+        window = self.spin[point].window
+        moved = self.operators.matrices(operations, self.sampling.points[point]) @ self.bands.states[point][:, window]
+        between: NDArray[Any] = self.bands.dual[point][:, window].conj().T @ moved
+        return between
 
     def traces(self, point: int, operations: NDArray[np.int64]) -> NDArray[np.complex128]:
         """(2, g) traces of operations over the occupied states of a point: without spin, and with it."""
-        found = self.operators.traces(operations, self.sampling.points[point], self.densities(point))
-        spinors = self.operators.spinors[operations]  # Tr(U ⊗ u ρ) = Σ u_st Tr(U ρ_ts)
-        return np.stack([found[0], np.einsum("gst,tsg->g", spinors, found[1:].reshape(2, 2, -1))])
+        spin, beneath = self.spin[point], self.beneath(point, operations)
+        between, spinors = self.in_window(point, operations), self.operators.spinors[operations]
+        spinless = beneath + np.diagonal(between, axis1=1, axis2=2) @ self.occupation(point)[spin.window]
+        share = self.spin_occupation(point)
+        used = share > 0
+        w = len(spin.states)
+        kept = spin.states[:, :, used].reshape(2 * w, -1)
+        density = ((kept * share[used]) @ kept.conj().T).reshape(w, 2, w, 2)  # (j, t, i, s)
+        traced = between.reshape(-1, w * w) @ density.transpose(2, 0, 3, 1).reshape(w * w, 4)  # Tr (U ⊗ u) ρ
+        spinful = (traced * spinors.reshape(-1, 4)).sum(1) + beneath * np.trace(spinors, axis1=1, axis2=2)
+        return np.stack([spinless, spinful])
 
 
 def sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
@@ -118,11 +135,9 @@ def sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
     filled = sum(atom.electrons for atom in atoms) // 2
     basis = basis_of(atoms)
     operators = Operators(crystal, basis)
-    inversion = np.flatnonzero(operators.characters == -3)
-    model = TightBinding(crystal.primitive, basis, operators.atoms[inversion[0]] if len(inversion) else None)
+    model = TightBinding(crystal.primitive, basis, operators.inversion)
     sampling = sampling_of(crystal, operators)
-    bands = model.bands(sampling.points)
-    inside = model.energies(sampling.middles)
+    bands, inside = model.bands(sampling.points, sampling.middles)
     spin = tuple(spin_levels(basis, bands, point, filled) for point in range(len(sampling.points)))
     return Sketch(basis, model, operators, sampling, filled, bands, inside, spin)
 
@@ -176,21 +191,40 @@ def spin_levels(basis: Basis, bands: Bands, point: int, filled: int) -> SpinLeve
         first -= 1
     while last < basis.size and energy[last] - energy[last - 1] < _WINDOW_GAP:
         last += 1
-    states = bands.states[point][:, first:last]
-    width = last - first
-    coupling = np.zeros((width, 2, width, 2), dtype=np.complex128)
-    for axis, pauli in zip(_weighted_rotations(basis, states), PAULI, strict=True):
-        momentum = states.conj().T @ axis
-        coupling += (0.5j * momentum)[:, None, :, None] * pauli[None, :, None, :]
-    matrix = coupling.reshape(2 * width, 2 * width)
-    matrix[np.diag_indices(2 * width)] += np.repeat(energy[first:last], 2)
+    beneath = bands.states[point][:, :first] @ bands.dual[point][:, :first].conj().T if first else None
+    states, energy = bands.states[point][:, first:last], energy[first:last]
+    momentum = states.conj().T @ _weighted_rotations(basis, states)  # (3, w, w) of -iζL
+    parity = bands.parity[point]
+    if parity is None:
+        return SpinLevels(first, *_mixed(energy, momentum), None, beneath)
+    parity = parity[first:last]  # spin-orbit coupling mixes no states of opposite parity
+    parts = [np.flatnonzero(parity == sign) for sign in (1, -1)]
+    solved = [_mixed(energy[own], momentum[:, own[:, None], own]) for own in parts]
+    levels = np.concatenate([level for level, _ in solved])
+    order = np.argsort(levels, kind="stable")
+    vectors = np.zeros((len(energy), 2, len(order)), dtype=np.complex128)
+    begin = 2 * len(parts[0])
+    vectors[parts[0], :, :begin], vectors[parts[1], :, begin:] = (vector for _, vector in solved)
+    parities = np.repeat([1, -1], [len(level) for level, _ in solved])[order]
+    return SpinLevels(first, levels[order], vectors[:, :, order], parities, beneath)
+
+
+def _mixed(energy: NDArray[np.float64], momentum: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+    """Energies (2w,) and states (w, 2, 2w) of bands (w,) with spin, mixed by momenta (3, w, w)."""
+    width = len(energy)
+    matrix = np.zeros((width, 2, width, 2), dtype=np.complex128)
+    x, y, z = 0.5j * momentum
+    matrix[:, 0, :, 0], matrix[:, 1, :, 1] = z, -z
+    matrix[:, 0, :, 1], matrix[:, 1, :, 0] = x - 1j * y, x + 1j * y
+    matrix = matrix.reshape(2 * width, 2 * width)
+    matrix[np.diag_indices(2 * width)] += np.repeat(energy, 2)
     levels, vectors = np.linalg.eigh(matrix)
-    return SpinLevels(first, levels, vectors.reshape(width, 2, -1))
+    return levels, vectors.reshape(width, 2, 2 * width)
 
 
-def _weighted_rotations(basis: Basis, states: NDArray[np.complex128]) -> NDArray[np.complex128]:
+def _weighted_rotations(basis: Basis, states: NDArray[Any]) -> NDArray[Any]:
     """(3, n, m) -iζL_x, -iζL_y, -iζL_z of every shell applied to columns (n, m)."""
-    out = np.zeros((3, *states.shape), dtype=np.complex128)
+    out = np.zeros((3, *states.shape), dtype=states.dtype)
     coupled = np.abs(basis.spin_orbit) >= _NEGLIGIBLE_SPIN_ORBIT
     for ell in range(1, int(basis.ell.max()) + 1):
         shells = np.flatnonzero((basis.ell == ell) & coupled).reshape(-1, 2 * ell + 1)

@@ -41,4 +41,8 @@ _RULES = (
         f"{'Γ' if m[1] == 'gamma' else 'the smallest gap'}"
     )),
 )  # fmt: skip
-WORDS = Words("Sketch of the bands", "#e69f00", _COLUMNS, _RULES, prefix="sketch: ")
+_UNITS = (
+    (r"\w*gap(?:_\w+)?|crossing_margin(?:_soc)?|soc_(?:opens_least|changes_most)", "eV"),
+    (r"exchange_\w+|fermi_level|edge_width", "eV"),
+)
+WORDS = Words("Sketch of the bands", "#e69f00", _COLUMNS, _RULES, prefix="sketch: ", units=_UNITS)

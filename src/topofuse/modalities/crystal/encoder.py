@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from topofuse.modalities.encoders import EncoderSpec, ResidualBlock, TableEncoder, scatter_sum, take
+from topofuse.modalities.encoders import EncoderSpec, ResidualBlock, TableEncoder, gather_rows, scatter_sum
 
 MAX_DISTANCE = 10.0  # Å; beyond it, the filter of this distance
 N_GRID = 200
@@ -35,7 +35,7 @@ class DistanceFilter(nn.Module):
         """Filters at fractional grid positions; `lower` is the grid point below each."""
         table = self.body(self.grid_features)
         fraction = (position - lower)[:, None]
-        return torch.lerp(take(table, lower), take(table, lower + 1), fraction)
+        return torch.lerp(gather_rows(table, lower), gather_rows(table, lower + 1), fraction)
 
 
 class Convolution(nn.Module):
@@ -52,7 +52,7 @@ class Convolution(nn.Module):
     def forward(self, h: Tensor, edges: tuple[Tensor, Tensor, Tensor, Tensor, Tensor]) -> Tensor:
         """(n, channels) → (n, channels)."""
         source, target, weight, position, lower = edges
-        message = take(self.send(self.norm(h)), source) * self.filter(position, lower) * weight[:, None]
+        message = gather_rows(self.send(self.norm(h)), source) * self.filter(position, lower) * weight[:, None]
         out: Tensor = h + self.drop(self.receive(scatter_sum(message, target, h.shape[0])))
         return out
 

@@ -20,4 +20,4 @@ _RULES = (
     (rf"({_STATISTIC})_nearest", lambda m: f"nearest distance, {STATISTICS[m[1]]} (Å)"),
     (rf"({_STATISTIC})_first_shell_size", lambda m: f"nearest neighbours, {STATISTICS[m[1]]}"),
 )  # fmt: skip
-WORDS = Words("Graph of the atoms", "#0072b2", _COLUMNS, _RULES)
+WORDS = Words("Graph of the atoms", "#0072b2", _COLUMNS, _RULES, units=((r"\w+_nearest", "Å"),))

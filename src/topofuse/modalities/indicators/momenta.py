@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.bands.indicators import even_share, inversion_of, parity_exchange_at
+from topofuse.modalities.bands.indicators import even_share, parity_exchange_at
 from topofuse.modalities.bands.sketch import Sketch
-from topofuse.modalities.indicators.states import StarLevels, sampled_momentum
+from topofuse.modalities.indicators.states import StarLevels, sampled_momenta
 from topofuse.modalities.kspace.irreps import extended_bravais, momenta
 from topofuse.symmetry import SymmetryTable
 
@@ -56,8 +56,9 @@ def momentum_levels(
     symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
     names = list(momenta(symbol, crystal.centering, crystal.conventional_lattice))
     found = []
+    sampled = sampled_momenta(sketch.sampling, table)
     for star, levels in enumerate(stars):
-        point, _ = sampled_momentum(sketch, table, star)
+        point, _ = sampled[star]
         label = names[point] if point < len(names) else table.stars[star].label
         found.append(_at(sketch, table, levels, point, label))
     return found
@@ -68,7 +69,7 @@ def _at(sketch: Sketch, table: SymmetryTable, star: StarLevels, point: int, labe
     dimensions = table.stars[levels.star].dimensions
     dimension = dimensions[levels.coirrep]
     invariant = bool(np.abs(2 * k - np.rint(2 * k)).max() < 1e-5)
-    with_parity = invariant and inversion_of(sketch) is not None
+    with_parity = invariant and sketch.operators.inversion is not None
     parity = np.zeros(len(levels.energy), dtype=np.int64)
     if with_parity:
         even = even_share(sketch, point)[: len(levels.set_of_state)]
@@ -93,8 +94,8 @@ def _at(sketch: Sketch, table: SymmetryTable, star: StarLevels, point: int, labe
 
 
 def _odd_pairs(sketch: Sketch, point: int) -> tuple[int | None, int | None]:
-    inversion = inversion_of(sketch)
-    traces = sketch.traces(point, np.array([inversion]))[:, 0].real
+    inversion = np.flatnonzero(sketch.operators.characters == -3)[:1]
+    traces = sketch.traces(point, inversion)[:, 0].real
     # without spin-orbit coupling a state without spin stands for a pair
     pairs = [(sketch.filled - traces[0]) / 2, (2 * sketch.filled - traces[1]) / 4]
     without, with_spin = (round(n) if abs(n - round(n)) < _PURE else None for n in pairs)

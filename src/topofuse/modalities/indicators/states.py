@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from topofuse.modalities.bands.sampling import Sampling, same_momentum
 from topofuse.modalities.bands.sketch import Sketch
 from topofuse.symmetry import Alignment, Levels, Momentum, SymmetryTable, identify
 
@@ -32,9 +34,10 @@ def star_levels(sketch: Sketch, table: SymmetryTable) -> list[StarLevels]:
     """
     operators = sketch.operators
     alignment = Alignment.of(table, operators.rotations, operators.translations, operators.spinors)
+    sampled = sampled_momenta(sketch.sampling, table)
     found = []
     for star in range(len(table.stars)):
-        point, momentum = sampled_momentum(sketch, table, star)
+        point, momentum = sampled[star]
         traces, below = _traces(sketch, point, alignment.operations[momentum.operations])
         factors = alignment.factors(momentum)
         traces, below = traces * factors[:, None], below * factors
@@ -43,34 +46,29 @@ def star_levels(sketch: Sketch, table: SymmetryTable) -> list[StarLevels]:
     return found
 
 
-def sampled_momentum(sketch: Sketch, table: SymmetryTable, star: int) -> tuple[int, Momentum]:
-    """The first point of the sketch that is a momentum of the star."""
-    own = [m for m in table.momenta if m.star == star]
-    apart = sketch.sampling.points[:, None] - np.array([m.k for m in own])
-    equal = np.abs(apart - np.rint(apart)).max(2) < 1e-5
-    if not equal.any():
-        raise ValueError(f"the sketch has no momentum of the star {table.stars[star].label}")
-    point = int(equal.any(1).argmax())
-    return point, own[int(equal[point].argmax())]
+@lru_cache(maxsize=1024)
+def sampled_momenta(sampling: Sampling, table: SymmetryTable) -> tuple[tuple[int, Momentum], ...]:
+    """For every star the first point of a sketch that is a momentum of it, and which one."""
+    found = []
+    for star in range(len(table.stars)):
+        own = [m for m in table.momenta if m.star == star]
+        equal = same_momentum(sampling.points[:, None], np.array([m.k for m in own]))
+        if not equal.any():
+            raise ValueError(f"the sketch has no momentum of the star {table.stars[star].label}")
+        point = int(equal.any(1).argmax())
+        found.append((point, own[int(equal[point].argmax())]))
+    return tuple(found)
 
 
 def _traces(
     sketch: Sketch, point: int, operations: NDArray[np.int64]
 ) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
     """(c, s) expectation values of operations in the levels with spin, and (c,) traces over all bands beneath them."""
-    spin, operators, k = sketch.spin[point], sketch.operators, sketch.sampling.points[point]
-    first, width = spin.first, len(spin.states)
-    states, dual = sketch.bands.states[point], sketch.bands.dual[point].conj().T
-    spinors = operators.spinors[operations]
-    beneath = np.zeros(len(operations), dtype=np.complex128)
-    if first:
-        density = states[:, :first] @ dual[:first]
-        beneath = operators.traces(operations, k, density[None])[0] * np.trace(spinors, axis1=1, axis2=2)
-    window = slice(first, first + width)
-    unitary = np.array([operators.matrix(int(o), k) for o in operations])
-    between = dual[window] @ (unitary @ states[:, window])  # (c, w, w)
-    moved = (between @ spin.states.reshape(width, -1)).reshape(len(operations), width, 2, -1)
-    moved = spinors[:, None] @ moved
+    spin, spinors = sketch.spin[point], sketch.operators.spinors[operations]
+    beneath = sketch.beneath(point, operations) * np.trace(spinors, axis1=1, axis2=2)
+    width = len(spin.states)
+    moved = sketch.in_window(point, operations) @ spin.states.reshape(width, -1)  # (c, w, 2·2w)
+    moved = spinors[:, None] @ moved.reshape(len(operations), width, 2, -1)
     return (spin.states.conj() * moved).sum((1, 2)), beneath
 
 

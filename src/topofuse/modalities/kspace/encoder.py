@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from topofuse.modalities.encoders import EncoderSpec, ResidualBlock, Standardise, TableEncoder, scatter_sum, take
+from topofuse.modalities.encoders import EncoderSpec, ResidualBlock, Standardise, TableEncoder, gather_rows, scatter_sum
 from topofuse.modalities.kspace.graph import EDGE_FEATURES, NODE_FEATURES
 
 
@@ -21,7 +21,7 @@ class GatedRound(nn.Module):
 
     def forward(self, h: Tensor, lines: Tensor, source: Tensor, target: Tensor) -> Tensor:
         """(n, channels) nodes and (e, channels) lines → (n, channels)."""
-        message = take(self.send(self.norm(h)), source) * torch.sigmoid(self.gate(lines))
+        message = gather_rows(self.send(self.norm(h)), source) * torch.sigmoid(self.gate(lines))
         out: Tensor = self.block(h + scatter_sum(message, target, h.shape[0]))
         return out
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from topofuse.modalities.words import PROPERTIES, SITES, STATISTICS, Words, listed
+from topofuse.modalities.words import PROPERTIES, PROPERTY_UNITS, SITES, STATISTICS, Words, listed
 
 _BONDS = {"mm": "between metals", "mx": "of metals to non-metals", "xx": "between non-metals"}
 _TIERS = {
@@ -89,4 +89,10 @@ _RULES = (
      lambda m: f"difference of neighbours in {PROPERTIES[m[1]]}, {STATISTICS[m[2]]}"),
     (rf"shape(\d)_({_SITE})", lambda m: f"bond-orientation invariant l = {m[1]}, {SITES[m[2]]}"),
 )  # fmt: skip
-WORDS = Words("Simple physics and chemistry", "#cc79a7", _COLUMNS, _RULES)
+_UNITS = (
+    *((rf"diff_(?:{which})_(?:{listed(STATISTICS)})", unit) for which, unit in PROPERTY_UNITS),
+    (r"soc_(?:max|mean|p_weighted|d_weighted|homo|lumo)|level_(?:homo|lumo)|shell_gap", "eV"),
+    (r"v[23]_(?:mean|max)|gap_(?:min|mean)|fermi_energy", "eV"),
+    ("rs", "bohr"), ("paw_density", "1/bohr³"), ("xx_d_min", "Å"),
+)  # fmt: skip
+WORDS = Words("Simple physics and chemistry", "#cc79a7", _COLUMNS, _RULES, units=_UNITS)

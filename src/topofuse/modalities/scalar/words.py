@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from topofuse.modalities.words import PROPERTIES, SITES, STATISTICS, Words, listed
+from topofuse.modalities.words import PROPERTIES, PROPERTY_UNITS, SITES, STATISTICS, Words, listed
 
 _PROPERTY, _STATISTIC = listed(PROPERTIES), listed(STATISTICS)
 _COLUMNS = {
@@ -35,4 +35,9 @@ _RULES = (
     (r"at_order(\d+)", lambda m: f"share of atoms with site symmetry of order {m[1]}"),
     (r"nu_mod(\d+)", lambda m: f"valence electrons modulo {m[1]}"),
 )  # fmt: skip
-WORDS = Words("Composition and symmetry", "#009e73", _COLUMNS, _RULES)
+_UNITS = (
+    *((rf"(?:{which})_(?:{listed(STATISTICS)})", unit) for which, unit in PROPERTY_UNITS),
+    *((rf"(?:anion|cation|most)_(?:{which})", unit) for which, unit in PROPERTY_UNITS),
+    ("density", "g/cm³"), ("volume_per_atom", "Å³"),
+)  # fmt: skip
+WORDS = Words("Composition and symmetry", "#009e73", _COLUMNS, _RULES, units=_UNITS)

@@ -115,11 +115,22 @@ function fiveBars(row) {
   return element("span", { class: "five-bars", role: "img", "aria-label": words.join(", "), title: words.join("\n") }, ...bars);
 }
 
+// Text as `csv_text_cell` of topofuse.system.text has it: nothing that a terminal obeys or a spreadsheet computes.
+function csvCell(text) {
+  const escaped = (c) => {
+    const code = c.codePointAt(0);
+    if (code < 32) return { 9: "\\t", 13: "\\r" }[code] ?? `\\x${code.toString(16).padStart(2, "0")}`;
+    return code < 256 ? `\\x${code.toString(16)}` : code < 65536 ? `\\u${code.toString(16).padStart(4, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
+  };
+  const visible = text.replace(/[^\P{C}\n]|[^\P{Z} ]/gu, escaped);
+  return /^[=+\-@\n＝＋－＠]/.test(visible) ? `'${visible}` : visible;
+}
+
 // As `topofuse predict` writes it: the same columns, probabilities and novelty with six decimals, nothing for what is missing.
 export function csvText(columns, rows) {
   const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const cellText = (key, value) =>
-    value == null ? "" : key.startsWith("p_") || key === "novelty" ? value.toFixed(6) : String(value);
+    value == null ? "" : key.startsWith("p_") || key === "novelty" ? value.toFixed(6) : csvCell(String(value));
   const lines = rows.map((row) => columns.map((key) => quoted(cellText(key, row[key]))).join(","));
   return [columns.join(","), ...lines].join("\n") + "\n";
 }

@@ -1,0 +1,123 @@
+"""Input files for other codes, and the traces that come back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from support.recorded_states import recorded
+from topofuse.confirm.engine import chosen_momenta
+from topofuse.confirm.inputs import CODES, write_inputs
+from topofuse.confirm.store import StoreError
+from topofuse.confirm.trace_files import TraceFileError, read_traces, states_of
+from topofuse.confirm.verdict import judge, levels_of
+from topofuse.crystals import analyse
+from topofuse.symmetry import symmetry_table
+
+
+def trace_text(name: str, *, sign: int = -1, shift: tuple[int, int, int] = (1, 0, -1)) -> str:
+    """Recorded states in the format of IrRep, with spins and translations that differ from the table's."""
+    table, stars, electrons = recorded(name)
+    lines = [f" {electrons}", " 1", f" {len(table.rotations)}"]
+    for w, t, spin in zip(table.rotations, table.translations, table.spins, strict=True):
+        parts = (sign * spin).ravel()
+        numbers = [*w.ravel(), *(t + shift), *np.column_stack([parts.real, parts.imag]).ravel()]
+        lines.append("  ".join(f"{x:.6f}" if i >= 9 else f"{x:d}" for i, x in enumerate(numbers)))
+    momenta = [table.momenta[one.momentum] for one in stars]
+    lines += [f" {len(momenta)}", *("  ".join(f"{x:.6f}" for x in momentum.k) for momentum in momenta)]
+    for one, momentum in zip(stars, momenta, strict=True):
+        lines += [f"{len(momentum.operations)}", "  ".join(str(o + 1) for o in momentum.operations)]
+        factors = sign * np.exp(-2j * np.pi * (np.array(shift) @ momentum.k))
+        for i, energy in enumerate(one.energy):
+            numbers = one.traces[:, i] * factors
+            cells = "  ".join(f"{x.real:10.6f} {x.imag:10.6f}" for x in numbers)
+            lines.append(f"{i + 1:8d} {1:8d} {energy:10.6f} {cells}")
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("name", ["SnTe-rock_salt", "Sb-arsenic_a7", "HgTe-zinc_blende", "SiRu-caesium_chloride"])
+def test_traces_of_another_code_have_the_same_verdict(textbook, tmp_path, name):
+    path = tmp_path / "trace.txt"
+    path.write_text(trace_text(name))
+    table, _, electrons = recorded(name)
+    file = read_traces(path)
+    assert file.filled == electrons
+    found = judge(table, levels_of(table, states_of(file, table), electrons), electrons)
+    assert found.label == textbook[name].label
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (
+            lambda text: text[: len(text) // 2].rsplit("\n", 1)[0] + "\n 1 2",
+            "numbers should stand here|lack the momenta",
+        ),
+        (lambda text: text.replace(" 1\n", " 0\n", 1), "without spin-orbit coupling"),
+        (lambda text: "structure of SnTe\n" + text, "line 1: 1 numbers should stand here"),
+        (lambda text: "", "ends too early"),
+        (lambda text: text.replace(" 48\n", " 7\n", 1), "numbers should stand here"),
+    ],
+    ids=["cut off", "no coupling", "another file", "empty", "wrong count"],
+)
+def test_a_damaged_file_is_refused_with_the_place(tmp_path, change, reason):
+    path = tmp_path / "trace.txt"
+    path.write_text(change(trace_text("SnTe-rock_salt")))
+    with pytest.raises(TraceFileError, match=reason):
+        states_of(read_traces(path), symmetry_table(225))
+
+
+def test_traces_of_another_cell_are_refused(tmp_path):
+    path = tmp_path / "trace.txt"
+    path.write_text(trace_text("SnTe-rock_salt"))
+    with pytest.raises(TraceFileError, match="not of the standardised primitive cell"):
+        states_of(read_traces(path), symmetry_table(166))
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_inputs_hold_the_cell_the_momenta_and_the_coupling(textbook, tmp_path, code):
+    crystal = analyse(textbook["Sb-arsenic_a7"].crystal)
+    table = symmetry_table(crystal.spacegroup)
+    written = {
+        path.relative_to(tmp_path / code).as_posix(): path.read_text() for path in _written(crystal, code, tmp_path)
+    }
+    readme = written["README.txt"]
+    assert "--read trace.txt" in readme
+    assert all(star.label in readme for star in table.stars)
+    bands = {"vasp": "bands/KPOINTS", "qe": "bands.in", "abinit": "bands.abi"}[code]
+    numbers = [float(word) for word in _words(written[bands])]
+    for index in chosen_momenta(table):
+        assert _holds(numbers, table.momenta[index].k), f"{table.stars[table.momenta[index].star].label} is missing"
+    coupling = {"vasp": "LSORBIT = True", "qe": "lspinorb         = .true.", "abinit": "nspinor 2"}[code]
+    assert coupling in written[bands.replace("KPOINTS", "INCAR")]
+
+
+def test_vasp_files_are_read_back_as_the_same_crystal(textbook, tmp_path):
+    from pymatgen.core import Structure
+
+    crystal = analyse(textbook["SnTe-rock_salt"].crystal)
+    write_inputs(crystal, "vasp", tmp_path / "vasp")
+    structure = Structure.from_file(tmp_path / "vasp" / "bands" / "POSCAR")
+    assert np.allclose(structure.lattice.matrix, crystal.primitive.lattice, atol=1e-8)
+    assert sorted(site.specie.Z for site in structure) == [50, 52]
+
+
+def test_a_folder_with_something_in_it_is_left_alone(silicon, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(StoreError, match="choose a new or an empty folder"):
+        write_inputs(analyse(silicon), "qe", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def _written(crystal, code, tmp_path):
+    return write_inputs(crystal, code, tmp_path / code)
+
+
+def _words(text: str) -> list[str]:
+    words = text.replace(",", " ").replace("[", " ").replace("]", " ").split()
+    return [word for word in words if word.replace(".", "", 1).lstrip("-").isdigit()]
+
+
+def _holds(numbers: list[float], k: np.ndarray) -> bool:
+    rows = np.array([numbers[i : i + 3] for i in range(len(numbers) - 2)])
+    return bool((np.abs(rows - k).max(1) < 1e-5).any())
