@@ -212,11 +212,11 @@ def spin_levels(basis: Basis, bands: Bands, point: int, filled: int) -> SpinLeve
 def _mixed(energy: NDArray[np.float64], momentum: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
     """Energies (2w,) and states (w, 2, 2w) of bands (w,) with spin, mixed by momenta (3, w, w)."""
     width = len(energy)
-    matrix = np.zeros((width, 2, width, 2), dtype=np.complex128)
+    mixing = np.zeros((width, 2, width, 2), dtype=np.complex128)
     x, y, z = 0.5j * momentum
-    matrix[:, 0, :, 0], matrix[:, 1, :, 1] = z, -z
-    matrix[:, 0, :, 1], matrix[:, 1, :, 0] = x - 1j * y, x + 1j * y
-    matrix = matrix.reshape(2 * width, 2 * width)
+    mixing[:, 0, :, 0], mixing[:, 1, :, 1] = z, -z
+    mixing[:, 0, :, 1], mixing[:, 1, :, 0] = x - 1j * y, x + 1j * y
+    matrix = mixing.reshape(2 * width, 2 * width)
     matrix[np.diag_indices(2 * width)] += np.repeat(energy, 2)
     levels, vectors = np.linalg.eigh(matrix)
     return levels, vectors.reshape(width, 2, 2 * width)
