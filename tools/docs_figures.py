@@ -15,15 +15,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+import topofuse
 from docs_schemes import draw_fusion, draw_inversion
 from standing_svg import CARD, standing_svg
 from topofuse.crystals import SymmetricCrystal, analyse
 from topofuse.crystals.read import read_structure
-from topofuse.modalities.bands.sketch import NoSketch, Sketch, _spin_levels, sketch_of
 from topofuse.modalities.crystal.graph import merged_edges
-from topofuse.modalities.kspace.irreps import extended_bravais, momenta, path, zone
+from topofuse.modalities.kspace.irreps import extended_bravais, momenta, path, written, zone
 from topofuse.modalities.kspace.levels import reciprocal
 from topofuse.report.svg import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, VERMILION, inline_svg, styled
+from topofuse.sketches import BandSketch
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs/images"
@@ -43,12 +44,6 @@ def example() -> SymmetricCrystal:
 def _empty(ax: Axes) -> None:
     ax.set_axis_off()
     ax.set_aspect("equal")
-
-
-def _label(text: str) -> str:
-    """'GAMMA' → 'Γ', 'H_0' → 'H₀'."""
-    name, _, index = text.replace("GAMMA", "Γ").partition("_")
-    return name + "".join(chr(0x2080 + int(digit)) for digit in index)
 
 
 # --- the crystal and its graph
@@ -148,7 +143,7 @@ def draw_zone(ax: Axes, labels: bool = True) -> None:
     for label, at in shown.items():
         ax.scatter([at @ east], [at @ north], s=18, color=VERMILION, zorder=4)
         if labels and "_" not in label:  # those that symmetry fixes
-            ax.annotate(_label(label), (at @ east, at @ north), (4, 3), textcoords="offset points", fontsize=9)
+            ax.annotate(written(label), (at @ east, at @ north), (4, 3), textcoords="offset points", fontsize=9)
     _empty(ax)
 
 
@@ -166,7 +161,7 @@ def draw_zone_graph(ax: Axes) -> None:
     for label, trim, group in zip(found.labels, found.trim, found.nodes, strict=True):
         x, y = place[label]
         ax.scatter([x], [y], s=560, color=VERMILION if trim else CARD, edgecolors=VERMILION, linewidths=1.5, zorder=2)
-        ax.text(x, y, _label(label), ha="center", va="center", fontsize=9, color=CARD if trim else INK)
+        ax.text(x, y, written(label), ha="center", va="center", fontsize=9, color=CARD if trim else INK)
         dimensions = ", ".join(f"{n} × {d}" for d, n in group.double.items())
         right, up = beside.get(label, (0, -0.38 if label == "S_0" else 0.38))
         ax.text(x + right, y + up, f"|G| = {group.order}\n{dimensions}", ha="center", va="bottom" if up > 0 else "top",
@@ -180,48 +175,20 @@ def draw_zone_graph(ax: Axes) -> None:
 
 
 @cache
-def sketch() -> Sketch:
+def sketch() -> BandSketch:
     """The tight-binding sketch of the example."""
-    found = sketch_of(example())
-    if isinstance(found, NoSketch):
-        raise TypeError(f"the example has no sketch: {found.sentence}")
-    return found
-
-
-def band_lines() -> tuple[NDArray, list[tuple[float, str]], NDArray, NDArray]:
-    """(k,) distance along the path, [(distance, label)], energies (k, n) without spin-orbit coupling and
-    (k, 2 WINDOW) with, eV.
-    """
-    found, to_cartesian = sketch(), reciprocal(example().primitive.lattice)
-    distance: list[float] = []
-    ticks: list[tuple[float, str]] = []
-    points, start = [], 0.0
-    for a, begin, b, end in _zone_path():
-        length = float(np.linalg.norm((end - begin) @ to_cartesian))
-        share = np.linspace(0, 1, PER_LINE)
-        points.append(begin + share[:, None] * (end - begin))
-        distance += list(start + share * length)
-        if ticks and ticks[-1][1] != _label(a):
-            ticks[-1] = (start, f"{ticks[-1][1]}|{_label(a)}")
-        elif not ticks:
-            ticks.append((start, _label(a)))
-        start += length
-        ticks.append((start, _label(b)))
-    bands = found.model.bands(np.concatenate(points))
-    # the same second variation that the modality uses at its own momenta; windows are aligned at the filling
-    spin = [_spin_levels(found.basis, bands, k, found.filled) for k in range(len(distance))]
-    tops = [2 * (found.filled - s.first) for s in spin]
-    coupled = [s.energy[top - WINDOW : top + WINDOW] for s, top in zip(spin, tops, strict=True)]
-    return np.array(distance), ticks, bands.energy, np.array(coupled)
+    return topofuse.sketch(example(), per_line=PER_LINE)
 
 
 def draw_bands(ax: Axes, spin_orbit: bool, title: str, half: float = 5.0) -> float:
     """Bands along the path, energies from the middle of the gap; returns the gap between the sampled levels, eV."""
-    distance, ticks, plain, coupled = band_lines()
-    energy, filled = (coupled, WINDOW) if spin_orbit else (plain, sketch().filled)
+    found = sketch()
+    distance, ticks = found.distance, found.ticks
+    energy, filled = (found.energy_soc, found.filled_soc) if spin_orbit else (found.energy, found.filled)
     top, bottom = energy[:, filled - 1].max(), energy[:, filled].min()
     energy = energy - (top + bottom) / 2
-    for band in range(energy.shape[1]):
+    near = range(max(0, filled - WINDOW), filled + WINDOW) if spin_orbit else range(energy.shape[1])
+    for band in near:
         ax.plot(distance, energy[:, band], color=BLUE if band < filled else VERMILION, linewidth=1.1)
     for at, _ in ticks:
         ax.axvline(at, color=FAINT, linewidth=0.5)

@@ -3,6 +3,7 @@
 topofuse.predict("structures/")          a table of predictions, drawn in notebooks
 topofuse.featurize(structures)           what the models see, as a table with names and units
 topofuse.TopoClassifier()                a scikit-learn classifier of structures
+topofuse.sketch("crystal.cif")           the sketch of its bands: arrays and a figure
 """
 
 import os
@@ -15,20 +16,23 @@ if os.name != "posix":
     )
 
 __version__ = "0.1.0"
-__all__ = ["Crystal", "Predictions", "TopoClassifier", "__version__", "featurize", "predict"]
+__all__ = ["BandSketch", "Crystal", "Predictions", "TopoClassifier", "__version__", "featurize", "predict", "sketch"]
 
 if TYPE_CHECKING:
     from topofuse.crystals import Crystal
     from topofuse.estimator import TopoClassifier
     from topofuse.featurizing import featurize
     from topofuse.predictions import Predictions, predict
+    from topofuse.sketches import BandSketch, sketch
 
 _HOMES = {
+    "BandSketch": "topofuse.sketches",
     "Crystal": "topofuse.crystals",
     "Predictions": "topofuse.predictions",
     "TopoClassifier": "topofuse.estimator",
     "featurize": "topofuse.featurizing",
     "predict": "topofuse.predictions",
+    "sketch": "topofuse.sketches",
 }
 
 

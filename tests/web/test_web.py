@@ -22,26 +22,34 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import topofuse
 from support.broken_inputs import make_corpus
 from support.stand_ins import ByFirstAtom, greedy, misbehave, poscar
 from support.web_server import serving
 from topofuse.cli import main
 from topofuse.crystals import Crystal, analyse
+from topofuse.crystals.read import read_structure
 from topofuse.ensemble.bundle import BundleError, open_bundle
 from topofuse.explain import explain
 from topofuse.labels import FIVE, LEVELS
+from topofuse.modalities.bands import sketch
 from topofuse.modalities.kspace.facts import zone_facts
+from topofuse.modalities.kspace.irreps import written
+from topofuse.modalities.registry import modality
+from topofuse.modalities.store import Sample
 from topofuse.screening.examine import blank_row
 from topofuse.screening.predict import predict_paths
 from topofuse.screening.table import COLUMNS, csv_text
 from topofuse.system.files import null_undefined
 from topofuse.web.app import MAX_FILES
 from topofuse.web.examples import EXAMPLES, example_text
+from topofuse.web.neighbours import neighbours
 from topofuse.web.queue import MAX_BODY
+from topofuse.web.reading import Read
 from topofuse.web.scene import bonds, conventional_cell
 from topofuse.web.serve import ServeError, listen, serve
 from topofuse.web.service import safe_name
-from topofuse.web.zone import brillouin_zone, wigner_seitz, written
+from topofuse.web.zone import brillouin_zone, wigner_seitz
 
 
 @pytest.fixture(scope="module")
@@ -169,31 +177,111 @@ class TestPredict:
         assert client.post("/api/predict", content=b"").status_code == 422
 
 
-class TestScene:
-    def test_what_is_drawn_of_bismuth_selenide(self, client):
-        answer = post(client, ("Bi2Se3.vasp", example_text("Bi2Se3")), path="/api/structure", field="file")
-        found = answer.json()
-        assert (found["formula"], found["spacegroup"], found["spacegroup_symbol"]) == ("Bi2Se3", 166, "R-3m")
-        assert {e["symbol"] for e in found["elements"]} == {"Bi", "Se"}
-        assert all(re.fullmatch("#[0-9a-f]{6}", e["colour"]) for e in found["elements"])
-        assert {name: len(cell["species"]) for name, cell in found["cells"].items()} == {
+class TestMaterial:
+    def material(self, client, name, content, **options):
+        answer = post(client, (name, content), path="/api/material", field="file", **options)
+        assert answer.status_code == 200
+        return answer.json()
+
+    def test_one_request_tells_all_of_bismuth_selenide(self, client):
+        found = self.material(client, "Bi2Se3.vasp", example_text("Bi2Se3"))
+        assert found["columns"] == list(COLUMNS)
+        row = post(client, ("Bi2Se3.vasp", example_text("Bi2Se3"))).json()["rows"][0]
+        assert found["row"] == row
+        scene, bands = found["scene"], found["bands"]
+        assert (scene["formula"], scene["spacegroup"], scene["spacegroup_symbol"]) == ("Bi2Se3", 166, "R-3m")
+        assert {e["symbol"] for e in scene["elements"]} == {"Bi", "Se"}
+        assert all(re.fullmatch("#[0-9a-f]{6}", e["colour"]) for e in scene["elements"])
+        assert {name: len(cell["species"]) for name, cell in scene["cells"].items()} == {
             "conventional": 15,
             "primitive": 5,
         }
-        assert {p["label"] for p in found["zone"]["points"]} >= {"Γ", "T", "L", "F"}
-        assert found["zone"]["electrons"] == 28
+        assert {p["label"] for p in scene["zone"]["points"]} >= {"Γ", "T", "L", "F"}
+        assert scene["zone"]["electrons"] == bands["electrons"] == 28
+        assert found["why"] is None  # the stand-in is no bundle
 
-    def test_a_file_that_cannot_be_drawn_is_refused_with_the_reason(self, client):
-        refused = post(client, ("x.cif", "nothing"), path="/api/structure", field="file")
-        assert refused.status_code == 422
-        assert isinstance(refused.json()["detail"], str)
+    def test_its_bands_are_those_of_the_sketch(self, client, textbook):
+        bands = self.material(client, "Na3Bi.vasp", example_text("Na3Bi"))["bands"]
+        found = topofuse.sketch(textbook["Na3Bi-na3as"].crystal)
+        assert bands["verdict"] == found.verdict
+        assert [label for _, label in bands["ticks"]] == [label for _, label in found.ticks]
+        for own, filled in ((bands["plain"], found.filled), (bands["soc"], found.filled_soc)):
+            assert own["filled"] <= filled
+            assert np.shape(own["weights"]) == (*np.shape(own["energy"]), 4)
+        top = np.array(bands["soc"]["energy"])[bands["soc"]["filled"] - 1]
+        np.testing.assert_allclose(top, found.energy_soc[:, found.filled_soc - 1], atol=2e-3)
+        assert {(m["kind"], m["label"]) for m in bands["marks"] if m["soc"]} == {
+            ("inversion", "Γ"),
+            ("crossing", "Γ–A"),
+        }
+        assert [p["odd_pairs"] for p in bands["points"] if p["inverted"]] == [[4, 3]]
 
-    def test_a_picture_may_not_take_all_the_memory(self, client, monkeypatch):
-        monkeypatch.setattr("topofuse.web.scene.describe", greedy)
+    def test_a_metal_is_drawn_without_bands_and_a_bad_file_is_a_row_with_the_reason(self, client):
+        metal = self.material(client, "Na.vasp", poscar("Na", a=3.4))
+        assert metal["row"]["status"] == "metal"
+        assert metal["scene"]["formula"] == "Na"
+        assert "odd number of electrons" in metal["bands"]["none"]
+        bad = self.material(client, "x.cif", "nothing")
+        assert bad["row"]["status"] == "error"
+        assert len(bad["row"]["reason"]) > 8
+        assert bad["scene"] is bad["bands"] is bad["why"] is None
+
+    def test_a_file_is_read_once_and_everything_is_computed_once(self, tmp_path, monkeypatch):
+        (tmp_path / "CaS.vasp").write_text(poscar("Ca", "S"))
+        counts = dict.fromkeys(("read_structure", "analyse", "features", "sketch"), 0)
+
+        def counted(name, function):
+            def call(*arguments):
+                counts[name] += 1
+                return function(*arguments)
+
+            return call
+
+        monkeypatch.setattr("topofuse.screening.entries.read_structure", counted("read_structure", read_structure))
+        monkeypatch.setattr("topofuse.screening.examine.analyse", counted("analyse", analyse))
+        monkeypatch.setattr(sketch, "sketch_of", counted("sketch", sketch.sketch_of))
+        names = ("bands", "indicators")
+        extract = counted(
+            "features", lambda crystal: [Sample({name: modality(name).extract(crystal) for name in names})]
+        )
+        found = Read(extract, explained=False)(tmp_path / "CaS.vasp")
+        assert found.row["formula"] == "CaS"
+        assert counts == dict.fromkeys(counts, 1)
+
+    def test_a_crystal_that_hangs_or_takes_all_the_memory_is_a_row_with_the_reason(self, monkeypatch):
+        hanging = ByFirstAtom(features=misbehave)
+        with serving(hanging, time_limit=1.0) as address, httpx.Client(base_url=address, timeout=60) as own:
+            found = self.material(own, "He.vasp", poscar("He"))
+        assert (found["row"]["status"], found["row"]["reason"]) == ("error", "took longer than the time limit of 1 s")
         monkeypatch.setattr("topofuse.web.service.MEMORY_LIMIT", 0.25)
-        refused = post(client, ("MgO.vasp", poscar("Mg", "O")), path="/api/structure", field="file")
-        assert (refused.status_code, refused.json()["detail"]) == (422, "needs more memory than the limit of 0.25 GiB")
+        with serving(ByFirstAtom(features=greedy)) as address, httpx.Client(base_url=address, timeout=60) as own:
+            found = self.material(own, "MgO.vasp", poscar("Mg", "O"))
+        assert found["row"]["reason"] == "needs more memory than the limit of 0.25 GiB"
 
+    @pytest.mark.slow
+    def test_the_reasons_are_what_topofuse_explain_says_of_the_file(self, tmp_path):
+        (tmp_path / "CaS.vasp").write_text(poscar("Ca", "S"))
+        bundle = open_bundle("fast")
+        with serving(bundle) as address, httpx.Client(base_url=address, timeout=60) as own:
+            found = self.material(own, "CaS.vasp", poscar("Ca", "S"))
+        expected = null_undefined(explain(tmp_path / "CaS.vasp", bundle).to_dict()) | {"source": "CaS.vasp"}
+        assert found["why"] == json.loads(json.dumps(expected))
+        assert found["why"]["answer"]["p_nontrivial"] == pytest.approx(found["row"]["p_nontrivial"])
+        nearest = [f"{n['id']} {n['formula']} {n['label']}" for n in found["neighbours"]]
+        assert "; ".join(nearest) == found["row"]["nearest"]
+
+    def test_neighbours_have_links_where_there_are_pages(self):
+        assert neighbours(None) == []
+        found = neighbours("mp-34202 Bi2Te3 ti; some id Sb2Te3 hsl_semimetal")
+        assert [(n["id"], n["formula"], n["label"]) for n in found] == [
+            ("mp-34202", "Bi2Te3", "ti"),
+            ("some id", "Sb2Te3", "hsl_semimetal"),
+        ]
+        assert found[0]["link"].endswith("/mp-34202")
+        assert found[1]["link"] is None
+
+
+class TestScene:
     def test_a_conventional_cell_is_the_same_crystal(self, compounds):
         for crystal in compounds.values():
             symmetric = analyse(crystal)
@@ -208,34 +296,6 @@ class TestScene:
             assert np.bincount(found[:, :2].ravel(), minlength=len(crystal)).tolist() == [each] * len(crystal)
             ends = crystal.frac_coords[found[:, 1]] + found[:, 2:] - crystal.frac_coords[found[:, 0]]
             assert np.ptp(np.linalg.norm(ends @ crystal.lattice, axis=1)) < 1e-6
-
-
-class TestExplain:
-    @pytest.mark.slow
-    def test_it_is_what_topofuse_explain_says_of_the_file(self, tmp_path):
-        (tmp_path / "CaS.vasp").write_text(poscar("Ca", "S"))
-        bundle = open_bundle("fast")
-        with serving(bundle) as address, httpx.Client(base_url=address, timeout=60) as own:
-            found = post(own, ("CaS.vasp", poscar("Ca", "S")), path="/api/explain", field="file").json()
-            refused = post(own, ("x.cif", "nothing"), path="/api/explain", field="file")
-            row = post(own, ("CaS.vasp", poscar("Ca", "S"))).json()["rows"][0]
-        expected = null_undefined(explain(tmp_path / "CaS.vasp", bundle).to_dict()) | {"source": "CaS.vasp"}
-        assert found == json.loads(json.dumps(expected))
-        assert found["answer"]["p_nontrivial"] == pytest.approx(row["p_nontrivial"])
-        assert refused.status_code == 422
-        assert len(refused.json()["detail"]) > 8
-
-    @pytest.mark.slow
-    def test_a_crystal_that_hangs_does_so_in_a_worker(self, monkeypatch):
-        model = open_bundle("fast")
-        monkeypatch.setattr(type(model), "extractor", lambda self: misbehave)
-        with serving(model, time_limit=1.0) as address, httpx.Client(base_url=address, timeout=60) as own:
-            refused = post(own, ("He.vasp", poscar("He")), path="/api/explain", field="file")
-        assert (refused.status_code, refused.json()["detail"]) == (422, "took longer than the time limit of 1 s")
-
-    def test_a_model_that_is_no_bundle_has_no_explanation(self, client):
-        answer = post(client, ("CaS.vasp", poscar("Ca", "S")), path="/api/explain", field="file")
-        assert (answer.status_code, answer.json()) == (200, None)
 
 
 class TestZone:
@@ -283,6 +343,8 @@ class TestZone:
 def test_every_example_is_its_formula(client):
     offered = client.get("/api/examples").json()
     assert [e["formula"] for e in offered] == [e.formula for e in EXAMPLES]
+    labels = {e["formula"]: e["label"] for e in offered}
+    assert (labels["Bi2Se3"], labels["Si"], labels["TaAs"]) == ("ti", "trivial", None)
     named = [(e["file"], client.get(f"/api/examples/{e['formula']}").text) for e in offered]
     rows = post(client, *named).json()["rows"]
     assert [row["formula"] for row in rows] == [e.formula for e in EXAMPLES]
@@ -348,7 +410,7 @@ class TestSecurity:
 
 def test_the_interface_is_described(client):
     described = client.get("/api/openapi.json").json()
-    assert set(described["paths"]) >= {"/api/predict", "/api/structure", "/api/examples", "/api/health"}
+    assert set(described["paths"]) >= {"/api/predict", "/api/material", "/api/examples", "/api/health"}
     body = described["paths"]["/api/predict"]["post"]["requestBody"]["content"]
     assert list(body) == ["multipart/form-data"]
     row = described["components"]["schemas"]["PredictedRow"]["properties"]

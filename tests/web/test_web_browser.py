@@ -64,7 +64,8 @@ def opened_page(chromium, address, **options):
     asked, wrong = [], []
     opened.on("request", lambda r: asked.append(r.url))
     opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
+    refused = "Failed to load resource"  # what a test does to a request, not what the page does wrong
+    opened.on("console", lambda m: wrong.append(m.text) if m.type == "error" and refused not in m.text else None)
     opened.goto(address)
     opened.wait_for_selector(".model[data-state=ready]")
     yield opened
@@ -105,25 +106,55 @@ def several(page):
     return [*named, ("d_Na.vasp", poscar("Na", a=3.4))]
 
 
+def places(page):
+    """Where in the table each column is."""
+    keys = page.locator("#table thead th").evaluate_all("(heads) => heads.map((head) => head.dataset.key)")
+    return {key: index for index, key in enumerate(keys)}
+
+
 def column(page, index):
     return [line.locator("th, td").nth(index).inner_text() for line in page.locator("#table tbody tr").all()]
 
 
-def test_an_upload_is_classified_at_three_levels_and_drawn_twice(page):
+def bars(page):
+    return [" ".join(line.inner_text().split("\n")[:2]) for line in page.locator("#probabilities li").all()]
+
+
+def test_the_start_page_says_what_this_is_and_offers_examples_with_their_class(page):
+    assert page.locator("#start p").count() == 2
+    cards = [card.inner_text().split("\n") for card in page.locator("#examples button").all()]
+    assert len(cards) == len(EXAMPLES)
+    assert cards[0][-2:] == ["Topological insulator", EXAMPLES[0].note]
+    page.screenshot(path=SCREENSHOTS / "start.png", full_page=True)
+    upload(page, ("MgO.vasp", poscar("Mg", "O")))
+    page.wait_for_selector("#result:visible")
+    assert page.is_hidden("#start")
+    assert page.is_hidden("#examples .note >> nth=0")
+
+
+def test_an_upload_is_read_once_classified_and_drawn(page):
+    asked = []
+    page.on(
+        "request", lambda request: asked.append(request.url.rsplit("/", 1)[-1]) if request.method == "POST" else None
+    )
     upload(page, ("Bi2Se3.vasp", example_text("Bi2Se3")))
     page.wait_for_selector("#zone canvas")
+    assert asked == ["material"]
     assert page.inner_text("#formula") == "Bi2Se3"
     assert page.inner_text("#status") == "Bi2Se3 is classified."
     # the stand-in: Z = 34 → the fifth class
     assert page.inner_text("#verdict .class") == "Topological crystalline insulator"
-    assert [h.inner_text() for h in page.locator("#levels h3").all()] == [
-        "Two classes",
-        "Three classes",
-        "Five classes",
+    assert bars(page) == [
+        "Trivial 5.0 %",
+        "Non-trivial, all four 95.0 %",
+        "Insulators, both 85.0 %",
+        "Topological insulator 5.0 %",
+        "Crystalline TI 80.0 %",
+        "Semimetals, both 10.0 %",
+        "Semimetal, point 5.0 %",
+        "Semimetal, line 5.0 %",
     ]
-    chosen = [c.inner_text().split("\n") for c in page.locator("#levels .chosen").all()]
-    assert [c[0] for c in chosen] == ["Non-trivial", "Topological insulator", "Crystalline TI"]
-    assert [c[-1] for c in chosen] == ["95.0 %", "85.0 %", "80.0 %"]
+    assert page.locator("#probabilities .track").count() == 5
     assert page.is_hidden("#why")  # the stand-in has no reasons
     assert 0.02 < drawn(picture(page, "#crystal", "crystal")) < 0.9
     assert 0.05 < drawn(picture(page, "#zone", "zone")) < 0.9
@@ -131,56 +162,115 @@ def test_an_upload_is_classified_at_three_levels_and_drawn_twice(page):
     page.screenshot(path=SCREENSHOTS / "page.png", full_page=True)
 
 
-def test_what_the_model_says_of_its_own_reliability_is_shown(page):
+def test_bands_are_drawn_and_their_levels_can_be_read(page):
+    upload(page, ("Na3Bi.vasp", example_text("Na3Bi")))
+    page.wait_for_selector("#plot canvas")
+    with_coupling = picture(page, "#plot", "bands-with")
+    assert 0.03 < drawn(with_coupling) < 0.6
+    assert "Γ: spin-orbit coupling exchanges levels" in page.inner_text("#marks")
+    assert "bands must cross" in page.inner_text("#marks")
+    assert page.inner_text("#bands-caveat").startswith("A sketch, no calculation to rely on")
+    assert page.inner_text("#bands-summary").startswith("Taken at its word, the sketch says: Semimetal, line.")
+    page.focus("#plot canvas")
+    page.keyboard.press("ArrowRight")
+    first = page.inner_text("#bands-readout")
+    assert first.startswith("Γ: ")
+    assert "filled, number 1 below the filling; " in first
+    page.keyboard.press("ArrowUp")
+    assert "empty, number 1 above the filling" in page.inner_text("#bands-readout")
+    box = page.locator("#plot canvas").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    assert page.inner_text("#bands-readout") != first
+    page.uncheck("#coupling")
+    assert np.abs(picture(page, "#plot", "bands-without") - with_coupling).max() > 0.2
+    assert "exchanges" not in page.inner_text("#marks")
+    page.click("#levels-details summary")
+    lines = [line.inner_text() for line in page.locator("#levels-table tbody tr").all()]
+    assert any(line.startswith("Γ") and "4 → 3" in line for line in lines)
+
+
+def test_names_of_momenta_do_not_cover_one_another(page):
+    for formula in ("ZrSiS", "Bi2Se3"):
+        upload(page, (f"{formula}.vasp", example_text(formula)))
+        page.locator("#formula", has_text=formula).wait_for()
+        picture(page, "#zone", f"zone-{formula}")
+        boxes = [span.bounding_box() for span in page.locator("#zone .overlay span").all()]
+        assert len(boxes) > 5
+        for k, one in enumerate(boxes):
+            for other in boxes[:k]:
+                apart_x = abs(one["x"] + one["width"] / 2 - other["x"] - other["width"] / 2)
+                apart_y = abs(one["y"] + one["height"] / 2 - other["y"] - other["height"] / 2)
+                beside = apart_x > (one["width"] + other["width"]) / 2 - 1
+                assert beside or apart_y > (one["height"] + other["height"]) / 2 - 1
+
+
+def test_what_is_known_and_how_far_to_believe_the_model_is_shown(page):
     said = {
+        "known_class": "ti",
+        "known_id": "mp-34202",
+        "known_link": "http://127.0.0.1/materials/mp-34202 http://127.0.0.1/materials/MAT1",
+        "experiment": "its gap closes (A. Body, J. 1, 2 (2020))",
+        "warnings": "slab: it is a slab; symmetry: nearly cubic",
         "set_90": "ti|tci",
-        "set_95": "",
+        "set_95": "ti|tci|trivial",
         "novelty": 0.1234,
         "domain": "likely_magnetic",
-        "nearest": "mp-34202 Bi2Te3 ti; some id Sb2Te3 hsl_semimetal",
+    }
+    near = [
+        {"id": "mp-34202", "formula": "Bi2Te3", "label": "ti", "link": "http://127.0.0.1/materials/mp-34202"},
+        {"id": "some id", "formula": "Sb2Te3", "label": "hsl_semimetal", "link": None},
+    ]
+    column = {"modality": "bands", "column": "x", "words": "energy to an exchange", "value": 0.84, "log_odds": 1.25}
+    why = {
+        "answer": {"p_nontrivial": 0.95},
+        "modalities": [
+            {"name": "bands", "title": "Sketch of the bands", "change": 0.2, "p_without": 0.75, "columns": [column]},
+            {"name": "kspace", "title": "Brillouin zone", "change": -0.01, "p_without": 0.96, "columns": []},
+        ],
+        "features": [{"words": "share of Bi", "value": 0.4, "log_odds": -0.32}],
+        "zone": {"electrons": 28, "atomic_filling": 4, "atomic_limit": False, "indicators": [2, 4]},
+        "sketch": {"nontrivial": False, "verdict": "trivial"},
+        "no_sketch": None,
+        "domain_reason": "",
     }
 
     def with_more(route):
         answer = route.fetch().json()
-        answer["columns"] += list(said)
-        answer["rows"] = [row | said for row in answer["rows"]]
-        route.fulfill(json=answer)
+        answer["row"] |= said
+        route.fulfill(json=answer | {"neighbours": near, "why": why})
 
-    why = {
-        "answer": {"p_nontrivial": 0.95},
-        "modalities": [
-            {"name": "bands", "change": 0.2, "p_without": 0.75},
-            {"name": "kspace", "change": -0.01, "p_without": 0.96},
-        ],
-        "features": [{"words": "share of Bi", "value": 0.4, "log_odds": -0.32}],
-        "zone": {"electrons": 28, "atomic_filling": 4, "atomic_limit": False, "indicators": [2, 4]},
-        "sketch": None,
-        "no_sketch": {"reason": "too_large", "sentence": "the cell is too large"},
-        "domain_reason": "",
-    }
-    page.route("**/api/explain", lambda route: route.fulfill(json=why))
-    page.route("**/api/predict", with_more)
+    page.route("**/api/material", with_more)
     upload(page, ("MgO.vasp", poscar("Mg", "O")))
-    page.wait_for_selector("#trust:visible")
+    page.wait_for_selector("#why:visible")
+    first = page.inner_text("#known").split("\n")
+    first = [line for line in first if line]
+    assert first == [
+        "Known from first principles: Topological insulator. It is a training material: mp-34202, MAT1.",
+        "Experiment: its gap closes (A. Body, J. 1, 2 (2020))",
+        "Beware: it is a slab",
+        "Beware: nearly cubic",
+    ]
     shown = dict(part.inner_text().split("\n", 1) for part in page.locator("#trust > div").all())
     assert shown["90 % prediction set"] == "Topological insulator, Crystalline TI"
-    assert shown["95 % prediction set"].startswith("Empty: for every class")
+    assert shown["95 % prediction set"] == "Topological insulator, Crystalline TI, Trivial"
     assert shown["Novelty"].startswith("0.12")
     assert shown["Domain"].startswith("Likely magnetic")
-    assert shown["Nearest training materials"].split("\n") == [
-        "Bi2Te3, Topological insulator mp-34202",
-        "Sb2Te3, Semimetal, line some id",
+    assert [card.inner_text().split("\n") for card in page.locator("#cards li").all()] == [
+        ["Bi2Te3", "Topological insulator", "mp-34202"],
+        ["Sb2Te3", "Semimetal, line", "some id"],
     ]
-    page.wait_for_selector("#why:visible")
-    lines = [" ".join(line.inner_text().split()) for line in page.locator("#why li").all()]
+    assert page.locator("#cards a").count() == 1
+    lines = [" ".join(line.inner_text().split()) for line in page.locator("#why .why li").all()]
     assert lines == [
         "Sketch of the bands 75.0 % without it +20.0",
         "Brillouin zone 96.0 % without it −1.0",
         "Share of Bi: 0.4 −0.32",
     ]
+    taken = page.inner_text("#why .taken")
+    assert "the sketch says trivial, and the model says the opposite" in taken
+    assert "Energy to an exchange: 0.84 (+1.25 log-odds of non-trivial)" in taken
     assert "multiple of 4. This crystal cannot be one of them" in page.inner_text("#why dl")
     assert "Z2 × Z4" in page.inner_text("#why dl")
-    assert "None: the cell is too large." in page.inner_text("#why dl")
 
 
 def test_the_pictures_follow_their_controls_and_the_arrow_keys(page):
@@ -216,7 +306,8 @@ def test_a_bad_file_is_answered_with_its_reason(page):
     page.wait_for_selector("#reason:visible")
     assert page.inner_text("#verdict") == "Not classified"
     assert page.inner_text("#reason").startswith("Unknown format: neither its name nor its content")
-    assert page.inner_text("#status") == "notes.txt cannot be classified."
+    assert page.inner_text("body").count("Unknown format") == 1
+    assert page.inner_text("#status") == ""
     assert page.is_hidden("#pictures")
     page.screenshot(path=SCREENSHOTS / "bad-file.png", full_page=True)
 
@@ -231,12 +322,30 @@ def test_several_files_are_a_table_that_sorts(page):
     assert column(page, 0) == ["d_Na.vasp", "c_bad.cif", "b_CaS.vasp", "a_CsCl.vasp"]
     assert page.get_attribute("th[data-key=input]", "aria-sort") == "descending"
     page.get_by_role("button", name="Space group").click()
-    assert column(page, 2) == ["221", "221", "221", ""]
+    assert column(page, places(page)["spacegroup"]) == ["221", "221", "221", ""]
+    classes = column(page, places(page)["label"])
+    assert [text for text in classes if text.startswith("error: ")] == [classes[3]]
+    assert "Kramers" in classes[2]
+    assert page.locator("#table .five-bars .fill").count() == 10
+    assert page.get_attribute("#table .five-bars >> nth=0", "aria-label").count("%") == 5
+    box = page.locator("#materials .scroll").evaluate("(e) => [e.scrollHeight, e.clientHeight]")
+    assert box[0] == box[1]  # all rows are seen
     page.get_by_role("button", name="d_Na.vasp").click()
     assert page.inner_text("#formula") == "Na"
     assert page.evaluate("document.activeElement.id") == "result"
     assert "Kramers" in page.inner_text("#reason")
     page.screenshot(path=SCREENSHOTS / "table.png", full_page=True)
+    page.get_by_role("button", name="c_bad.cif").click()
+    assert page.is_hidden("#result")  # its line says all there is to say
+
+
+def test_a_server_that_is_gone_is_said_once(page):
+    page.route("**/api/predict", lambda route: route.abort())
+    with_errors = [("a.vasp", poscar("Mg", "O")), ("b.vasp", poscar("Ca", "S"))]
+    upload(page, *with_errors)
+    page.wait_for_selector("#status.wrong")
+    assert page.inner_text("#status").startswith("2 of 2 files were not classified. The server does not answer")
+    assert page.is_hidden("#materials")
 
 
 def test_the_table_is_downloaded_as_predict_writes_it(page, tmp_path):
@@ -298,16 +407,16 @@ def test_the_keyboard_reaches_everything_in_the_order_of_the_page(page):
     for _ in range(40):
         page.keyboard.press("Tab")
         order.append(
-            page.evaluate("(() => { const e = document.activeElement; return e.id || e.textContent.trim(); })()")
+            page.evaluate("(() => { const e = document.activeElement; return e.id || e.innerText.trim(); })()")
             if page.evaluate("document.activeElement.tagName") != "CANVAS"
             else page.evaluate("document.activeElement.parentElement.id + ' picture'")
         )
         if order[-1] == "Interface for programs":
             break
-    examples = [e.formula for e in EXAMPLES]
     pictures = ["cell", "supercell", "bonds", "edges", "crystal picture", "path", "labels", "reset", "zone picture"]
     assert order == [
-        *("Skip to the result", "files", *examples, "Paste a structure", *pictures),
+        *("Skip to the result", "files", "Paste a structure", *(e.formula for e in EXAMPLES), *pictures),
+        *("coupling", "range", "plot picture", "Levels and parities at special momenta"),
         *("High-symmetry momenta", "Interface for programs"),
     ]
 
@@ -315,7 +424,7 @@ def test_the_keyboard_reaches_everything_in_the_order_of_the_page(page):
 def test_controls_have_names_and_texts_have_contrast_by_day_and_by_night(page):
     several(page)
     page.wait_for_selector("#zone canvas")
-    for summary in ("#paste", "#momenta"):
+    for summary in ("#paste", "#levels-details", "#momenta"):
         page.evaluate(f"document.querySelector('{summary}').open = true")
     assert page.evaluate(f"{AUDIT}.unnamed()") == []
     assert page.get_attribute("#status", "aria-live") == "polite"
@@ -332,4 +441,6 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(phone):
     page.wait_for_selector("#zone canvas")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert drawn(picture(page, "#crystal", "phone-crystal")) > 0.02
+    assert page.locator("#table .class").first.bounding_box()["x"] < 360  # the class is in sight
+    assert page.is_visible("#table .class >> nth=0")
     page.screenshot(path=SCREENSHOTS / "phone.png", full_page=True)

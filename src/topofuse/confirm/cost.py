@@ -43,7 +43,7 @@ def size_of(crystal: SymmetricCrystal, settings: Settings) -> Size:
 
 def seconds_for(size: Size) -> float:
     """Seconds of processor time, about: half or twice as many are usual."""
-    return math.exp(_OFFSET) * float(size.waves * size.bands * size.momenta) ** _EXPONENT
+    return math.exp(_OFFSET + _EXPONENT * math.log(size.waves * size.bands * size.momenta))
 
 
 def in_words(seconds: float) -> str:

@@ -18,25 +18,8 @@ from topofuse.ensemble.bundle import Bundle
 from topofuse.modalities.registry import modality, table_columns, words
 from topofuse.modalities.store import FeatureStore
 
+OF_EACH = 3  # columns of each modality that are named
 _ONE = np.arange(1)
-
-
-@dataclass(frozen=True)
-class ModalityPart:
-    """What leaving a modality out changes.
-
-    title: what it is called on the page
-    p_without: p(non-trivial) without it; change: p(non-trivial) with it minus without it
-    log_odds: the same in log-odds
-    trees_log_odds: sum of the trees' contributions of its columns, None without trees
-    """
-
-    name: str
-    title: str
-    p_without: float
-    change: float
-    log_odds: float
-    trees_log_odds: float | None
 
 
 @dataclass(frozen=True)
@@ -48,6 +31,26 @@ class FeaturePart:
     words: str
     value: float | None
     log_odds: float
+
+
+@dataclass(frozen=True)
+class ModalityPart:
+    """What leaving a modality out changes.
+
+    title: what it is called on the page
+    p_without: p(non-trivial) without it; change: p(non-trivial) with it minus without it
+    log_odds: the same in log-odds
+    trees_log_odds: sum of the trees' contributions of its columns, None without trees
+    columns: those of its columns that contribute most to the trees, strongest first
+    """
+
+    name: str
+    title: str
+    p_without: float
+    change: float
+    log_odds: float
+    trees_log_odds: float | None
+    columns: tuple[FeaturePart, ...]
 
 
 def modality_parts(
@@ -62,7 +65,8 @@ def modality_parts(
         without = _nontrivial(bundle, _left_out(bundle, views, name))
         summed = None if columns is None else float(columns[owners == name].sum())
         change = _log_odds(p) - _log_odds(without)
-        parts.append(ModalityPart(name, words(name).title, without, p - without, change, summed))
+        named = () if columns is None else strongest_columns(bundle, views[0], columns * (owners == name), OF_EACH)
+        parts.append(ModalityPart(name, words(name).title, without, p - without, change, summed, named))
     return tuple(sorted(parts, key=lambda part: -abs(part.change)))
 
 
@@ -82,11 +86,13 @@ def tree_contributions(bundle: Bundle, store: FeatureStore) -> tuple[NDArray[np.
 def strongest_columns(
     bundle: Bundle, store: FeatureStore, contributions: NDArray[np.float64], n: int
 ) -> tuple[FeaturePart, ...]:
-    """The n columns of largest contribution, strongest first."""
+    """The n columns of largest contribution, strongest first; those without any are left out."""
     names = table_columns(bundle.config.modalities)
     values = store.table(bundle.config.modalities)[0].astype(float)
     parts = []
     for i in np.argsort(-np.abs(contributions), kind="stable")[:n]:
+        if not contributions[i]:
+            break
         owner, column = names[i].split(":", 1)
         value = float(values[i]) if np.isfinite(values[i]) else None
         parts.append(FeaturePart(owner, column, words(owner).column(column), value, float(contributions[i])))

@@ -123,7 +123,7 @@ def explain(
         "symbol": crystal.symbol,
         "domain": str(domain),
         "experiment": experiment_of(crystal),
-        "warnings": (*moved, *warnings_of(crystal, read)),
+        "warnings": (*moved, *(warnings_of(crystal, read) if source.warnings is None else source.warnings)),
         "zone": source.zone,
         "sketch": source.sketch,
     }

@@ -5,9 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -16,23 +14,9 @@ from topofuse.explain.explanation import Answer, Explanation
 from topofuse.labels import FIVE
 from topofuse.modalities.bands.sketch import NoSketch
 from topofuse.report.numbers import CLASS_TITLES
-from topofuse.report.svg import BLUE, GREEN, VERMILION, styled
+from topofuse.report.svg import ALONE_INK, BLUE, GREEN, VERMILION, styled_alone
 
 SUFFIXES = (".svg", ".png")
-_INK, _FAINT = "#1a1a1a", "#6b6b6b"
-_ALONE: Any = {  # the report's style takes its ink from the page; a file of its own brings ink and paper
-    "axes.edgecolor": _FAINT,
-    "axes.labelcolor": _INK,
-    "axes.titlecolor": _INK,
-    "text.color": _INK,
-    "xtick.color": _FAINT,
-    "ytick.color": _FAINT,
-    "xtick.labelcolor": _INK,
-    "ytick.labelcolor": _INK,
-    "grid.color": _FAINT,
-    "figure.facecolor": "white",
-    "axes.titlelocation": "left",
-}
 _WRAP = 46  # characters of a column's words per line
 _TITLE_WRAP = 110  # characters of the title's second line
 
@@ -48,8 +32,7 @@ def save_figure(found: Explanation, path: Path) -> None:
     if not path.parent.is_dir():
         raise FigureError(f"{path}: there is no folder {path.parent}")
     metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
-    with styled():
-        mpl.rcParams.update(_ALONE)
+    with styled_alone():
         try:
             draw(found).savefig(path, dpi=160, metadata=metadata)
         except OSError as error:
@@ -57,7 +40,7 @@ def save_figure(found: Explanation, path: Path) -> None:
 
 
 def draw(found: Explanation) -> Figure:
-    """The figure; call it inside `report.svg.styled`. Raises `FigureError` for a metal: it has no answer to explain."""
+    """The figure; call it inside `styled_alone`. Raises `FigureError` for a metal: it has no answer to explain."""
     if found.answer is None:
         raise FigureError(f"{found.source or found.formula}: {found.domain_reason}; no figure")
     matrices = [m for m in (found.attention.between, found.attention.over) if m] if found.attention else []
@@ -127,7 +110,7 @@ def _features(axes: Axes, found: Explanation) -> None:
 def _signed_bars(axes: Axes, values: Sequence[float], form: str) -> None:
     """Towards non-trivial to the right in blue, towards trivial to the left in vermilion; the sign stands beside."""
     axes.barh(range(len(values)), values, color=[BLUE if v > 0 else VERMILION for v in values], height=0.66)
-    axes.axvline(0, color=_INK, linewidth=0.8)
+    axes.axvline(0, color=ALONE_INK, linewidth=0.8)
     reach = max(max(map(abs, values), default=0.0), 1e-9)
     axes.set_xlim(min(*values, 0.0) - 0.16 * reach, max(*values, 0.0) + 0.16 * reach)
     for i, value in enumerate(values):
@@ -143,7 +126,7 @@ def _attention(axes: Axes, names: Sequence[str], rows: Sequence[Sequence[float]]
     for i, row in enumerate(rows):
         for j, share in enumerate(row):
             axes.text(
-                j, i, f"{share:.2f}", ha="center", va="center", fontsize=8, color="white" if share > 0.5 else _INK
+                j, i, f"{share:.2f}", ha="center", va="center", fontsize=8, color="white" if share > 0.5 else ALONE_INK
             )
     axes.set_xticks(range(len(names)), names, rotation=30, ha="right")
     axes.set_yticks(range(len(names)), names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 from topofuse.explain.explanation import Answer, Explanation
@@ -10,6 +11,7 @@ from topofuse.modalities.bands.facts import SketchFacts
 from topofuse.modalities.bands.sketch import NoSketch
 from topofuse.modalities.kspace.facts import ZoneFacts
 
+SKETCH_BASED = ("bands", "indicators")  # modalities that are computed from the band sketch
 _BAR = 24  # characters of the longest bar
 
 
@@ -44,6 +46,7 @@ def _lines(found: Explanation) -> Iterator[str]:
     yield from _zone(found.zone)
     yield from ("", "Band sketch (tight binding from free-atom tables; nothing is learned; its gaps are far too wide)")
     yield from _sketch(found.sketch)
+    yield from _taken(found)
 
 
 def _known(answer: Answer) -> str:
@@ -126,3 +129,15 @@ def _sketch(sketch: SketchFacts | NoSketch) -> Iterator[str]:
         f"  smallest gap at a special momentum {sketch.point_gap:.2f} eV; {sketch.crossing_lines} lines on which bands "
         f"must cross" + "".join(f"; {one}" for one in indicators)
     )
+
+
+def _taken(found: Explanation) -> Iterator[str]:
+    """What the trees read in the sketch: its numbers, not only its verdict."""
+    if isinstance(found.sketch, NoSketch):
+        return
+    for part in found.modalities:
+        if part.name in SKETCH_BASED and part.columns:
+            named = (f"{c.words} = {'undefined' if c.value is None else f'{c.value:.4g}'} ({c.log_odds:+.2f})"
+                     for c in part.columns)  # fmt: skip
+            yield from textwrap.wrap(f"the trees take most from ({part.name}): " + "; ".join(named), 108,
+                                     initial_indent="  ", subsequent_indent="    ")  # fmt: skip

@@ -18,12 +18,14 @@ class Material:
 
     features: what the model's extractor made of it, one sample per view; None where no model is to see it
     zone: symmetry and filling; sketch: the tight-binding sketch, or why there is none
+    warnings: what a table's row says of the crystal, where that is known already; None where not
     """
 
     crystal: SymmetricCrystal
     features: list[Sample] | None
     zone: ZoneFacts
     sketch: SketchFacts | NoSketch
+    warnings: tuple[str, ...] | None = None
 
 
 def material_of(crystal: SymmetricCrystal, extractor: Callable[[SymmetricCrystal], list[Sample]] | None) -> Material:

@@ -54,6 +54,22 @@ STYLE: Any = {  # RcParams types its keys one by one; a plain dict of them has n
     "figure.constrained_layout.use": True,
 }
 
+# The report's style takes its ink from the page; a figure of its own brings ink and paper.
+ALONE_INK, ALONE_FAINT = "#1a1a1a", "#6b6b6b"
+_ALONE: Any = {
+    "axes.edgecolor": ALONE_FAINT,
+    "axes.labelcolor": ALONE_INK,
+    "axes.titlecolor": ALONE_INK,
+    "text.color": ALONE_INK,
+    "xtick.color": ALONE_FAINT,
+    "ytick.color": ALONE_FAINT,
+    "xtick.labelcolor": ALONE_INK,
+    "ytick.labelcolor": ALONE_INK,
+    "grid.color": ALONE_FAINT,
+    "figure.facecolor": "white",
+    "axes.titlelocation": "left",
+}
+
 
 @contextmanager
 def styled() -> Iterator[None]:
@@ -61,6 +77,14 @@ def styled() -> Iterator[None]:
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
+        yield
+
+
+@contextmanager
+def styled_alone() -> Iterator[None]:
+    """`styled` for a figure that stands in a file of its own, with its own ink and paper."""
+    with styled():
+        mpl.rcParams.update(_ALONE)
         yield
 
 

@@ -35,7 +35,12 @@ class Examine:
     tolerance: float | None = None
 
     def __call__(self, task: Path | Entry) -> tuple[Row, Any]:
-        """The row, with its status if that is settled, and the features if a model is to see them, else None.
+        """The row, with its status if that is settled, and the features if a model is to see them, else None."""
+        row, features, _ = self.examined(task)
+        return row, features
+
+    def examined(self, task: Path | Entry) -> tuple[Row, Any, SymmetricCrystal | None]:
+        """The same, and the crystal, where there is one.
 
         A MemoryError is passed on: a process that has met one had better end.
         """
@@ -54,17 +59,17 @@ class Examine:
             if reason := odd_electrons(symmetric.primitive.numbers):
                 row["status"], row["domain"], row["reason"] = "metal", str(Domain.ODD_ELECTRONS), reason
                 row["warnings"] = SEPARATOR.join(moved + warnings_of(symmetric))
-                return row, None
+                return row, None, symmetric
             features = self.extractor(symmetric)
             sketch = sketch_that_was_read(symmetric, features)
             row["warnings"] = SEPARATOR.join(moved + warnings_of(symmetric, sketch))
         except CrystalError as error:
-            return refuse(row, str(error)), None
+            return refuse(row, str(error)), None, None
         except (ImportError, MemoryError):
             raise  # a missing library is not the crystal's fault: it would hit every row alike
         except Exception as error:  # a bug, or arithmetic that one strange crystal defeats; a million others go on
-            return refuse(row, uncomputable(error)), None
-        return row, features
+            return refuse(row, uncomputable(error)), None, None
+        return row, features, symmetric
 
 
 def sketch_that_was_read(crystal: SymmetricCrystal, features: Any) -> SketchFacts | NoSketch | None:

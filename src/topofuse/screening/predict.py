@@ -146,7 +146,7 @@ def predict_chunks(chunks: Numbered, model: Model, work: Work) -> Iterator[tuple
     examine = Examine(model.extractor(), work.symmetrise)
     if work.workers < 1:
         for index, chunk in chunks:
-            yield index, _finish([_known(entry, _here(examine, entry)) for entry in chunk], model)
+            yield index, answered([_known(entry, _here(examine, entry)) for entry in chunk], model)
         return
     drawn: deque[tuple[int, list[Entry]]] = deque()
 
@@ -167,7 +167,7 @@ def predict_chunks(chunks: Numbered, model: Model, work: Work) -> Iterator[tuple
         for first in results:
             index, chunk = drawn.popleft()
             found = [first, *islice(results, len(chunk) - 1)]
-            yield index, _finish([_known(entry, result) for entry, result in zip(chunk, found, strict=True)], model)
+            yield index, answered([_known(entry, result) for entry, result in zip(chunk, found, strict=True)], model)
 
 
 def _here(examine: Examine, entry: Entry) -> tuple[Row, Any] | Lost:
@@ -181,8 +181,8 @@ def _known(entry: Entry, result: tuple[Row, Any] | Lost) -> tuple[Row, Any]:
     return (refuse(blank_row(entry.name), result.reason), None) if isinstance(result, Lost) else result
 
 
-def _finish(examined: list[tuple[Row, Any]], model: Model) -> list[Row]:
-    """The rows with the model's answers."""
+def answered(examined: list[tuple[Row, Any]], model: Model) -> list[Row]:
+    """The rows with the model's answers; examined: what `Examine` gave of each structure."""
     waiting = [(row, features) for row, features in examined if features is not None]
     if waiting:
         features = [f for _, f in waiting]

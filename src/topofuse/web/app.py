@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from topofuse import __version__
 from topofuse.system.workers import WorkerError
-from topofuse.web.examples import EXAMPLES, example_text
+from topofuse.web.examples import EXAMPLES, example_label, example_text
 from topofuse.web.queue import Limits, Queue
 from topofuse.web.security import Guard
-from topofuse.web.service import Service, UnavailableError, UnreadableError, Upload, levels
+from topofuse.web.service import Service, UnavailableError, Upload, levels
 from topofuse.web.token import Token
 
 MAX_FILES = 64  # in one request; the page sends more in several
@@ -54,6 +54,27 @@ class Predictions(BaseModel):
     rows: list[PredictedRow] = Field(description="one per file, in the order sent")
 
 
+class Neighbour(BaseModel):
+    """A training material that is near to the crystal."""
+
+    id: str
+    formula: str
+    label: str = Field(description="its class, as the labels have it")
+    link: str | None = Field(description="its page in the Materials Project")
+
+
+class MaterialFound(BaseModel):
+    """The answer to `POST /api/material`."""
+
+    model: str
+    columns: list[str] = Field(description="columns of the row, in their order")
+    row: PredictedRow
+    neighbours: list[Neighbour] = Field(description="nearest training materials, the closest first")
+    scene: dict[str, Any] | None = Field(description="atoms, bonds, cells and Brillouin zone, as the page draws them")
+    bands: dict[str, Any] | None = Field(description="the band sketch, or `none`: why there is none")
+    why: dict[str, Any] | None = Field(description="the data of `topofuse explain --json`; null without a class")
+
+
 class Health(BaseModel):
     """Whether predictions are answered at once."""
 
@@ -70,6 +91,7 @@ class ExampleEntry(BaseModel):
     formula: str
     file: str
     note: str
+    label: str | None = Field(description="its class in the textbook data; null where that does not have it")
 
 
 def create_app(service: Service, limits: Limits | None = None, token: str | None = None) -> Guard:
@@ -112,7 +134,9 @@ def _add_api(app: FastAPI, service: Service) -> None:
     @app.get("/api/examples")
     def examples() -> list[ExampleEntry]:
         """Well-known compounds to try."""
-        return [ExampleEntry(formula=e.formula, file=e.file, note=e.note) for e in EXAMPLES]
+        return [
+            ExampleEntry(formula=e.formula, file=e.file, note=e.note, label=example_label(e.formula)) for e in EXAMPLES
+        ]
 
     @app.get("/api/examples/{formula}", response_class=PlainTextResponse)
     def example(formula: str) -> str:
@@ -130,19 +154,12 @@ def _add_api(app: FastAPI, service: Service) -> None:
         found = [PredictedRow(**row, levels=levels(row)) for row in rows]
         return Predictions(model=service.name, columns=list(columns), rows=found)
 
-    @app.exception_handler(UnreadableError)
-    def unreadable(_: object, error: UnreadableError) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 422)
-
-    @app.post("/api/structure")
-    def structure(file: Annotated[UploadFile, File(description="a structure file")]) -> dict[str, Any]:
-        """Atoms, bonds, cell and Brillouin zone of a structure file, as the page draws them."""
-        return service.describe(_upload(file))
-
-    @app.post("/api/explain")
-    def explain(file: Annotated[UploadFile, File(description="a structure file")]) -> dict[str, Any] | None:
-        """Why the model says what it says of a structure file: the data of `topofuse explain --json`."""
-        return service.explain(_upload(file))
+    @app.post("/api/material")
+    def material(file: Annotated[UploadFile, File(description="a structure file")]) -> MaterialFound:
+        """One structure file: its row, picture, bands and explanation, from one reading."""
+        found = service.material(_upload(file))
+        row = found.pop("row")
+        return MaterialFound(model=service.name, row=PredictedRow(**row, levels=levels(row)), **found)
 
 
 def _add_page(app: FastAPI) -> None:

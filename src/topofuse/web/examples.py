@@ -53,17 +53,30 @@ EXAMPLES: tuple[Example, ...] = (
 
 
 @cache
+def _textbook_row(name: str) -> Mapping[str, str] | None:
+    """The line of the textbook of the example of this formula, if it is in the textbook."""
+    example = {e.formula: e for e in EXAMPLES}[name]
+    text = files("topofuse.materials").joinpath("textbook.csv").read_text(encoding="utf-8")
+    wanted = example.formula, example.prototype
+    rows = csv.DictReader(text.splitlines())
+    return next((r for r in rows if (r["formula"], r["prototype"]) == wanted), None)
+
+
+def example_label(name: str) -> str | None:
+    """The class that the textbook gives the example of this formula; None where it does not have it."""
+    row = _textbook_row(name)
+    return None if row is None else row["class"]
+
+
+@cache
 def example_text(name: str) -> str:
     """POSCAR text of the example of this formula; KeyError if there is none."""
     from topofuse.materials.prototypes import PROTOTYPES
     from topofuse.materials.textbook import crystal_of
 
     example = {e.formula: e for e in EXAMPLES}[name]
-    row, source = example.row, ""
+    row, source = (example.row, "") if example.row else (_textbook_row(name), ", textbook geometry")
     if row is None:
-        text = files("topofuse.materials").joinpath("textbook.csv").read_text(encoding="utf-8")
-        wanted = example.formula, example.prototype
-        row = next(r for r in csv.DictReader(text.splitlines()) if (r["formula"], r["prototype"]) == wanted)
-        source = ", textbook geometry"
+        raise KeyError(f"{name} is not in the textbook")
     crystal = crystal_of(PROTOTYPES[example.prototype], row)
     return poscar(crystal, f"{example.formula}, {example.prototype} type{source}")

@@ -1,19 +1,16 @@
-"""A structure file → what the page draws of it: atoms, bonds, cell, Brillouin zone. Runs in worker processes."""
+"""A crystal → what the page draws of it: atoms, bonds, cell, Brillouin zone. Runs in worker processes."""
 
 from __future__ import annotations
 
-import logging
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pymatgen.optimization.neighbors import find_points_in_spheres
 
-from topofuse.crystals import Crystal, CrystalError, SymmetricCrystal, analyse
+from topofuse.crystals import Crystal, SymmetricCrystal
 from topofuse.crystals.formula import SYMBOLS, reduced_formula
-from topofuse.crystals.read import read_structure
 from topofuse.crystals.symmetry import primitive_basis
 from topofuse.modalities.elements import element_property
 from topofuse.modalities.physics.closed_shells import anion_formers
@@ -22,36 +19,27 @@ from topofuse.web.zone import brillouin_zone
 BOND = 1.15  # a bond is at most this many times the sum of covalent radii, as in modalities/physics/bonds.py
 MAX_BONDS = 20_000  # more are no picture
 _PBC = np.ones(3, dtype=np.int64)
-_log = logging.getLogger(__name__)
 
 
-def describe(path: Path) -> dict[str, Any]:
+def scene_of(crystal: SymmetricCrystal) -> dict[str, Any]:
     """Formula, space group, elements (symbol, covalent radius in Å), cells and zone, ready for JSON.
 
     cells: 'conventional' and, where it is another one, 'primitive'; both are spglib's standard settings and have the
-    axes of the zone. Raises `CrystalError` for whatever cannot be read or drawn.
+    axes of the zone.
     """
-    try:
-        crystal = read_structure(path)
-        symmetric = analyse(crystal)
-        species = np.unique(symmetric.primitive.numbers).tolist()
-        cells = {"conventional": conventional_cell(symmetric), "primitive": symmetric.primitive}
-        if symmetric.centering == "P":
-            del cells["primitive"]
-        return {
-            "formula": reduced_formula(crystal.numbers),
-            "spacegroup": symmetric.spacegroup,
-            "spacegroup_symbol": symmetric.symbol,
-            "pointgroup": symmetric.pointgroup,
-            "elements": [_element(z) for z in species],
-            "cells": {name: _drawn(cell, species) for name, cell in cells.items()},
-            "zone": brillouin_zone(symmetric),
-        }
-    except (CrystalError, ImportError):
-        raise
-    except Exception as error:  # a bug, or arithmetic that one strange crystal defeats
-        _log.info("drawing one crystal failed", exc_info=error)
-        raise CrystalError(f"it cannot be drawn: {str(error)[:200]}") from error
+    species = np.unique(crystal.primitive.numbers).tolist()
+    cells = {"conventional": conventional_cell(crystal), "primitive": crystal.primitive}
+    if crystal.centering == "P":
+        del cells["primitive"]
+    return {
+        "formula": reduced_formula(crystal.primitive.numbers),
+        "spacegroup": crystal.spacegroup,
+        "spacegroup_symbol": crystal.symbol,
+        "pointgroup": crystal.pointgroup,
+        "elements": [_element(z) for z in species],
+        "cells": {name: _drawn(cell, species) for name, cell in cells.items()},
+        "zone": brillouin_zone(crystal),
+    }
 
 
 def conventional_cell(crystal: SymmetricCrystal) -> Crystal:

@@ -24,10 +24,6 @@ class UnavailableError(TopofuseError, RuntimeError):
     """No structure can be worked on now; the message says why, for a person."""
 
 
-class UnreadableError(TopofuseError, ValueError):
-    """A file that cannot be drawn; the message says why, for a person."""
-
-
 @dataclass(frozen=True)
 class Upload:
     """A file as it came: the name that a person gave it, and its content."""
@@ -98,55 +94,58 @@ class Service:
             row["input"] = printable(upload.name)
         return COLUMNS, rows
 
-    def describe(self, upload: Upload) -> dict[str, Any]:
-        """What the page draws of a file: `scene.describe`, with a colour for each element.
+    def material(self, upload: Upload) -> dict[str, Any]:
+        """All that the page shows of one file, which is read once, in one worker, with the limits of time and memory.
 
-        `UnreadableError` says why it cannot be drawn.
-        """
-        from topofuse.web.colours import element_colours
-        from topofuse.web.scene import describe
-
-        with self._written([upload]) as paths:
-            found: dict[str, Any] = self._supervised(describe, paths[0])
-        for element in found["elements"]:
-            element["colour"] = element_colours()[element["symbol"]]
-        return found
-
-    def explain(self, upload: Upload) -> dict[str, Any] | None:
-        """Why the model says what it says of a file: `topofuse.explain` as data; None for a model that is no bundle.
-
-        `UnreadableError` says why the file cannot be used.
+        columns, row: as `predict` gives them; neighbours: the nearest training materials; scene, bands: what is drawn;
+        why: `topofuse.explain` as data, None for a model that is no bundle. A file that cannot be used is a row with
+        the reason, and None for the rest.
         """
         model = self.model
         from topofuse.ensemble.bundle import Bundle
         from topofuse.explain import explain
         from topofuse.screening.entries import printable
+        from topofuse.screening.predict import answered
+        from topofuse.screening.table import COLUMNS
         from topofuse.system.files import null_undefined
-        from topofuse.web.look import Look
+        from topofuse.web.colours import element_colours
+        from topofuse.web.neighbours import neighbours
 
-        if not isinstance(model, Bundle):
-            return None
         with self._written([upload]) as paths:
-            material = self._supervised(Look(model.extractor()), paths[0])
-        found: dict[str, Any] = null_undefined(explain(material, model).to_dict())
-        return found | {"source": printable(upload.name)}
+            reading = self._read(paths[0], model, explained=isinstance(model, Bundle))
+        (row,) = answered([(reading.row, reading.features)], model)
+        row["input"] = printable(upload.name)
+        why = None
+        if reading.material is not None and row["status"] == "ok":
+            why = null_undefined(explain(reading.material, model).to_dict()) | {"source": row["input"]}
+        for element in (reading.scene or {}).get("elements", ()):
+            element["colour"] = element_colours()[element["symbol"]]
+        return {
+            "columns": list(COLUMNS),
+            "row": row,
+            "neighbours": neighbours(row["nearest"]),
+            "scene": reading.scene,
+            "bands": reading.bands,
+            "why": why,
+        }
 
-    def _supervised(self, function: Callable[[Path], Any], path: Path) -> Any:
-        """Its result from a worker process with the limits of time and memory."""
-        from topofuse.crystals import CrystalError
+    def _read(self, path: Path, model: Any, *, explained: bool) -> Any:
+        """The `Reading` of a file by a worker process; one that hangs or crashes is a row with the reason."""
+        from topofuse.screening.examine import blank_row, refuse
         from topofuse.system.workers import Lost, supervised_map
+        from topofuse.web.reading import Read, Reading
 
         results = supervised_map(
-            function, [path], workers=1, time_limit=self.time_limit, ahead=1, memory_limit=MEMORY_LIMIT
+            Read(model.extractor(), explained),
+            [path],
+            workers=1,
+            time_limit=self.time_limit,
+            ahead=1,
+            memory_limit=MEMORY_LIMIT,
         )
         with contextlib.closing(results):
-            try:
-                found = next(results)
-            except CrystalError as error:
-                raise UnreadableError(str(error)) from error
-        if isinstance(found, Lost):
-            raise UnreadableError(found.reason)
-        return found
+            found = next(results)
+        return Reading(refuse(blank_row(path.name), found.reason)) if isinstance(found, Lost) else found
 
     @contextlib.contextmanager
     def _written(self, uploads: Sequence[Upload]) -> Iterator[list[Path]]:

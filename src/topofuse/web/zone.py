@@ -13,11 +13,8 @@ from scipy.spatial import Voronoi
 
 from topofuse.crystals import SymmetricCrystal
 from topofuse.modalities.kspace.facts import zone_facts
-from topofuse.modalities.kspace.irreps import TRICLINIC, extended_bravais, momenta, zone
+from topofuse.modalities.kspace.irreps import TRICLINIC, extended_bravais, momenta, written, zone
 from topofuse.modalities.kspace.levels import reciprocal
-
-_GREEK = {"GAMMA": "Γ", "DELTA": "Δ", "LAMBDA": "Λ", "SIGMA": "Σ"}
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def brillouin_zone(crystal: SymmetricCrystal) -> dict[str, Any]:
@@ -52,12 +49,6 @@ def brillouin_zone(crystal: SymmetricCrystal) -> dict[str, Any]:
         "points": points,
         "path": [[labels.index(a), labels.index(b)] for a, b, *_ in found.lines],
     }
-
-
-def written(label: str) -> str:
-    """A momentum's name as people write it: GAMMA → Γ, SIGMA_0 → Σ₀."""
-    name, _, index = label.partition("_")
-    return _GREEK.get(name, name) + index.translate(_SUBSCRIPTS)
 
 
 def wigner_seitz(lattice: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[list[int]]]:

@@ -173,8 +173,8 @@ def solve_even_and_odd(
     if not vectors:
         return Solution(energy[order], None, None, None)
     parities = np.repeat([1, -1], [len(e) for e in energies])[order]
-    both = (_by_orbital(halves, np.concatenate(columns, axis=1)[:, order]) for columns in (states, duals))
-    return Solution(energy[order], *both, parities)
+    ordered, dual = (_by_orbital(halves, np.concatenate(columns, axis=1)[:, order]) for columns in (states, duals))
+    return Solution(energy[order], ordered, dual, parities)
 
 
 def solve_real(

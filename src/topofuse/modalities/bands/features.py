@@ -192,7 +192,9 @@ def _weights(sketch: Sketch, gap_soc: NDArray[np.float64], orbits: NDArray[np.in
 
     def weight(point: int, chosen: slice) -> NDArray[np.float64]:  # (n orbitals, bands)
         states, dual = sketch.bands.states[point][:, chosen], sketch.bands.dual[point][:, chosen]
-        return states.real * dual.real + states.imag * dual.imag if np.iscomplexobj(states) else states * dual
+        return np.asarray(
+            states.real * dual.real + states.imag * dual.imag if np.iscomplexobj(states) else states * dual
+        )
 
     population = np.zeros(basis.size)
     for point in range(points):
@@ -205,10 +207,10 @@ def _weights(sketch: Sketch, gap_soc: NDArray[np.float64], orbits: NDArray[np.in
     found = {"charge_max": charge.max(), "charge_min": charge.min()}
     anion = (charge > _CHARGED)[basis.atom]
     narrow = int(np.flatnonzero(gap_soc <= gap_soc.min() + _TIE)[0])
-    for point, k in (("gamma", 0), ("narrow", narrow)):
+    for place, k in (("gamma", 0), ("narrow", narrow)):
         for edge, of_orbital in zip(("top", "bottom"), weight(k, slice(filled - 1, filled + 1)).T, strict=True):
             for kind, chosen in zip("spda", (*(basis.ell == ell for ell in range(3)), anion), strict=True):
-                found[f"{point}_{edge}_{kind}"] = of_orbital[chosen].sum()
+                found[f"{place}_{edge}_{kind}"] = of_orbital[chosen].sum()
     return found
 
 

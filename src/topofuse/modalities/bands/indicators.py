@@ -154,31 +154,38 @@ def _rotoinversion_index(sketch: Sketch, traces: _Traces, operation: int, points
 def parity_exchange(sketch: Sketch) -> NDArray[np.float64]:
     """(t,) energy to the nearest exchange of opposite parities across the filling, eV, at the TRIMs; GAMMA first.
 
-    The smallest energy by which an occupied level (with spin-orbit coupling) must rise above an empty one of the
-    opposite parity; a degenerate level may hold states of both. Empty for a crystal without inversion.
+    Empty for a crystal without inversion. See `parity_exchange_at`.
     """
     if sketch.operators.inversion is None:
         return np.empty(0)
-    found = []
-    for point in sorted(set(sketch.sampling.trims.tolist())):
-        spin = sketch.spin[point]
-        if spin.parity is None:
-            raise ValueError("parities are asked for at a momentum where levels have none")
-        share = _share_of_even(spin.parity, spin.energy)
-        top = 2 * (sketch.filled - spin.first)
-        even, odd = share > _SOME, share < 1 - _SOME
-        best = _FAR
-        for occupied, empty in ((even, odd), (odd, even)):
-            below, above = spin.energy[:top][occupied[:top]], spin.energy[top:][empty[top:]]
-            if len(below) and len(above):
-                best = min(best, float(above.min() - below.max()))
-        found.append(best)
-    return np.array(found)
+    return np.array([parity_exchange_at(sketch, point) for point in sorted(set(sketch.sampling.trims.tolist()))])
 
 
-def _share_of_even(parity: NDArray[np.int64], energy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Share of even states in the degenerate set of each level: single parities depend on a choice of states."""
-    number = np.concatenate([[0], np.cumsum(np.diff(energy) > _SET_GAP)])
+def parity_exchange_at(sketch: Sketch, point: int) -> float:
+    """The smallest energy by which an occupied level at a TRIM must rise above an empty one of the opposite parity.
+
+    With spin-orbit coupling, eV; a degenerate level may hold states of both parities. `_FAR` where there is no such
+    pair among the levels near the filling.
+    """
+    spin = sketch.spin[point]
+    share = even_share(sketch, point)
+    top = 2 * (sketch.filled - spin.first)
+    even, odd = share > _SOME, share < 1 - _SOME
+    best = _FAR
+    for occupied, empty in ((even, odd), (odd, even)):
+        below, above = spin.energy[:top][occupied[:top]], spin.energy[top:][empty[top:]]
+        if len(below) and len(above):
+            best = min(best, float(above.min() - below.max()))
+    return best
+
+
+def even_share(sketch: Sketch, point: int) -> NDArray[np.float64]:
+    """(2w,) share of even states in the degenerate set of each level: single parities depend on a choice of states."""
+    spin = sketch.spin[point]
+    parity = spin.parity
+    if parity is None:
+        raise ValueError("parities are asked for at a momentum where levels have none")
+    number = np.concatenate([[0], np.cumsum(np.diff(spin.energy) > _SET_GAP)])
     mean = np.bincount(number, parity) / np.bincount(number)
     share: NDArray[np.float64] = ((1 + mean) / 2)[number]
     return share

@@ -157,8 +157,8 @@ class Operators:
         turns = (self.shifts[operations] @ image[:, :, None])[:, :, 0]  # (o, atoms)
         if invariant(momentum):
             signs: NDArray[np.float64] = 1.0 - 2.0 * (np.rint(2 * turns) % 2)
-            return self._values[operations] * signs[:, self._atoms]
-        return self._values[operations] * np.exp(2j * np.pi * turns)[:, self._atoms]
+            return np.asarray(self._values[operations] * signs[:, self._atoms])
+        return np.asarray(self._values[operations] * np.exp(2j * np.pi * turns)[:, self._atoms])
 
     def matrices(self, operations: NDArray[np.int64], momentum: NDArray[np.float64]) -> NDArray[Any]:
         """(o, n, n) representations U of operations that fix `momentum`, on columns of orbital coefficients.

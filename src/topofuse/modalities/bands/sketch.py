@@ -20,7 +20,7 @@ from topofuse.modalities.bands.sampling import Sampling, sampling_of
 # the trees 0.18 points of two-class accuracy on topomat's pool (docs/levers.md).
 MAX_ORBITALS = 150
 DEGENERATE = 1e-5  # eV; levels this close are one; spin-orbit coupling of light atoms splits by less than 1e-3
-_WINDOW = 12  # bands on each side of the filling that spin-orbit coupling mixes
+WINDOW = 12  # bands on each side of the filling that spin-orbit coupling mixes
 _WINDOW_GAP = 1e-2  # eV; the window is widened until it ends at a gap
 _NEGLIGIBLE_SPIN_ORBIT = 1e-3  # eV
 
@@ -138,7 +138,7 @@ def sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
     model = TightBinding(crystal.primitive, basis, operators.inversion)
     sampling = sampling_of(crystal, operators)
     bands, inside = model.bands(sampling.points, sampling.middles)
-    spin = tuple(_spin_levels(basis, bands, point, filled) for point in range(len(sampling.points)))
+    spin = tuple(spin_levels(basis, bands, point, filled) for point in range(len(sampling.points)))
     return Sketch(basis, model, operators, sampling, filled, bands, inside, spin)
 
 
@@ -183,10 +183,10 @@ def _shared_occupation(energy: NDArray[np.float64], filled: int) -> NDArray[np.f
     return occupation
 
 
-def _spin_levels(basis: Basis, bands: Bands, point: int, filled: int) -> SpinLevels:
-    """Second variation: ζ L·S of all atoms among the bands near the filling."""
+def spin_levels(basis: Basis, bands: Bands, point: int, filled: int) -> SpinLevels:
+    """Levels at the momentum `point` of the bands: second variation, ζ L·S among the bands near the filling."""
     energy = bands.energy[point]
-    first, last = max(0, filled - _WINDOW), min(basis.size, filled + _WINDOW)
+    first, last = max(0, filled - WINDOW), min(basis.size, filled + WINDOW)
     while first > 0 and energy[first] - energy[first - 1] < _WINDOW_GAP:
         first -= 1
     while last < basis.size and energy[last] - energy[last - 1] < _WINDOW_GAP:
@@ -212,11 +212,11 @@ def _spin_levels(basis: Basis, bands: Bands, point: int, filled: int) -> SpinLev
 def _mixed(energy: NDArray[np.float64], momentum: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
     """Energies (2w,) and states (w, 2, 2w) of bands (w,) with spin, mixed by momenta (3, w, w)."""
     width = len(energy)
-    matrix = np.zeros((width, 2, width, 2), dtype=np.complex128)
+    mixing = np.zeros((width, 2, width, 2), dtype=np.complex128)
     x, y, z = 0.5j * momentum
-    matrix[:, 0, :, 0], matrix[:, 1, :, 1] = z, -z
-    matrix[:, 0, :, 1], matrix[:, 1, :, 0] = x - 1j * y, x + 1j * y
-    matrix = matrix.reshape(2 * width, 2 * width)
+    mixing[:, 0, :, 0], mixing[:, 1, :, 1] = z, -z
+    mixing[:, 0, :, 1], mixing[:, 1, :, 0] = x - 1j * y, x + 1j * y
+    matrix = mixing.reshape(2 * width, 2 * width)
     matrix[np.diag_indices(2 * width)] += np.repeat(energy, 2)
     levels, vectors = np.linalg.eigh(matrix)
     return levels, vectors.reshape(width, 2, 2 * width)

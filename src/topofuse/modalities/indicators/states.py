@@ -34,7 +34,7 @@ def star_levels(sketch: Sketch, table: SymmetryTable) -> list[StarLevels]:
     """
     operators = sketch.operators
     alignment = Alignment.of(table, operators.rotations, operators.translations, operators.spinors)
-    sampled = _sampled(sketch.sampling, table)
+    sampled = sampled_momenta(sketch.sampling, table)
     found = []
     for star in range(len(table.stars)):
         point, momentum = sampled[star]
@@ -47,7 +47,7 @@ def star_levels(sketch: Sketch, table: SymmetryTable) -> list[StarLevels]:
 
 
 @lru_cache(maxsize=1024)
-def _sampled(sampling: Sampling, table: SymmetryTable) -> tuple[tuple[int, Momentum], ...]:
+def sampled_momenta(sampling: Sampling, table: SymmetryTable) -> tuple[tuple[int, Momentum], ...]:
     """For every star the first point of a sketch that is a momentum of it, and which one."""
     found = []
     for star in range(len(table.stars)):

@@ -23,6 +23,8 @@ from topofuse.crystals.symmetry import primitive_basis
 _TIE = 1e-4
 _HP1 = frozenset((*range(143, 150), 151, 153, 157, 159, 160, 161, 162, 163))
 TRICLINIC = "aP1"
+_GREEK = {"GAMMA": "Γ", "DELTA": "Δ", "LAMBDA": "Λ", "SIGMA": "Σ"}
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True)
@@ -239,3 +241,9 @@ def path(symbol: str) -> tuple[tuple[str, str], ...]:
     from seekpath.hpkot.tools import get_path_data
 
     return tuple(get_path_data(symbol)[2])
+
+
+def written(label: str) -> str:
+    """A momentum's name as people write it: GAMMA → Γ, SIGMA_0 → Σ₀."""
+    name, _, index = label.partition("_")
+    return _GREEK.get(name, name) + index.translate(_SUBSCRIPTS)

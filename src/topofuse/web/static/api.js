@@ -23,8 +23,7 @@ function form(field, files) {
 export const health = () => json(fetch("/api/health"));
 export const examples = () => json(fetch("/api/examples"));
 export const predict = (files) => json(fetch("/api/predict", form("files", files)));
-export const structure = (file) => json(fetch("/api/structure", form("file", [file])));
-export const explain = (file) => json(fetch("/api/explain", form("file", [file])));
+export const material = (file) => json(fetch("/api/material", form("file", [file])));
 
 export async function exampleFile(example) {
   const text = await (await answer(fetch(`/api/examples/${encodeURIComponent(example.formula)}`))).text();

@@ -2,30 +2,27 @@
 
 import { Quaternion, Euler } from "./three/three.module.min.js";
 import * as api from "./api.js";
+import { BandPlot, kindLegend, levelTable, markList, summary } from "./bands.js";
 import { MOST_ATOMS, crystalPicture } from "./crystal.js";
-import { CLASSES, LEVELS, className, element, formula, percent, spaceGroup } from "./names.js";
+import { CLASSES, element, formula, percent, spaceGroup } from "./names.js";
+import { cards, known, probabilities, trust } from "./answer.js";
 import { Orientation, View } from "./view.js";
 import { explanation } from "./why.js";
 import { zonePicture } from "./zone.js";
 
 const $ = (id) => document.getElementById(id);
-const DOMAINS = {
-  in: "Inside: a non-magnetic material, as in the training data",
-  likely_magnetic: "Likely magnetic: the training data have no magnetic materials",
-  odd_electrons: "Odd number of electrons: a metal, to which no class applies",
-  unseen_element: "Contains an element that no training material has",
-};
-
 export class Detail {
   constructor() {
     this.orientation = new Orientation(new Quaternion().setFromEuler(new Euler(-1.25, 0, -0.42)));
     this.shown = 0;
     for (const id of ["cell", "supercell", "bonds", "edges"]) $(id).addEventListener("change", () => this.drawCrystal());
     for (const id of ["path", "labels"]) $(id).addEventListener("change", () => this.drawZone());
+    for (const id of ["coupling", "range"]) $(id).addEventListener("change", () => this.drawBands());
     $("reset").addEventListener("click", () => this.orientation.reset());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       this.drawCrystal();
       this.drawZone();
+      this.plot?.draw();
     });
   }
 
@@ -34,24 +31,30 @@ export class Detail {
     $("result").hidden = true;
   }
 
-  // Shows the row at once; pictures and reasons follow when they have come.
+  // Shows the row at once; pictures, bands and reasons follow when they have come. entry.found: what the server said, or its promise
   async show(entry) {
     const turn = ++this.shown;
     this.scene = null;
     this.facts(entry.row);
     $("note").textContent = entry.note ? `Known as ${entry.note}.` : "";
     $("note").hidden = !entry.note;
-    for (const id of ["pictures", "why", "momenta"]) $(id).hidden = true;
+    for (const id of ["nearest", "pictures", "bands", "why", "momenta"]) $(id).hidden = true;
     $("result").hidden = false;
     if (entry.row.status === "error") return;
-    const [scene, why] = await Promise.allSettled([
-      (entry.scene ??= api.structure(entry.file)),
-      entry.row.status === "ok" ? (entry.why ??= api.explain(entry.file)) : null,
-    ]);
+    let found;
+    try {
+      found = await (entry.found ??= api.material(entry.file));
+    } catch (error) {
+      entry.found = null; // it may be asked again
+      if (turn === this.shown) this.notice(error.message);
+      return;
+    }
     if (turn !== this.shown) return; // another material was chosen meanwhile
-    if (scene.status === "fulfilled") this.pictures(scene.value);
-    else this.notice(scene.reason.message);
-    const reasons = why.status === "fulfilled" ? explanation(why.value) : element("p", { text: why.reason.message });
+    this.neighbours(found.neighbours);
+    if (found.scene?.none) this.notice(sentence(found.scene.none));
+    else if (found.scene) this.pictures(found.scene);
+    if (found.bands) this.sketch(found.bands);
+    const reasons = explanation(found.why);
     $("why").hidden = !reasons;
     $("why-content").replaceChildren(reasons ?? "");
   }
@@ -63,7 +66,7 @@ export class Detail {
 
   facts(row) {
     $("formula").replaceChildren(row.formula ? formula(row.formula) : row.input);
-    $("about").replaceChildren(...(row.spacegroup ? [`Space group ${row.spacegroup}`] : []), element("span", { class: "file", text: row.input }));
+    $("about").replaceChildren(...(row.spacegroup ? [`Space group ${row.spacegroup}`] : []), row.formula ? element("span", { class: "file", text: row.input }) : "");
     const verdict = { ok: CLASSES[row.label]?.long, metal: "Metal", error: "Not classified" }[row.status];
     const colour = row.status === "ok" ? CLASSES[row.label].colour : row.status;
     $("verdict").replaceChildren(
@@ -71,8 +74,38 @@ export class Detail {
       row.levels ? element("p", { text: `${percent(row.p_nontrivial)} non-trivial` }) : "",
     );
     this.notice(row.reason ? sentence(row.reason) : "");
-    $("levels").replaceChildren(...(row.levels ? Object.keys(LEVELS).map((level) => levelBars(level, row.levels[level])) : []));
+    const before = known(row);
+    $("known").replaceChildren(...before);
+    $("known").hidden = !before.length;
+    $("probabilities").replaceChildren(...(row.levels ? [probabilities(row)] : []));
     $("trust").replaceChildren(...trust(row));
+    $("answer").hidden = !row.levels;
+  }
+
+  neighbours(found) {
+    $("cards").replaceChildren(...cards(found));
+    $("nearest").hidden = !found.length;
+  }
+
+  sketch(bands) {
+    this.bands = bands.none ? null : bands;
+    $("bands").hidden = false;
+    $("bands-content").hidden = Boolean(bands.none);
+    $("bands-caveat").textContent = bands.none ? sentence(bands.none) : bands.caveat;
+    if (bands.none) return;
+    $("bands-summary").replaceChildren(...summary(bands));
+    $("kinds").replaceChildren(...kindLegend(bands));
+    $("levels-details").hidden = !bands.points.length;
+    $("levels-table").replaceChildren(...levelTable(bands));
+    this.plot ??= new BandPlot($("plot"), $("bands-readout"));
+    this.drawBands();
+  }
+
+  drawBands() {
+    if (!this.bands) return;
+    const soc = $("coupling").checked;
+    this.plot.show(this.bands, { soc, half: Number($("range").value) });
+    $("marks").replaceChildren(...markList(this.bands, soc));
   }
 
   pictures(scene) {
@@ -140,49 +173,6 @@ export class Detail {
     );
     $("momenta").hidden = false;
   }
-}
-
-function levelBars(level, { label, probabilities }) {
-  const list = element("ul", {});
-  for (const [key, p] of Object.entries(probabilities)) {
-    const fill = element("span", { class: `fill ${CLASSES[key].colour}` });
-    fill.style.width = `${100 * p}%`;
-    list.append(
-      element(
-        "li",
-        { class: key === label ? "chosen" : "", title: CLASSES[key].long },
-        element("span", { class: "name", text: className(key) }),
-        element("span", { class: "value", text: percent(p) }),
-        element("span", { class: "track", "aria-hidden": "true" }, fill),
-      ),
-    );
-  }
-  return element("section", {}, element("h3", { text: LEVELS[level] }), list);
-}
-
-// What the row says of its own reliability; columns that a model does not give are left out.
-function trust(row) {
-  const found = [];
-  const add = (term, ...content) => found.push(element("div", {}, element("dt", { text: term }), ...content.map((c) => element("dd", {}, c))));
-  for (const share of [90, 95]) {
-    const set = row[`set_${share}`];
-    if (set != null) add(`${share} % prediction set`, setText(set, share));
-  }
-  if (row.novelty != null) add("Novelty", row.novelty.toFixed(2), element("small", { text: `farther from its nearest training material than ${Math.round(100 * row.novelty)} % of these are from theirs` }));
-  if (row.domain) add("Domain", DOMAINS[row.domain] ?? row.domain);
-  if (row.nearest) add("Nearest training materials", element("ul", {}, ...row.nearest.split("; ").map(nearest)));
-  return found;
-}
-
-function setText(set, share) {
-  if (set) return set.split("|").map(className).join(", ");
-  return `Empty: for every class, the probability is lower than that of ${share} % of the materials of the class`;
-}
-
-// 'mp-541837 Bi2Te3 ti'
-function nearest(text) {
-  const [, id, compound, label] = text.match(/^(.*) (\S+) (\S+)$/) ?? [null, "", text, null];
-  return element("li", {}, formula(compound), label ? `, ${className(label)} ` : "", element("small", { text: id }));
 }
 
 function swatch({ symbol, colour }) {

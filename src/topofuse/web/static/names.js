@@ -11,7 +11,7 @@ export const CLASSES = {
   tci: { name: "Crystalline TI", long: "Topological crystalline insulator", colour: "tci" },
 };
 
-export const LEVELS = { two: "Two classes", three: "Three classes", five: "Five classes" };
+export const FIVE = ["trivial", "hsp_semimetal", "hsl_semimetal", "ti", "tci"];
 
 export const className = (key) => CLASSES[key]?.name ?? key;
 

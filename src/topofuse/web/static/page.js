@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { Detail } from "./detail.js";
-import { element, formula } from "./names.js";
+import { CLASSES, className, element, formula } from "./names.js";
 import { MaterialsTable, csvText, download, jsonText } from "./table.js";
 
 const $ = (id) => document.getElementById(id);
@@ -23,6 +23,8 @@ const say = (text, wrong = false) => {
 function choose(row, byPerson) {
   const entry = entries.find((e) => e.row === row);
   table.mark(row);
+  // in a table, the line of a file that cannot be used says all there is to say
+  if (row.status === "error" && entries.length > 1) return detail.clear();
   detail.show(entry);
   if (byPerson) {
     $("result").focus({ preventScroll: true });
@@ -36,25 +38,32 @@ async function classify(files, note) {
   entries = [];
   detail.clear();
   $("materials").hidden = true;
-  const all = batches(files);
-  for (const batch of all) {
-    say(files.length === 1 ? `Reading ${files[0].name} …` : `Classified ${entries.length} of ${files.length} structures …`);
-    const rows = await answers(batch);
+  document.body.dataset.state = "asked";
+  try {
+    if (files.length === 1) {
+      say(`Reading ${files[0].name} …`);
+      const found = await api.material(files[0]);
+      if (question !== asked) return;
+      columns = found.columns;
+      entries = [{ file: files[0], note, row: found.row, found }];
+    } else {
+      for (const batch of batches(files)) {
+        say(`Classified ${entries.length} of ${files.length} structures …`);
+        const found = await api.predict(batch);
+        if (question !== asked) return;
+        columns = found.columns;
+        entries.push(...batch.map((file, k) => ({ file, row: found.rows[k] })));
+      }
+    }
+  } catch (error) {
     if (question !== asked) return;
-    entries.push(...batch.map((file, k) => ({ file, note, row: rows[k] })));
+    const missing = files.length - entries.length;
+    say(files.length === 1 ? error.message : `${missing} of ${files.length} files were not classified. ${error.message}`, true);
+    if (entries.length) show();
+    return;
   }
   summarise();
-}
-
-// The server's rows; where it refuses the request, each file's row says why.
-async function answers(batch) {
-  try {
-    const found = await api.predict(batch);
-    columns = found.columns;
-    return found.rows;
-  } catch (error) {
-    return batch.map((file) => ({ input: file.name, status: "error", reason: error.message, formula: null, spacegroup: null, label: null, levels: null }));
-  }
+  show();
 }
 
 function batches(files) {
@@ -76,10 +85,16 @@ function summarise() {
   const count = (status) => rows.filter((row) => row.status === status).length;
   if (rows.length === 1) {
     const what = rows[0].formula ?? rows[0].input;
-    say({ ok: `${what} is classified.`, metal: `${what} is a metal.`, error: `${what} cannot be classified.` }[rows[0].status], rows[0].status === "error");
+    say({ ok: `${what} is classified.`, metal: `${what} is a metal.`, error: "" }[rows[0].status]); // the card says the error
   } else {
     const parts = [[count("ok"), "classified"], [count("metal"), "metal"], [count("error"), "not usable"]];
     say(`${rows.length} structures: ${parts.filter(([n]) => n).map(([n, word]) => `${n} ${word}`).join(", ")}.`);
+  }
+}
+
+function show() {
+  const rows = entries.map((entry) => entry.row);
+  if (rows.length > 1) {
     table.show(rows);
     $("materials").hidden = false;
   }
@@ -123,7 +138,14 @@ async function offerExamples() {
         say(error.message, true);
       }
     };
-    const button = element("button", { type: "button", title: example.note, onclick: ask }, formula(example.formula));
+    const known = example.label ? className(example.label) : "No class by symmetry";
+    const button = element(
+      "button",
+      { type: "button", title: example.note, onclick: ask, class: example.label ? CLASSES[example.label].colour : "unknown" },
+      element("strong", {}, formula(example.formula)),
+      element("span", { class: "class", text: known }),
+      element("span", { class: "note", text: example.note }),
+    );
     $("examples").append(element("li", {}, button));
   }
 }

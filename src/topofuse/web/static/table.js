@@ -1,16 +1,19 @@
 // The table of several materials: sorting, choosing a row, downloads.
 
-import { className, element, formula, percent } from "./names.js";
+import { setText } from "./answer.js";
+import { CLASSES, FIVE, className, element, formula, percent } from "./names.js";
 
 const COLUMNS = [
   { key: "input", title: "File" },
   { key: "formula", title: "Formula" },
-  { key: "spacegroup", title: "Space group", number: true },
   { key: "label", title: "Class" },
   { key: "p_nontrivial", title: "Non-trivial", number: true },
+  { key: "five", title: "Five classes", plain: true },
+  { key: "set_90", title: "90 % set", optional: true },
+  { key: "known_class", title: "Known class", optional: true },
+  { key: "spacegroup", title: "Space group", number: true },
   { key: "novelty", title: "Novelty", number: true, optional: true },
   { key: "domain", title: "Domain", optional: true },
-  { key: "status", title: "Status" },
 ];
 
 export class MaterialsTable {
@@ -58,6 +61,7 @@ export class MaterialsTable {
     const heads = this.columns.map((column) => {
       const sorted = this.sorted.key === column.key;
       const mark = sorted ? (this.sorted.ascending ? "▲" : "▼") : "";
+      if (column.plain) return element("th", { scope: "col", "data-key": column.key, text: column.title });
       const button = element("button", { type: "button", onclick: () => this.sortBy(column.key) }, column.title);
       button.append(element("span", { class: "mark", "aria-hidden": "true", text: mark }));
       const head = element("th", { scope: "col", "data-key": column.key, class: column.number ? "number" : "" }, button);
@@ -76,7 +80,9 @@ export class MaterialsTable {
       if (column.key === "input") {
         line.append(element("th", { scope: "row" }, element("button", { type: "button", text: value })));
       } else {
-        line.append(element("td", { class: column.number ? "number" : "" }, cell(column.key, value, row)));
+        const shown = cell(column.key, value, row);
+        const kind = `${column.number ? "number" : ""} ${column.key} ${shown === "" ? "nothing" : ""}`.trim();
+        line.append(element("td", { class: kind, "data-title": column.title }, shown));
       }
     }
     return line;
@@ -84,14 +90,29 @@ export class MaterialsTable {
 }
 
 function cell(key, value, row) {
-  if (key === "status" && row.reason) return element("span", { class: "reason", text: `${value}: ${row.reason}` });
+  // a row without a class says why
+  if (key === "label" && row.reason) return element("span", { class: "reason", text: `${row.status}: ${row.reason}` });
+  if (key === "five") return row.label ? fiveBars(row) : "";
   if (value == null) return "";
   if (key === "formula") return formula(value);
-  if (key === "label") return className(value);
+  if (key === "label") return element("span", { class: `class ${CLASSES[value].colour}`, text: className(value) });
+  if (key === "known_class") return className(value);
+  if (key === "set_90") return setText(value);
   if (key === "p_nontrivial") return percent(value);
   if (key === "novelty") return value.toFixed(2);
   if (key === "domain") return value.replaceAll("_", " ");
   return String(value);
+}
+
+// Five small columns, as high as the probabilities.
+function fiveBars(row) {
+  const words = FIVE.map((key) => `${className(key)} ${percent(row[`p_${key}`])}`);
+  const bars = FIVE.map((key) => {
+    const fill = element("span", { class: `fill ${CLASSES[key].colour}` });
+    fill.style.height = `${100 * row[`p_${key}`]}%`;
+    return element("span", { class: "column" }, fill);
+  });
+  return element("span", { class: "five-bars", role: "img", "aria-label": words.join(", "), title: words.join("\n") }, ...bars);
 }
 
 // Text as `csv_text_cell` of topofuse.system.text has it: nothing that a terminal obeys or a spreadsheet computes.

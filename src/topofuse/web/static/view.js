@@ -112,9 +112,11 @@ export class View {
     this.group.quaternion.copy(this.orientation.rotation);
     this.group.updateMatrixWorld();
     this.renderer.render(this.scene, this.camera);
-    for (const { span, position } of this.labels) {
-      const at = position.clone().applyQuaternion(this.orientation.rotation).project(this.camera);
-      span.style.transform = `translate(-50%, -50%) translate(${((at.x + 1) / 2) * width}px, ${((1 - at.y) / 2) * height}px)`;
+    const placed = [];
+    const seen = this.labels.map((label) => ({ span: label.span, size: (label.size ??= [label.span.offsetWidth, label.span.offsetHeight]), at: label.position.clone().applyQuaternion(this.orientation.rotation).project(this.camera) }));
+    for (const { span, at, size } of seen.sort((a, b) => a.at.z - b.at.z)) {
+      const [x, y] = free(placed, ((at.x + 1) / 2) * width, ((1 - at.y) / 2) * height, size);
+      span.style.transform = `translate(-50%, -50%) translate(${x}px, ${y}px)`;
     }
   }
 
@@ -171,6 +173,24 @@ export class View {
     this.zoom = Math.min(8, Math.max(0.4, this.zoom * factor));
     this.draw();
   }
+}
+
+// The place nearest to (x, y) where a label of this size covers none that is placed already; those nearer to the eye are.
+function free(placed, x, y, [width, height]) {
+  const covers = (a, b) => placed.some((other) => Math.abs(other.x - a) < (other.width + width) / 2 && Math.abs(other.y - b) < (other.height + height) / 2);
+  let best = [x, y];
+  search: for (let reach = 0; reach < 60; reach += 6) {
+    const steps = reach ? 12 : 1;
+    for (let k = 0; k < steps; k++) {
+      const turn = (2 * Math.PI * k) / steps;
+      const [a, b] = [x + reach * Math.cos(turn), y + reach * Math.sin(turn)];
+      if (covers(a, b)) continue;
+      best = [a, b];
+      break search;
+    }
+  }
+  placed.push({ x: best[0], y: best[1], width, height });
+  return best;
 }
 
 // Rods from point to point, as one object; pairs: [from, to, colour]

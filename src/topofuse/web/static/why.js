@@ -1,15 +1,29 @@
-// What each view of the crystal contributed to a prediction, from /api/explain.
+// What each view of the crystal contributed to a prediction, from /api/material.
 
 import { element } from "./names.js";
 
 const MOST_COLUMNS = 8;
+const SKETCH_BASED = ["bands", "indicators"]; // modalities that are computed from the sketch of the bands
 
 // What to show under the head, or null where the server has no explanation.
 export function explanation(why) {
   if (!why?.answer) return null;
   const parts = element("div", { class: "why" }, views(why));
   if (why.features.length) parts.append(columns(why));
-  return element("div", {}, parts, facts(why));
+  return element("div", {}, parts, ...taken(why), facts(why));
+}
+
+// What the model reads in the sketch, which is more than its verdict.
+function taken({ modalities, sketch, answer }) {
+  const parts = modalities.filter((part) => SKETCH_BASED.includes(part.name) && part.columns.length);
+  if (!sketch || !parts.length) return [];
+  const all = parts.flatMap((part) => part.columns).sort((a, b) => Math.abs(b.log_odds) - Math.abs(a.log_odds)).slice(0, 4);
+  const other = sketch.nontrivial !== answer.p_nontrivial > 0.5;
+  const lead = other
+    ? `Taken at its word, the sketch says ${sketch.nontrivial ? "non-trivial" : "trivial"}, and the model says the opposite. It reads the sketch's numbers, of which it has learned what they mean in real materials, not its verdict. From the sketch it takes most from:`
+    : "The model reads the sketch's numbers, of which it has learned what they mean in real materials, not its verdict alone. From the sketch it takes most from:";
+  const list = element("ul", {}, ...all.map((part) => element("li", { text: `${upper(part.words)}: ${number(part.value)} (${signed(part.log_odds, 2)} log-odds of non-trivial)` })));
+  return [element("div", { class: "taken" }, element("h4", { text: "What it takes from the sketch of the bands" }), element("p", { text: lead }), list)];
 }
 
 function views({ modalities, answer }) {
@@ -26,8 +40,7 @@ function columns({ features }) {
   const shown = features.slice(0, MOST_COLUMNS);
   const most = Math.max(...shown.map((part) => Math.abs(part.log_odds)));
   const list = element("ul", {}, ...shown.map((part) => {
-    const value = part.value == null ? "undefined" : String(Number(part.value.toPrecision(4)));
-    return line(`${part.words}: ${value}`, signed(part.log_odds, 2), part.log_odds / most);
+    return line(`${part.words}: ${number(part.value)}`, signed(part.log_odds, 2), part.log_odds / most);
   }));
   return element("div", {}, element("h4", { text: "Most important features" }), element("p", { class: "hint", text: "What each feature adds to the answer of the boosted trees, in log-odds of non-trivial" }), list);
 }
@@ -39,20 +52,21 @@ function line(name, value, share, more) {
   return element(
     "li",
     {},
-    element("span", { class: "name" }, name[0].toUpperCase() + name.slice(1), more ? element("small", { text: ` ${more}` }) : null),
+    element("span", { class: "name" }, upper(name), more ? element("small", { text: ` ${more}` }) : null),
     element("span", { class: "value", text: value }),
     element("span", { class: "balance", "aria-hidden": "true" }, fill),
   );
 }
 
-function facts({ zone, sketch, no_sketch, domain_reason }) {
+function facts({ zone, domain_reason }) {
   const list = element("dl", { class: "trust" });
   const add = (term, text) => list.append(element("div", {}, element("dt", { text: term }), element("dd", { text })));
   add("Filling", `${zone.electrons} valence electrons in the primitive cell. Atomic insulators of this space group have a multiple of ${zone.atomic_filling}. This crystal ${zone.atomic_limit ? "can" : "cannot"} be one of them.`);
   add("Symmetry indicators", zone.indicators.map((n) => `Z${n}`).join(" × ") || "none in this space group");
-  add("Sketch of the bands alone (a rough model, nothing learned)", sketch ? `${sketch.verdict[0].toUpperCase()}${sketch.verdict.slice(1)}.` : `None: ${no_sketch.sentence}.`);
-  if (domain_reason) add("Domain", `${domain_reason[0].toUpperCase()}${domain_reason.slice(1)}.`);
+  if (domain_reason) add("Domain", `${upper(domain_reason)}.`);
   return list;
 }
 
+const upper = (text) => text[0].toUpperCase() + text.slice(1);
+const number = (value) => (value == null ? "undefined" : String(Number(value.toPrecision(4))));
 const signed = (x, digits) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(digits)}`;
