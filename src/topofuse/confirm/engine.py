@@ -141,6 +141,7 @@ def _density(crystal: SymmetricCrystal, settings: Settings) -> Any:
         kpts={"density": settings.density, "gamma": True},
         occupations=FermiDirac(settings.smearing),
         spinpol=False,
+        symmetry={"symmorphic": False},  # also has GPAW choose grids that screws and glides map onto themselves
         txt=None,
         maxiter=_STEPS,
         convergence={"energy": settings.energy, "density": settings.charge, "eigenstates": settings.states},
