@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 import topofuse
-from topofuse import TopoClassifier, estimator
+from topofuse import TopoClassifier, estimator, featurizing
 from topofuse.config import ConfigError
 from topofuse.crystals import Crystal, CrystalError, analyse
 from topofuse.ensemble.boosted import fit_boosted
@@ -209,7 +209,7 @@ class TestRefusals:
             raise CrystalError("no symmetry found")
 
         lone = Crystal.validated(np.diag([4.0, 4.1, 4.2]), [55, 17], [[0, 0, 0], [0.5, 0.5, 0.5]])
-        monkeypatch.setattr(estimator, "analyse", refuse)
+        monkeypatch.setattr(featurizing, "analyse", refuse)
         with pytest.raises(CrystalError, match=r"^structures\[1\] \(CsCl\): no symmetry found$"):
             fitted.predict([world.crystals[0], lone])
 
@@ -276,7 +276,7 @@ def computed(fitted, world, monkeypatch) -> list[Crystal]:
         patched.setattr(estimator, "REMEMBERED", 0)
         fitted.predict_proba(world.crystals[:1])
     seen: list[Crystal] = []
-    monkeypatch.setattr(estimator, "analyse", lambda crystal: seen.append(crystal) or analyse(crystal))
+    monkeypatch.setattr(featurizing, "analyse", lambda crystal: seen.append(crystal) or analyse(crystal))
     return seen
 
 
@@ -310,8 +310,8 @@ def test_several_processes_give_the_rows_of_one_in_order(fitted, world, monkeypa
     crystals = world.crystals[:6]
     monkeypatch.setattr(estimator, "REMEMBERED", 0)
     alone = fitted.predict_proba(crystals)
-    monkeypatch.setattr(estimator, "CHUNK", 2)
-    monkeypatch.setattr(estimator, "worker_pool", Pickling)
+    monkeypatch.setattr(featurizing, "CHUNK", 2)
+    monkeypatch.setattr(featurizing, "worker_pool", Pickling)
     together = pickle.loads(pickle.dumps(fitted)).set_params(n_jobs=2).predict_proba(crystals)
     np.testing.assert_array_equal(together, alone)
     assert len(pools) == 1

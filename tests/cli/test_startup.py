@@ -51,7 +51,7 @@ service.start()
 upload = Upload(example.name, example.read_bytes())
 _, (row,) = service.predict([upload])
 assert row["label"] == rows[0]["label"] == "ti", row
-assert service.explain(upload)["features"]
+assert service.material(upload)["why"]["features"]
 given = ["screen", str(example.parent), "-o", str(folder / "found"), "--model", model, "--workers", "1"]
 main(given, standalone_mode=False)
 assert (folder / "found/predictions.parquet").exists()

@@ -62,18 +62,20 @@ def test_a_modality_left_out_has_no_say(committee, small_world):
         assert not torch.allclose(committee(batch).kind, committee(other).kind)
 
 
+@pytest.fixture(scope="module")
+def tensors(committee):
+    with torch.no_grad():  # large enough for the answers to differ from crystal to crystal
+        committee.head.mul_(20.0)
+    return {key: value.numpy().copy() for key, value in committee.state_dict().items()}
+
+
+@pytest.fixture(scope="module")
+def frozen(tensors):
+    return FrozenCommittee.restore(MODALITY_NAMES, SETTINGS, tensors)
+
+
 class TestFrozen:
     """The same network in numpy."""
-
-    @pytest.fixture(scope="class")
-    def tensors(self, committee):
-        with torch.no_grad():  # large enough for the answers to differ from crystal to crystal
-            committee.head.mul_(20.0)
-        return {key: value.numpy().copy() for key, value in committee.state_dict().items()}
-
-    @pytest.fixture(scope="class")
-    def frozen(self, tensors):
-        return FrozenCommittee.restore(MODALITY_NAMES, SETTINGS, tensors)
 
     def test_it_answers_as_torch_does(self, committee, frozen, small_world):
         strange = small_world.store.select(np.arange(8))

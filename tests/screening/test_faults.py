@@ -80,7 +80,7 @@ class TestWriting:
         assert [path.read_bytes() for path in (tmp_path / "new").iterdir()] == [b"content"]
 
     def test_a_cache_killed_at_every_step_of_writing_is_whole_or_made_again(self, compounds, tmp_path, monkeypatch):
-        """In two chunks there are twelve steps; what each kill leaves gives the features of an empty cache."""
+        """Two chunks of two modalities are 24 steps; what each kill leaves gives the features of an empty cache."""
         crystals = list(compounds.values())[:4]
         materials = [m.tolist() for c in crystals for m in (c.lattice, c.numbers, c.frac_coords)]
         code = (
@@ -96,7 +96,7 @@ class TestWriting:
             capture_output=True,
             text=True,
         )
-        assert (result.stdout, result.returncode) == ("13 0\n", 0), result.stderr
+        assert (result.stdout, result.returncode) == ("25 0\n", 0), result.stderr
         monkeypatch.setattr(extraction, "CHUNK", 2)
         names = ("scalar", "physics")
         fresh = extraction.extract_all(crystals, workers=0, names=names).views[0].table()

@@ -30,7 +30,8 @@ def normal_scores(
     above = _rank(quantiles, values + slack, np.less_equal)
     lower = np.clip(below - 1, 0, N_QUANTILES - 2)
     ends = [np.take_along_axis(quantiles, lower + i, axis=1) for i in (0, 1)]
-    share = np.clip((values - ends[0]) / np.maximum(ends[1] - ends[0], 1e-12), 0.0, 1.0)
+    with np.errstate(over="ignore"):  # of values far outside, which are clipped
+        share = np.clip((values - ends[0]) / np.maximum(ends[1] - ends[0], 1e-12), 0.0, 1.0)
     scores = _scores()
     between = scores[2 * lower] * (1 - share) + scores[2 * lower + 2] * share
     tied = scores[np.clip(above + below - 1, 0, 2 * N_QUANTILES - 2)]
