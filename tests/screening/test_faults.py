@@ -107,12 +107,12 @@ class TestWriting:
 
 
 def rounded(value):
-    """Nested lists and dicts with every float to twelve digits."""
+    """Nested lists and dicts with every float to nine digits."""
     if isinstance(value, dict):
         return {key: rounded(part) for key, part in value.items()}
     if isinstance(value, list):
         return [rounded(part) for part in value]
-    return float(f"{value:.12g}") if isinstance(value, float) else value
+    return float(f"{value:.9g}") if isinstance(value, float) else value
 
 
 class TestRun:
@@ -135,7 +135,7 @@ class TestRun:
         process = self.start(workplace, out, resume=True)
         _, stderr = process.communicate()
         assert process.returncode == 0, stderr
-        # another process adds up in another order: the last digit may differ
+        # another process adds up in another order, and temperatures come from an optimiser: the last digits may differ
         assert rounded(numbers(out)) == rounded(numbers(whole))
 
     @staticmethod
