@@ -95,7 +95,7 @@ class Crystal:
 
     def _refuse_clash(self) -> None:
         """`CrystalError` where two atoms are closer than `MIN_DISTANCE`, or `MIN_OF_RADII` allows."""
-        radii = MIN_OF_RADII * _covalent_radii()[self.numbers]
+        radii = MIN_OF_RADII * covalent_radii()[self.numbers]
         first, second, distances = self._pairs_within(max(2 * float(radii.max()), MIN_DISTANCE))
         short = distances - np.maximum(radii[first] + radii[second], MIN_DISTANCE)
         if len(short) and short.min() < 0:
@@ -143,7 +143,7 @@ class Crystal:
 
 
 @cache
-def _covalent_radii() -> NDArray[np.float64]:
+def covalent_radii() -> NDArray[np.float64]:
     """(104,) covalent radius of each element, Å, by atomic number; zero for none."""
     import gemmi
 

@@ -6,14 +6,14 @@ The thresholds were measured on the materials of the pool, which are real crysta
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
-import gemmi
 import numpy as np
 import spglib
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
+from topofuse.crystals.crystal import covalent_radii
 from topofuse.crystals.formula import SYMBOLS
 from topofuse.crystals.symmetry import analyse_at, primitive_basis
 from topofuse.modalities.bands.facts import SketchFacts
@@ -86,7 +86,7 @@ def _layer(lattice: NDArray[np.float64], coords: NDArray[np.float64]) -> float:
 def bond_ratios(crystal: SymmetricCrystal) -> NDArray[np.float64]:
     """(m,) for each orbit, the least distance to a neighbour over the sum of both covalent radii."""
     near = crystal.neighbours
-    radii = np.array([0.0, *(gemmi.Element(z).covalent_r for z in range(1, MAX_ATOMIC_NUMBER + 1))])
+    radii = covalent_radii()
     sums = radii[crystal.orbit_numbers[near.centre]] + radii[crystal.primitive.numbers[near.atom]]
     least = np.full(crystal.n_orbits, np.inf)
     np.minimum.at(least, near.centre, near.distance / sums)
@@ -106,8 +106,13 @@ def higher_symmetry(crystal: SymmetricCrystal) -> tuple[SymmetricCrystal, float]
 
 def _operations(crystal: SymmetricCrystal) -> float:
     """Operations per atom, translations included."""
-    group = spglib.get_symmetry_from_database(crystal.hall_number)
+    return _order(crystal.hall_number, crystal.centering) / len(crystal.primitive)
+
+
+@cache
+def _order(hall_number: int, centering: str) -> float:
+    """Operations of a space group, modulo the lattice translations of its primitive cell."""
+    group = spglib.get_symmetry_from_database(hall_number)
     if group is None:
-        raise ValueError(f"spglib knows no Hall number {crystal.hall_number}")
-    lattice_points = round(1 / np.linalg.det(primitive_basis(crystal.centering)))
-    return float(len(group["rotations"]) / lattice_points / len(crystal.primitive))
+        raise ValueError(f"spglib knows no Hall number {hall_number}")
+    return float(len(group["rotations"]) / round(1 / np.linalg.det(primitive_basis(centering))))
