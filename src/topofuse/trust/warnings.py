@@ -1,28 +1,25 @@
 """What a physicist should know before believing an answer: a code and a sentence each; docs/trust.md has the shares.
 
-The thresholds were measured on the materials of the pool, which are real crystals: `benchmarks/warnings.py`.
+The thresholds were measured on the materials of the pool, which are real crystals: `benchmarks/trust.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 import numpy as np
-import spglib
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.crystal import covalent_radii
 from topofuse.crystals.formula import SYMBOLS
-from topofuse.crystals.symmetry import analyse_at, primitive_basis
+from topofuse.crystals.symmetry import primitive_basis
 from topofuse.modalities.bands.facts import SketchFacts
 from topofuse.modalities.bands.sketch import NoSketch
 from topofuse.trust.domain import open_shell
+from topofuse.trust.near_symmetry import higher_symmetry
 
 SEPARATOR = "; "  # of warnings in a table's cell; no sentence has it
-LOOSER = (0.2, 0.3)  # Å; tolerances at which a higher symmetry is looked for
-MOST_ATOMS = 200  # of a cell whose symmetry is looked for again
 VACUUM = 6.0  # Å; an empty layer as wide as that is no van der Waals gap
 SHORT, LONG = 0.65, 1.3  # nearest neighbours' distance over the sum of the covalent radii
 CLOSE_GAP = 1.0  # eV; below, the sketch's verdict is wrong in one of seven cases
@@ -91,28 +88,3 @@ def bond_ratios(crystal: SymmetricCrystal) -> NDArray[np.float64]:
     least = np.full(crystal.n_orbits, np.inf)
     np.minimum.at(least, near.centre, near.distance / sums)
     return least
-
-
-def higher_symmetry(crystal: SymmetricCrystal) -> tuple[SymmetricCrystal, float] | None:
-    """The crystal with more symmetry at one of the tolerances `LOOSER`, and that; None where there is none."""
-    if len(crystal.primitive) > MOST_ATOMS:
-        return None
-    for tolerance in LOOSER:
-        found = analyse_at(crystal.primitive, tolerance)
-        if found is not None and _operations(found) > 1.001 * _operations(crystal):
-            return found, tolerance
-    return None
-
-
-def _operations(crystal: SymmetricCrystal) -> float:
-    """Operations per atom, translations included."""
-    return _order(crystal.hall_number, crystal.centering) / len(crystal.primitive)
-
-
-@cache
-def _order(hall_number: int, centering: str) -> float:
-    """Operations of a space group, modulo the lattice translations of its primitive cell."""
-    group = spglib.get_symmetry_from_database(hall_number)
-    if group is None:
-        raise ValueError(f"spglib knows no Hall number {hall_number}")
-    return float(len(group["rotations"]) / round(1 / np.linalg.det(primitive_basis(centering))))

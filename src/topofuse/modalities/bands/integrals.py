@@ -10,8 +10,9 @@ on the one orbital and T + 2V' on the other. Everything ends smoothly at a cutof
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import factorial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,34 +115,50 @@ class PairTable:
         return products @ self.angular
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=2048)  # 0.1 MB each
 def pair_table(first: int, second: int) -> PairTable:
     """The integrals between the elements with atomic numbers `first`, at the origin, and `second`."""
     a, b = free_atom(first), free_atom(second)
     if a is None or b is None:
         raise ValueError(f"no free-atom table for a pair of elements {first} and {second}")
+    terms, angular = _products(tuple(a.ell.tolist()), tuple(b.ell.tolist()))
     radial: list[NDArray[np.float64]] = []
+    for i, j, ell, sign in terms:
+        overlap = a.radial[i, 0] * b.radial[j, 0]
+        energy = (a.radial[i, 0] * b.radial[j, 1] + a.radial[i, 1] * b.radial[j, 0]) / 2 * HARTREE
+        radial.append(4 * np.pi * sign * (_bessel(ell) @ np.stack([overlap, energy], axis=1)))
+    table = np.stack(radial, axis=2) * _fade(cutoff(first, second))[:, None, None]
+    return PairTable(table, *angular)
+
+
+class _Angular(NamedTuple):
+    """What `PairTable` says of angles; the same for all pairs of elements with these shells."""
+
+    term: NDArray[np.int64]
+    harmonic: NDArray[np.int64]
+    angular: NDArray[np.float64]
+
+
+@cache
+def _products(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[list[tuple[int, int, int, float]], _Angular]:
+    """For shells of these angular momenta: shells i and j, ℓ and sign of each radial term, and its products."""
+    radial: list[tuple[int, int, int, float]] = []
     terms: list[int] = []
     harmonics: list[int] = []
     angular: list[NDArray[np.float64]] = []
-    for i, ell_a in enumerate(a.ell.tolist()):
-        for j, ell_b in enumerate(b.ell.tolist()):
-            overlap = a.radial[i, 0] * b.radial[j, 0]
-            energy = (a.radial[i, 0] * b.radial[j, 1] + a.radial[i, 1] * b.radial[j, 0]) / 2 * HARTREE
+    rows, columns = (np.cumsum([0, *(2 * ell + 1 for ell in own)]) for own in (first, second))
+    for i, ell_a in enumerate(first):
+        for j, ell_b in enumerate(second):
             for ell in range(abs(ell_a - ell_b), ell_a + ell_b + 1, 2):
-                sign = (-1.0) ** ((ell_a - ell_b - ell) // 2)
-                term = len(radial)
-                radial.append(4 * np.pi * sign * (_bessel(ell) @ np.stack([overlap, energy], axis=1)))
                 for m in range(2 * ell + 1):
-                    block = np.zeros((a.n_orbitals, b.n_orbitals))
-                    rows, columns = slice(*a.starts[i : i + 2]), slice(*b.starts[j : j + 2])
-                    block[rows, columns] = gaunt(ell_a, ell_b, ell)[:, :, m]
+                    block = np.zeros((rows[-1], columns[-1]))
+                    block[rows[i] : rows[i + 1], columns[j] : columns[j + 1]] = gaunt(ell_a, ell_b, ell)[:, :, m]
                     if block.any():
-                        terms.append(term)
+                        terms.append(len(radial))
                         harmonics.append(ell * ell + m)
                         angular.append(block.ravel())
-    table = np.stack(radial, axis=2) * _fade(cutoff(first, second))[:, None, None]
-    return PairTable(table, np.array(terms), np.array(harmonics), np.array(angular))
+                radial.append((i, j, ell, (-1.0) ** ((ell_a - ell_b - ell) // 2)))
+    return radial, _Angular(np.array(terms), np.array(harmonics), np.array(angular))
 
 
 def _fade(end: float) -> NDArray[np.float64]:
