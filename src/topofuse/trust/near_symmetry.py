@@ -22,7 +22,7 @@ _STEPS = np.array([step for step in np.ndindex(5, 5, 5) if step != (2, 2, 2)]) -
 
 
 def higher_symmetry(crystal: SymmetricCrystal) -> tuple[SymmetricCrystal, float] | None:
-    """The crystal with more symmetry, at the tightest of the tolerances `LOOSER`, and that; None where there is none."""
+    """The crystal with more symmetry, at the tightest of the tolerances `LOOSER`, and that; None if there is none."""
     if len(crystal.primitive) > MOST_ATOMS or not _can_be_higher(crystal, LOOSER[0]):
         return None
     higher = None
