@@ -200,7 +200,7 @@ class TestWhatIsKept:
 
     def test_another_model_begins_anew(self, interrupted, out):
         said, _ = self.again(interrupted, out, ByFirstAtom(identity="another"))
-        assert "beginning anew: the model changed" in said
+        assert "beginning anew: the model or its --symmetrise changed" in said
 
     def test_another_layout_begins_anew(self, interrupted, out):
         assert (

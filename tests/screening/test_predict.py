@@ -13,10 +13,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from support.stand_ins import ByFirstAtom, misbehave, poscar, without_a_library
-from topofuse.crystals import CrystalError
+from support.stand_ins import ByFirstAtom, as_is, misbehave, poscar, without_a_library
+from topofuse.crystals import CrystalError, analyse
+from topofuse.crystals.facts import CrystalFacts
 from topofuse.labels import FIVE
+from topofuse.modalities.bands.facts import sketch_facts
+from topofuse.modalities.bands.features import extract
+from topofuse.modalities.store import Sample
+from topofuse.screening.examine import Examine
 from topofuse.screening.predict import Work, predict_paths, predict_rows, predict_to_file
+from topofuse.screening.structures import StructureEntry
 from topofuse.screening.table import COLUMNS, OutputError, TableWriter, aligned_text, csv_text
 from topofuse.screening.terminal import WIDTH, narrow_text
 
@@ -46,11 +52,26 @@ def test_every_file_is_one_row_in_order_with_exactly_these_columns(folder):
     assert ",".join(COLUMNS) == (
         "input,status,reason,formula,spacegroup,n_atoms,known_class,known_id,known_source,known_link,experiment,label,"
         "p_trivial,p_hsp_semimetal,p_hsl_semimetal,p_ti,"
-        "p_tci,p_nontrivial,set_90,set_95,warnings,novelty,nearest,domain"
+        "p_tci,p_nontrivial,set_90,set_95,warnings,novelty,nearest,domain,sketch_gap,sketch_z4"
     )
     assert [row["input"] for row in rows] == sorted(str(path) for path in folder.iterdir())
     assert [row["status"] for row in rows] == EXPECTED
     assert all(bool(row["reason"]) == (row["status"] != "ok") for row in rows)
+
+
+def with_sketch(crystal):
+    return [Sample(CrystalFacts.of(crystal), {"bands": extract(crystal)})]
+
+
+def test_the_sketch_that_the_model_read_has_its_gap_and_index_in_the_row(bi2se3, zno):
+    (centred, _), (polar, _) = map(Examine(with_sketch), (StructureEntry("a", bi2se3), StructureEntry("b", zno)))
+    facts = sketch_facts(analyse(bi2se3))
+    assert (centred["sketch_gap"], centred["sketch_z4"]) == (facts.point_gap, facts.z4)
+    assert facts.z4 in range(4)
+    assert polar["sketch_gap"] > 1.0
+    assert polar["sketch_z4"] is None  # no inversion, no parities
+    unread, _ = Examine(as_is)(StructureEntry("c", bi2se3))
+    assert unread["sketch_gap"] is unread["sketch_z4"] is None
 
 
 def test_named_files_keep_the_order_given_and_may_repeat(folder):

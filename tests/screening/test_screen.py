@@ -238,12 +238,18 @@ class TestGoingOn:
         assert rows_of(folder, tmp_path / "out", model) == predict_paths([folder], ByFirstAtom())
         assert model.batches == [2, 1]
 
+    def test_structures_are_made_symmetric_where_that_was_asked_for(self, folder, tmp_path):
+        rows = rows_of(folder, tmp_path / "out", work=Work(chunk=2, symmetrise=0.1))
+        assert all("symmetrised: " in row["warnings"] for row in rows if row["status"] == "ok")
+        assert any(row["status"] == "ok" for row in rows)
+
     def test_a_folder_of_other_work_is_refused_and_left_alone(self, folder, tmp_path):
         rows_of(folder, tmp_path / "out")
         kept = sorted((tmp_path / "out/shards").iterdir())
         for other, words in (
-            ({"model": ByFirstAtom(identity="another")}, "the model changed"),
+            ({"model": ByFirstAtom(identity="another")}, "the model or its --symmetrise changed"),
             ({"work": Work(chunk=3)}, "the size or the layout of the shards changed"),
+            ({"work": Work(chunk=2, symmetrise=0.1)}, "the model or its --symmetrise changed"),
         ):
             with pytest.raises(OutputError, match=f"holds 4 shards of other work \\({words} since\\): delete it, or"):
                 rows_of(folder, tmp_path / "out", **other)

@@ -97,6 +97,10 @@ def predict_command(
       domain       in: a material of the kind that the labels cover; otherwise why not: likely_magnetic
                    (open d or f shells; the labels are for materials without a magnetic moment),
                    unseen_element (in no training material), odd_electrons (the metals)
+      sketch_gap   eV: what the band sketch, which is mostly too wide, has for the smallest gap at a special
+                   momentum, with spin-orbit coupling; empty where there is no sketch
+      sketch_z4    its index of the parities, 0 to 3 (odd: a topological insulator, if there is a gap);
+                   empty without inversion symmetry
 
     The label is decided in steps: first trivial or non-trivial (non-trivial if p_nontrivial is above one
     half), then semimetal or insulator, then which of the two. Without -o, the table is printed: on a terminal

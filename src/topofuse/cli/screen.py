@@ -57,6 +57,9 @@ def _symbols(_context: click.Context, _option: click.Parameter, value: str | Non
     metavar="GIB",
     help="A structure for which a process needs more memory gets an error row.",
 )
+@click.option(
+    "--symmetrise", type=click.FloatRange(0, 1, min_open=True), metavar="TOL", help="As for `predict`: within TOL Å."
+)
 @click.option("--elements", callback=_symbols, metavar="A,B", help="Rank only structures with all of these elements.")
 @click.option("--without", callback=_symbols, metavar="A,B", help="Rank only structures with none of these elements.")
 @click.option("--max-atoms", type=click.IntRange(1), metavar="N", help="Rank only primitive cells of at most N atoms.")
@@ -85,6 +88,7 @@ def screen_command(
     shard_size: int,
     time_limit: float,
     memory_limit: float,
+    symmetrise: float | None,
     progress: bool | None,
     **filters: Any,
 ) -> None:
@@ -118,7 +122,7 @@ def screen_command(
         from topofuse.screening import predict, ranking, screen
 
         chosen = ranking.Filters(**filters)  # refuses what is none before the model is loaded
-        work = predict.Work(workers or processes.default_workers(), time_limit, memory_limit, shard_size)
+        work = predict.Work(workers or processes.default_workers(), time_limit, memory_limit, shard_size, symmetrise)
         counts, ranked = screen.screen(
             source,
             bundle.open_bundle(model),

@@ -63,6 +63,8 @@ class Examine:
             features = self.extractor(symmetric)
             sketch = sketch_that_was_read(symmetric, features)
             row["warnings"] = SEPARATOR.join(moved + warnings_of(symmetric, sketch))
+            if isinstance(sketch, SketchFacts):
+                row["sketch_gap"], row["sketch_z4"] = sketch.point_gap, sketch.z4
         except CrystalError as error:
             return refuse(row, str(error)), None, None
         except (ImportError, MemoryError):

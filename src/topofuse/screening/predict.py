@@ -67,6 +67,11 @@ class Work:
     symmetrise: float | None = None
 
 
+def answering(model: Model, work: Work) -> str:
+    """The model's identity, and what is done to a structure before it sees one: what the rows depend on."""
+    return model.identity + ("" if work.symmetrise is None else f", symmetrised within {work.symmetrise} Å")
+
+
 def predict_rows(
     structures: Iterable[StructureLike], model: Model, work: Work | None = None, *, progress: bool = False
 ) -> Iterator[Row]:
@@ -112,8 +117,7 @@ def predict_to_file(
     writer = TableWriter(output, scratch=shards.folder)
     with shards:
         inputs, total = hash_inputs(find_structures(paths))
-        exact = "" if work.symmetrise is None else f", symmetrised within {work.symmetrise} Å"
-        shards.begin(inputs, model.identity + exact, work.chunk, say)
+        shards.begin(inputs, answering(model, work), work.chunk, say)
         with progress_bar(total, progress) as bar:
             found = map(FileEntry, find_structures(paths))
             number = shards.complete(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from topofuse import __version__
 from topofuse.screening import optimade
-from topofuse.screening.predict import Model, Work, predict_chunks, progress_bar, write_table
+from topofuse.screening.predict import Model, Work, answering, predict_chunks, progress_bar, write_table
 from topofuse.screening.ranking import Filters, Ranking, rank, write_ranking
 from topofuse.screening.shards import Engine, Shards
 from topofuse.screening.sources import Source, open_source
@@ -55,7 +55,7 @@ def screen(
     with Shards(folder / "shards") as shards:
         source = _source(given, folder, progress)
         writer = TableWriter(folder / "predictions.parquet", scratch=shards.folder)
-        shards.begin(source.state, model.identity, work.chunk, say, spare=True)
+        shards.begin(source.state, answering(model, work), work.chunk, say, spare=True)
         with progress_bar(source.total, progress) as bar:
             number = shards.complete(source.entries(), work.chunk, compute, bar.update)
         counts = write_table(writer, shards.rows(number))

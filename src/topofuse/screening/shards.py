@@ -21,7 +21,11 @@ from topofuse.screening.table import COLUMNS, OutputError, Row
 from topofuse.system.files import read_json, write_json, write_whole
 
 _LAYOUT = 2
-_IN_WORDS = {"inputs": "the list of inputs", "model": "the model", "code": "the code of the features"}
+_IN_WORDS = {
+    "inputs": "the list of inputs",
+    "model": "the model or its --symmetrise",
+    "code": "the code of the features",
+}
 
 Numbered = Iterator[tuple[int, list[Entry]]]
 Engine = Callable[[Numbered], Iterator[tuple[int, list[Row]]]]

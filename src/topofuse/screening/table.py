@@ -23,6 +23,7 @@ PROBABILITIES: tuple[str, ...] = (*(f"p_{name}" for name in FIVE), "p_nontrivial
 KNOWN: tuple[str, ...] = ("known_class", "known_id", "known_source", "known_link", "experiment")  # not the model's
 SETS: tuple[str, ...] = ("set_90", "set_95")  # prediction sets: classes joined by |
 PLACE: tuple[str, ...] = ("novelty", "nearest", "domain")  # against the training materials
+SKETCH: tuple[str, ...] = ("sketch_gap", "sketch_z4")  # what the band sketch says, where there is one
 COLUMNS: tuple[str, ...] = (
     *("input", "status", "reason", "formula", "spacegroup", "n_atoms"),
     *KNOWN,
@@ -31,8 +32,9 @@ COLUMNS: tuple[str, ...] = (
     *SETS,
     "warnings",
     *PLACE,
+    *SKETCH,
 )
-_NUMBERS = frozenset((*PROBABILITIES, "novelty"))
+_NUMBERS = frozenset((*PROBABILITIES, "novelty", "sketch_gap"))
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 _GROUP = 4096  # rows per parquet row group
 
@@ -111,7 +113,7 @@ class TableWriter:
 
 
 def csv_cells(row: Row, columns: Iterable[str] = COLUMNS) -> list[str]:
-    """Cells of a CSV line: probabilities and novelty with six decimals, missing values empty, text as `csv_text_cell`.
+    """Cells of a CSV line: numbers that are not whole with six decimals, missing values empty, text as `csv_text_cell`.
 
     Parquet and JSONL have the text as it is.
     """
@@ -158,6 +160,7 @@ def aligned_text(rows: Iterable[Row], names: Iterable[str] | None = None) -> str
 def _schema(extra: Mapping[str, type]) -> Any:
     import pyarrow as pa
 
-    kinds = {"spacegroup": pa.int16(), "n_atoms": pa.int32(), **dict.fromkeys(_NUMBERS, pa.float64())}
+    kinds = {"spacegroup": pa.int16(), "n_atoms": pa.int32(), "sketch_z4": pa.int8()}
+    kinds |= dict.fromkeys(_NUMBERS, pa.float64())
     kinds |= {name: {str: pa.string(), int: pa.int32(), float: pa.float64()}[kind] for name, kind in extra.items()}
     return pa.schema([(name, kinds.get(name, pa.string())) for name in (*COLUMNS, *extra)])
