@@ -26,6 +26,7 @@ from topofuse.system.files import write_whole
 if TYPE_CHECKING:  # a second of start-up; features and boosted trees do without
     from torch import Tensor
 
+_NOTHING = 1e-6
 Batch = dict[str, dict[str, "Tensor"]]  # modality name → arrays; `<group>.graph` maps rows to crystals
 
 
@@ -51,6 +52,17 @@ class Sample(Mapping[str, Part]):
 
 class CacheError(TopofuseError, RuntimeError):
     """A cache file is damaged or was written by something else."""
+
+
+def settled(table: NDArray[np.generic]) -> NDArray[np.float32]:
+    """The table with 17 binary digits of each number, and 0 for what is below 1e-6.
+
+    Further digits depend on the processor and on how the crystal was written down; where many crystals share a value,
+    such as 1/3, a tree may split them there.
+    """
+    bits = np.ascontiguousarray(table, dtype=np.float32).view(np.int32)
+    rounded = ((bits + (1 << 6)) & ~((1 << 7) - 1)).view(np.float32)
+    return np.where(np.abs(rounded) < _NOTHING, np.float32(0), rounded)
 
 
 def _group(array: str) -> str:
@@ -87,6 +99,7 @@ class FeatureStore:
         offsets: dict[str, dict[str, NDArray[np.int64]]] = {}
         for name, part in samples[0].items():
             arrays[name] = {key: np.concatenate([s[name][key] for s in samples]) for key in part}
+            arrays[name]["table"] = settled(arrays[name]["table"])
             offsets[name] = {
                 _group(key): np.concatenate([[0], np.cumsum([len(s[name][key]) for s in samples])]) for key in part
             }

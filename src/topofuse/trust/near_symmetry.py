@@ -7,14 +7,13 @@ finds a space group.
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import spglib
 from numpy.typing import NDArray
 
 from topofuse.crystals import Crystal, SymmetricCrystal
-from topofuse.crystals.symmetry import analyse_at, primitive_basis
+from topofuse.crystals.operations import group_of
+from topofuse.crystals.symmetry import analyse_at
 
 LOOSER = (0.3, 0.2)  # Å; where the first finds no higher symmetry, the second does not either (1,500 crystals)
 MOST_ATOMS = 200  # of a cell whose symmetry is looked for again
@@ -36,7 +35,7 @@ def higher_symmetry(crystal: SymmetricCrystal) -> tuple[SymmetricCrystal, float]
 
 def _can_be_higher(crystal: SymmetricCrystal, tolerance: float) -> bool:
     """False only where no operation can be added within the tolerance (Å)."""
-    more = lattice_operations(crystal.primitive.lattice, tolerance) > _order(crystal.hall_number, crystal.centering)
+    more = lattice_operations(crystal.primitive.lattice, tolerance) > _order(crystal)
     return more or has_translation(crystal.primitive, tolerance)
 
 
@@ -82,13 +81,9 @@ def lattice_operations(lattice: NDArray[np.float64], tolerance: float) -> int:
 
 def _operations(crystal: SymmetricCrystal) -> float:
     """Operations per atom, translations included."""
-    return _order(crystal.hall_number, crystal.centering) / len(crystal.primitive)
+    return _order(crystal) / len(crystal.primitive)
 
 
-@cache
-def _order(hall_number: int, centering: str) -> float:
+def _order(crystal: SymmetricCrystal) -> int:
     """Operations of a space group, modulo the lattice translations of its primitive cell."""
-    group = spglib.get_symmetry_from_database(hall_number)
-    if group is None:
-        raise ValueError(f"spglib knows no Hall number {hall_number}")
-    return float(len(group["rotations"]) / round(1 / np.linalg.det(primitive_basis(centering))))
+    return len(group_of(crystal.hall_number, crystal.centering)[0])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.crystal import covalent_radii
 from topofuse.crystals.formula import SYMBOLS
-from topofuse.crystals.symmetry import primitive_basis
+from topofuse.crystals.operations import primitive_basis
 from topofuse.modalities.bands.facts import SketchFacts
 from topofuse.modalities.bands.sketch import NoSketch
 from topofuse.trust.domain import open_shell

@@ -11,7 +11,7 @@ from pymatgen.optimization.neighbors import find_points_in_spheres
 
 from topofuse.crystals import Crystal, SymmetricCrystal
 from topofuse.crystals.formula import SYMBOLS, reduced_formula
-from topofuse.crystals.symmetry import primitive_basis
+from topofuse.crystals.operations import primitive_basis
 from topofuse.modalities.elements import element_property
 from topofuse.modalities.physics.closed_shells import anion_formers
 from topofuse.web.zone import brillouin_zone

@@ -6,11 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import spglib
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.crystals.symmetry import primitive_basis
+from topofuse.crystals.operations import group_of, images
 from topofuse.modalities.bands.adapted import Inversion, invariant
 from topofuse.modalities.bands.atoms import MAX_ELL
 from topofuse.modalities.bands.hamiltonian import Basis
@@ -81,21 +80,6 @@ def _of_rotation(entries: bytes) -> tuple[tuple[NDArray[np.float64], ...], NDArr
     return rotated_harmonics(rotation), spinor(rotation)
 
 
-@lru_cache(maxsize=256)
-def group_of(hall_number: int, centering: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Operations x → W x + t of the standard primitive cell: (g, 3, 3) W, (g, 3) t in [0, 1), one per rotation."""
-    known = spglib.get_symmetry_from_database(hall_number)
-    if known is None:
-        raise ValueError(f"spglib knows no Hall number {hall_number}")
-    basis = primitive_basis(centering)
-    inverse = np.linalg.inv(basis)
-    rotations = np.rint(inverse @ known["rotations"] @ basis).astype(np.int64)
-    translations = known["translations"] @ inverse.T
-    _, first = np.unique(rotations.reshape(-1, 9), axis=0, return_index=True)
-    first.sort()  # the others differ by a lattice translation of the primitive cell
-    return rotations[first], (translations[first] + 1e-9) % 1.0 - 1e-9
-
-
 class Operators:
     """The g operations of a crystal's space group (modulo translations) on its n orbitals.
 
@@ -112,7 +96,7 @@ class Operators:
         self.momentum_rotations = np.rint(np.linalg.inv(self.rotations)).transpose(0, 2, 1)
         self.determinants = np.rint(np.linalg.det(self.rotations)).astype(np.int64)
         self.characters = np.trace(self.rotations, axis1=1, axis2=2)
-        self.atoms, self.shifts = _images(cell.lattice, cell.frac_coords, self.rotations, self.translations)
+        self.atoms, self.shifts = images(cell.lattice, cell.frac_coords, self.rotations, self.translations)
         cartesian = cell.lattice.T @ self.rotations @ np.linalg.inv(cell.lattice.T)
         # rounded, since the lattices of many crystals have the same rotations
         parts = [_of_rotation((np.round(r, 9) + 0.0).tobytes()) for r in cartesian]
@@ -177,17 +161,3 @@ class Operators:
         elements = self._elements(operations, momentum)
         traced: NDArray[Any] = (elements * density[self._columns[operations], self._rows[operations]]).sum(1)
         return traced
-
-
-def _images(
-    lattice: NDArray[np.float64],
-    positions: NDArray[np.float64],
-    rotations: NDArray[np.int64],
-    translations: NDArray[np.float64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(g, n) atom nearest to the image of each atom, and (g, n, 3) the lattice vector from the image to it."""
-    image = np.einsum("gij,aj->gai", rotations, positions) + translations[:, None]
-    apart = image[:, :, None] - positions
-    apart -= np.rint(apart)
-    nearest: NDArray[np.int64] = (np.abs(apart @ lattice).max(-1)).argmin(-1)
-    return nearest, np.rint(positions[nearest] - image).astype(np.int64)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.crystals.symmetry import primitive_basis
+from topofuse.crystals.operations import primitive_basis
 
 # A tie between two zone shapes (a = c in a body-centred tetragonal cell, ...) must not be decided by rounding.
 _TIE = 1e-4
