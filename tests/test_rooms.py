@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from topofuse.modalities.registry import MODALITY_NAMES
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src/topofuse"
 _ROW = re.compile(r"^\| ((?:`\w+`(?:, )?)+) \|", re.MULTILINE)
@@ -73,6 +75,18 @@ def test_every_room_imports_only_from_those_above_it(imports):
         if "." in module and "." in other and place[room(other)] > place[room(module)]
     ]
     assert not up, "\n".join(up)
+
+
+def test_no_module_outside_modalities_imports_that_of_one_modality(imports):
+    """A seventh modality is a folder and a line; what the others share is beside their folders."""
+    folders = tuple(f"topofuse.modalities.{name}" for name in MODALITY_NAMES)
+    named = [
+        f"{module} imports {other}"
+        for module, others in imports.items()
+        for other in others
+        if room(module) != "modalities" and f"{other}.".startswith(tuple(f"{folder}." for folder in folders))
+    ]
+    assert not named, "\n".join(named)
 
 
 def test_no_module_imports_itself_by_way_of_others(imports):

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 import topofuse
 from topofuse.crystals import Crystal, CrystalError, analyse
 from topofuse.modalities.bands.features import TABLE_NAMES, extract
-from topofuse.modalities.bands.indicators import parity_exchange
-from topofuse.modalities.bands.sketch import sketch_of
 from topofuse.sketches import NoSketchError, sketch
+from topofuse.tightbinding.indicators import parity_exchange
+from topofuse.tightbinding.sketch import sketch_of
 
 
 @pytest.fixture(scope="module")

@@ -19,12 +19,12 @@ import topofuse
 from docs_schemes import draw_fusion, draw_inversion
 from standing_svg import CARD, standing_svg
 from topofuse.crystals import SymmetricCrystal, analyse
+from topofuse.crystals.crystal import reciprocal
 from topofuse.crystals.read import read_structure
 from topofuse.modalities.crystal.graph import merged_edges
-from topofuse.modalities.kspace.irreps import extended_bravais, momenta, path, written, zone
-from topofuse.modalities.kspace.levels import reciprocal
 from topofuse.report.svg import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, VERMILION, inline_svg, styled
 from topofuse.sketches import BandSketch
+from topofuse.symmetry.zones import extended_bravais, momenta, path, written, zone
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs/images"

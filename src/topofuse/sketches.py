@@ -13,15 +13,15 @@ from topofuse.crystals import SymmetricCrystal, analyse
 from topofuse.crystals.formula import reduced_formula
 from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE
-from topofuse.modalities.bands.features import linear_algebra
-from topofuse.modalities.bands.indicators import indicators
-from topofuse.modalities.bands.lines import BandLines, band_lines
-from topofuse.modalities.bands.sketch import DEGENERATE, NoSketch, Sketch, shared_sketch_of
-from topofuse.modalities.indicators.momenta import MomentumLevels, momentum_levels
-from topofuse.modalities.indicators.states import star_levels
-from topofuse.modalities.kspace.irreps import extended_bravais, momenta, path, written
 from topofuse.screening.structures import StructureLike, as_crystal
 from topofuse.symmetry import RepresentationError, diagnose, symmetry_table
+from topofuse.symmetry.zones import extended_bravais, momenta, path, written
+from topofuse.tightbinding.indicators import indicators
+from topofuse.tightbinding.lines import BandLines, band_lines
+from topofuse.tightbinding.momenta import MomentumLevels, momentum_levels
+from topofuse.tightbinding.sketch import DEGENERATE, NoSketch, Sketch, shared_sketch_of
+from topofuse.tightbinding.states import star_levels
+from topofuse.tightbinding.threads import linear_algebra
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -32,15 +32,15 @@ from topofuse.crystals.read import read_structure
 from topofuse.ensemble.bundle import BundleError, open_bundle
 from topofuse.explain import explain
 from topofuse.labels import FIVE, LEVELS
-from topofuse.modalities.bands import sketch
-from topofuse.modalities.kspace.facts import zone_facts
-from topofuse.modalities.kspace.irreps import written
 from topofuse.modalities.registry import modality
 from topofuse.modalities.store import Sample
 from topofuse.screening.examine import blank_row
 from topofuse.screening.predict import predict_paths
 from topofuse.screening.table import COLUMNS, csv_text
+from topofuse.symmetry.filling import zone_facts
+from topofuse.symmetry.zones import written
 from topofuse.system.files import null_undefined
+from topofuse.tightbinding import sketch
 from topofuse.web.app import MAX_FILES
 from topofuse.web.examples import EXAMPLES, example_text
 from topofuse.web.neighbours import neighbours

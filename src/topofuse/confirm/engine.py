@@ -22,8 +22,8 @@ from topofuse.confirm.traces import state_traces
 from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.formula import SYMBOLS
 from topofuse.errors import TopofuseError
-from topofuse.modalities.bands.operators import PAULI, spinor
 from topofuse.symmetry import Alignment, SymmetryTable, symmetry_table
+from topofuse.symmetry.spin import PAULI, spinor
 
 _BOHR, _HARTREE = 0.529177210903, 27.211386245988  # Å, eV (CODATA 2018)
 _STEPS = 120  # of a self-consistent calculation

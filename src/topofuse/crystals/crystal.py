@@ -142,6 +142,11 @@ class Crystal:
         return digest.hexdigest()[:32]
 
 
+def reciprocal(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3, 3) rows of the reciprocal lattice, including 2π, Å⁻¹."""
+    return np.asarray(2.0 * np.pi * np.linalg.inv(lattice).T, dtype=np.float64)
+
+
 @cache
 def covalent_radii() -> NDArray[np.float64]:
     """(104,) covalent radius of each element, Å, by atomic number; zero for none."""

@@ -21,11 +21,10 @@ from topofuse.explain.contributions import (
     tree_contributions,
 )
 from topofuse.labels import FIVE, decide
-from topofuse.modalities.bands.facts import SketchFacts
-from topofuse.modalities.bands.sketch import NoSketch
-from topofuse.modalities.kspace.facts import ZoneFacts
-from topofuse.modalities.material import Material, material_of
+from topofuse.modalities.material import Material, SketchFacts, material_of
 from topofuse.modalities.store import FeatureStore
+from topofuse.symmetry.filling import ZoneFacts
+from topofuse.tightbinding.sketch import NoSketch
 from topofuse.trust.domain import domain_of, odd_electrons, open_shell
 from topofuse.trust.experiment import experiment_of
 from topofuse.trust.warnings import warnings_of
@@ -112,7 +111,6 @@ def explain(
     if not isinstance(source, Material):
         source, moved = _look_at(source, name, bundle, tolerance)
     crystal, features = source.crystal, source.features
-    read = source.sketch if features is not None and "bands" in features[0] else None
     numbers = crystal.primitive.numbers
     seen = None if bundle.reference is None else bundle.reference.seen
     domain = domain_of(numbers, seen)
@@ -123,7 +121,10 @@ def explain(
         "symbol": crystal.symbol,
         "domain": str(domain),
         "experiment": experiment_of(crystal),
-        "warnings": (*moved, *(warnings_of(crystal, read) if source.warnings is None else source.warnings)),
+        "warnings": (
+            *moved,
+            *(warnings_of(crystal, source.sketch_in_features) if source.warnings is None else source.warnings),
+        ),
         "zone": source.zone,
         "sketch": source.sketch,
     }

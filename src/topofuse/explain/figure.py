@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from topofuse.errors import TopofuseError
 from topofuse.explain.explanation import Answer, Explanation
 from topofuse.labels import FIVE
-from topofuse.modalities.bands.sketch import NoSketch
 from topofuse.report.numbers import CLASS_TITLES
 from topofuse.report.svg import ALONE_INK, BLUE, GREEN, VERMILION, styled_alone
+from topofuse.tightbinding.sketch import NoSketch
 
 SUFFIXES = (".svg", ".png")
 _WRAP = 46  # characters of a column's words per line

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 from topofuse.explain.explanation import Answer, Explanation
 from topofuse.labels import FIVE
-from topofuse.modalities.bands.facts import SketchFacts
-from topofuse.modalities.bands.sketch import NoSketch
-from topofuse.modalities.kspace.facts import ZoneFacts
+from topofuse.modalities.material import SketchFacts
+from topofuse.symmetry.filling import ZoneFacts
+from topofuse.tightbinding.sketch import NoSketch
 
-SKETCH_BASED = ("bands", "indicators")  # modalities that are computed from the band sketch
 _BAR = 24  # characters of the longest bar
 
 
@@ -136,7 +135,7 @@ def _taken(found: Explanation) -> Iterator[str]:
     if isinstance(found.sketch, NoSketch):
         return
     for part in found.modalities:
-        if part.name in SKETCH_BASED and part.columns:
+        if part.from_sketch and part.columns:
             named = (f"{c.words} = {'undefined' if c.value is None else f'{c.value:.4g}'} ({c.log_odds:+.2f})"
                      for c in part.columns)  # fmt: skip
             yield from textwrap.wrap(f"the trees take most from ({part.name}): " + "; ".join(named), 108,

@@ -14,10 +14,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topofuse.crystals.formula import SYMBOLS, atomic_number
-from topofuse.modalities.elements import valence_electrons
-from topofuse.modalities.physics.charge import Formula
-from topofuse.modalities.physics.closed_shells import closed_states, valence_of
+from topofuse.crystals.closed_shells import closed_states, valence_of
+from topofuse.crystals.elements import valence_electrons
+from topofuse.crystals.formula import SYMBOLS, Formula, atomic_number
 
 
 class Domain(StrEnum):

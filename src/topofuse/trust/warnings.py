@@ -14,8 +14,8 @@ from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.crystal import covalent_radii
 from topofuse.crystals.formula import SYMBOLS
 from topofuse.crystals.symmetry import primitive_basis
-from topofuse.modalities.bands.facts import SketchFacts
-from topofuse.modalities.bands.sketch import NoSketch
+from topofuse.modalities.material import SketchFacts
+from topofuse.tightbinding.sketch import NoSketch
 from topofuse.trust.domain import open_shell
 from topofuse.trust.near_symmetry import higher_symmetry
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.bands.atoms import free_atom
-from topofuse.modalities.indicators.momenta import MomentumLevels
 from topofuse.sketches import CAVEAT, PER_LINE, NoSketchError, sketch
+from topofuse.tightbinding.atoms import free_atom
+from topofuse.tightbinding.momenta import MomentumLevels
 
 LARGE = 60  # orbitals; beyond, time matters more than smooth lines
 PER_LINE_OF_LARGE = 9

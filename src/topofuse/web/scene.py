@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pymatgen.optimization.neighbors import find_points_in_spheres
 
 from topofuse.crystals import Crystal, SymmetricCrystal
+from topofuse.crystals.closed_shells import anion_formers
+from topofuse.crystals.elements import element_property
 from topofuse.crystals.formula import SYMBOLS, reduced_formula
 from topofuse.crystals.symmetry import primitive_basis
-from topofuse.modalities.elements import element_property
-from topofuse.modalities.physics.closed_shells import anion_formers
 from topofuse.web.zone import brillouin_zone
 
 BOND = 1.15  # a bond is at most this many times the sum of covalent radii, as in modalities/physics/bonds.py

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from scipy.spatial import Voronoi
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.kspace.facts import zone_facts
-from topofuse.modalities.kspace.irreps import TRICLINIC, extended_bravais, momenta, written, zone
-from topofuse.modalities.kspace.levels import reciprocal
+from topofuse.crystals.crystal import reciprocal
+from topofuse.symmetry.filling import zone_facts
+from topofuse.symmetry.zones import TRICLINIC, extended_bravais, momenta, written, zone
 
 
 def brillouin_zone(crystal: SymmetricCrystal) -> dict[str, Any]:
     """What a picture of the zone needs; lengths in Å⁻¹ with 2π, axes as those of `crystal.primitive`.
 
     reciprocal (3, 3) rows; vertices and faces of the polyhedron (`wigner_seitz`); shape: the extended Bravais symbol;
-    electrons: valence electrons of the primitive cell; points: what `kspace.facts.Momentum` says of each, with its
-    position and its coordinates in the reciprocal basis; path: pairs of points.
+    electrons: valence electrons of the primitive cell; points: what `symmetry.filling.MomentumFacts` says of each, with
+    its position and its coordinates in the reciprocal basis; path: pairs of points.
     """
     symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
     found = zone(crystal.spacegroup, symbol)
