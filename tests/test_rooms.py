@@ -1,7 +1,6 @@
 """A room imports only from the rooms above it in the table of docs/contributing.md, and nothing imports in a circle.
 
-Every import counts, wherever it stands: inside a function, and for types alone too. Only Jupyter's hook `_repr_html_`,
-by which a value has itself drawn, may name the module that draws it.
+Every import counts, wherever it stands: inside a function, and for types alone too.
 """
 
 from __future__ import annotations
@@ -42,9 +41,7 @@ def imports() -> dict[str, set[str]]:
     for name, path in paths.items():
         graph[name] = set()
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        hooks = (f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and f.name == "_repr_html_")
-        drawn = {id(node) for hook in hooks for node in ast.walk(hook)}
-        for node in (node for node in ast.walk(tree) if id(node) not in drawn):
+        for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 graph[name] |= {alias.name for alias in node.names if alias.name in paths}
             elif isinstance(node, ast.ImportFrom) and node.module in paths:

@@ -205,11 +205,11 @@ class TestMaterial:
         found = topofuse.sketch(textbook["Na3Bi-na3as"].crystal)
         assert bands["verdict"] == found.verdict
         assert [label for _, label in bands["ticks"]] == [label for _, label in found.ticks]
-        for own, filled in ((bands["plain"], found.filled), (bands["soc"], found.filled_soc)):
+        for own, filled in ((bands["plain"], found.lines.filled), (bands["soc"], found.lines.filled_soc)):
             assert own["filled"] <= filled
             assert np.shape(own["weights"]) == (*np.shape(own["energy"]), 4)
         top = np.array(bands["soc"]["energy"])[bands["soc"]["filled"] - 1]
-        np.testing.assert_allclose(top, found.energy_soc[:, found.filled_soc - 1], atol=2e-3)
+        np.testing.assert_allclose(top, found.lines.energy_soc[:, found.lines.filled_soc - 1], atol=2e-3)
         assert {(m["kind"], m["label"]) for m in bands["marks"] if m["soc"]} == {
             ("inversion", "Γ"),
             ("crossing", "Γ–A"),

@@ -82,7 +82,7 @@ def tree_contributions(bundle: Bundle, store: FeatureStore) -> tuple[NDArray[np.
         return None
     row = store.table(bundle.config.modalities)[0]
     each = [trees.contributions(row) for trees in bundle.trees]
-    return np.asarray(np.mean([found for found, _ in each], axis=0)), float(np.mean([start for _, start in each]))
+    return np.asarray(np.mean([columns for columns, _ in each], axis=0)), float(np.mean([start for _, start in each]))
 
 
 def strongest_columns(

@@ -25,13 +25,13 @@ def brillouin_zone(crystal: SymmetricCrystal) -> dict[str, Any]:
     its position and its coordinates in the reciprocal basis; path: pairs of points.
     """
     symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
-    found = zone(crystal.spacegroup, symbol)
+    table = zone(crystal.spacegroup, symbol)
     where = momenta(symbol, crystal.centering, crystal.conventional_lattice)
     basis = reciprocal(crystal.primitive.lattice)
     facts = zone_facts(crystal)
-    nodes = {label: node for a, b, i, j, _ in found.lines for label, node in ((a, i), (b, j))}
-    labels = [*found.labels, *sorted(set(nodes) - set(found.labels))]
-    nodes |= {label: node for node, label in enumerate(found.labels)}
+    nodes = {label: node for a, b, i, j, _ in table.lines for label, node in ((a, i), (b, j))}
+    labels = [*table.labels, *sorted(set(nodes) - set(table.labels))]
+    nodes |= {label: node for node, label in enumerate(table.labels)}
     points = []
     for label in labels:
         k, node = np.asarray(where[label], dtype=np.float64), nodes[label]
@@ -47,7 +47,7 @@ def brillouin_zone(crystal: SymmetricCrystal) -> dict[str, Any]:
         "vertices": vertices.tolist(),
         "faces": faces,
         "points": points,
-        "path": [[labels.index(a), labels.index(b)] for a, b, *_ in found.lines],
+        "path": [[labels.index(a), labels.index(b)] for a, b, *_ in table.lines],
     }
 
 
