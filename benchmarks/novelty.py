@@ -19,11 +19,11 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from topofuse.crystals import Crystal
+from topofuse.crystals.elements import element_property
 from topofuse.ensemble.boosted import BoostedTrees
 from topofuse.labels import FIVE, decide
 from topofuse.materials import Dataset, load
 from topofuse.materials.splits import group_keys
-from topofuse.modalities.elements import element_property
 from topofuse.modalities.extraction import extract_all
 from topofuse.modalities.registry import MODALITY_NAMES, table_columns
 from topofuse.modalities.store import FeatureStore

@@ -15,9 +15,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import measure
 import numpy as np
 from numpy.typing import NDArray
+
+import measure
 from topofuse.crystals import Crystal, CrystalError, SymmetricCrystal, analyse
 from topofuse.ensemble.bundle import Bundle, open_bundle
 from topofuse.materials import load

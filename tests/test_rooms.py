@@ -1,7 +1,6 @@
 """A room imports only from the rooms above it in the table of docs/contributing.md, and nothing imports in a circle.
 
-Every import counts, wherever it stands: inside a function, and for types alone too. Only Jupyter's hook `_repr_html_`,
-by which a value has itself drawn, may name the module that draws it.
+Every import counts, wherever it stands: inside a function, and for types alone too.
 """
 
 from __future__ import annotations
@@ -12,6 +11,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+from topofuse.modalities.registry import MODALITY_NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src/topofuse"
@@ -40,9 +41,7 @@ def imports() -> dict[str, set[str]]:
     for name, path in paths.items():
         graph[name] = set()
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        hooks = (f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) and f.name == "_repr_html_")
-        drawn = {id(node) for hook in hooks for node in ast.walk(hook)}
-        for node in (node for node in ast.walk(tree) if id(node) not in drawn):
+        for node in ast.walk(tree):
             if isinstance(node, ast.Import):
                 graph[name] |= {alias.name for alias in node.names if alias.name in paths}
             elif isinstance(node, ast.ImportFrom) and node.module in paths:
@@ -73,6 +72,18 @@ def test_every_room_imports_only_from_those_above_it(imports):
         if "." in module and "." in other and place[room(other)] > place[room(module)]
     ]
     assert not up, "\n".join(up)
+
+
+def test_no_module_outside_modalities_imports_that_of_one_modality(imports):
+    """A seventh modality is a folder and a line; what the others share is beside their folders."""
+    folders = tuple(f"topofuse.modalities.{name}" for name in MODALITY_NAMES)
+    named = [
+        f"{module} imports {other}"
+        for module, others in imports.items()
+        for other in others
+        if room(module) != "modalities" and f"{other}.".startswith(tuple(f"{folder}." for folder in folders))
+    ]
+    assert not named, "\n".join(named)
 
 
 def test_no_module_imports_itself_by_way_of_others(imports):

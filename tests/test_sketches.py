@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 import topofuse
 from topofuse.crystals import Crystal, CrystalError, analyse
 from topofuse.modalities.bands.features import TABLE_NAMES, extract
-from topofuse.modalities.bands.indicators import parity_exchange
-from topofuse.modalities.bands.sketch import sketch_of
 from topofuse.sketches import NoSketchError, sketch
+from topofuse.tightbinding.indicators import parity_exchange
+from topofuse.tightbinding.sketch import sketch_of
 
 
 @pytest.fixture(scope="module")
@@ -23,51 +23,53 @@ def bismuth_selenide(textbook):
 
 def test_gaps_at_special_momenta_are_those_that_the_model_reads(bismuth_selenide):
     symmetric = analyse(bismuth_selenide)
-    found, model = sketch(symmetric), sketch_of(symmetric)
+    lines, model = sketch(symmetric).lines, sketch_of(symmetric)
     below, above = model.spin_edges()
     read = {tuple(k): gap for k, gap in zip(np.round(model.sampling.points, 6).tolist(), above - below, strict=True)}
     compared = 0
-    for k, energy in zip(np.round(found.momenta, 6).tolist(), found.energy_soc, strict=True):
+    for k, energy in zip(np.round(lines.momenta, 6).tolist(), lines.energy_soc, strict=True):
         if tuple(k) in read:
             compared += 1
-            assert energy[found.filled_soc] - energy[found.filled_soc - 1] == pytest.approx(read[tuple(k)], abs=1e-6)
-    assert compared == 2 * len(set(found.line.tolist()))  # the ends of every line
+            assert energy[lines.filled_soc] - energy[lines.filled_soc - 1] == pytest.approx(read[tuple(k)], abs=1e-6)
+    assert compared == 2 * len(set(lines.line.tolist()))  # the ends of every line
 
 
 def test_arrays_agree_with_one_another(bismuth_selenide):
     found = sketch(bismuth_selenide, per_line=5)
-    p = 5 * (int(found.line.max()) + 1)
-    assert found.energy.shape == found.weights.shape[:2]
-    assert found.energy_soc.shape == found.weights_soc.shape[:2]
-    assert len(found.energy) == len(found.energy_soc) == len(found.momenta) == len(found.distance) == p
-    assert (np.diff(found.distance) >= 0).all()
-    assert (np.diff(found.energy) >= -1e-9).all()
-    assert (np.diff(found.energy_soc) >= -1e-9).all()
-    np.testing.assert_allclose(found.weights.sum(-1), 1, atol=1e-6)
-    np.testing.assert_allclose(found.weights_soc.sum(-1), 1, atol=1e-6)
-    assert (found.electrons, found.filled) == (28, 14)
-    top, bottom = found.energy_soc[:, found.filled_soc - 1].max(), found.energy_soc[:, found.filled_soc].min()
+    lines = found.lines
+    p = 5 * (int(lines.line.max()) + 1)
+    assert lines.energy.shape == lines.weights.shape[:2]
+    assert lines.energy_soc.shape == lines.weights_soc.shape[:2]
+    assert len(lines.energy) == len(lines.energy_soc) == len(lines.momenta) == len(lines.distance) == p
+    assert (np.diff(lines.distance) >= 0).all()
+    assert (np.diff(lines.energy) >= -1e-9).all()
+    assert (np.diff(lines.energy_soc) >= -1e-9).all()
+    np.testing.assert_allclose(lines.weights.sum(-1), 1, atol=1e-6)
+    np.testing.assert_allclose(lines.weights_soc.sum(-1), 1, atol=1e-6)
+    assert (found.electrons, lines.filled) == (28, 14)
+    top, bottom = lines.energy_soc[:, lines.filled_soc - 1].max(), lines.energy_soc[:, lines.filled_soc].min()
     assert top == pytest.approx(-bottom)  # zero is the middle of the gap
     assert [label for _, label in found.ticks] == ["Γ", "T", "H₂|H₀", "L", "Γ", "S₀|S₂", "F", "Γ"]
-    assert found.ticks[-1][0] == found.distance[-1]
+    assert found.ticks[-1][0] == lines.distance[-1]
 
 
 def test_the_band_edges_of_bismuth_selenide_are_p_orbitals_and_those_of_a_metal_oxide_are_p_and_s(
     bismuth_selenide, textbook
 ):
-    edges = sketch(bismuth_selenide)
+    edges = sketch(bismuth_selenide).lines
     assert edges.weights_soc[0, edges.filled_soc - 1, 1] > 0.9
-    oxide = sketch(textbook["ZnO-wurtzite"].crystal)
+    oxide = sketch(textbook["ZnO-wurtzite"].crystal).lines
     assert oxide.weights_soc[0, oxide.filled_soc - 1, 1] > 0.6
     assert oxide.weights_soc[0, oxide.filled_soc, 0] > 0.6
 
 
 def test_spin_orbit_coupling_splits_the_top_of_the_valence_band_of_gallium_arsenide(textbook):
     found = sketch(textbook["GaAs-zinc_blende"].crystal)
-    gamma = found.energy_soc[0, found.filled_soc - 6 : found.filled_soc]
+    lines = found.lines
+    gamma = lines.energy_soc[0, lines.filled_soc - 6 : lines.filled_soc]
     assert gamma[2:] == pytest.approx([gamma[-1]] * 4, abs=1e-6)  # heavy and light holes
     assert 0.2 < gamma[-1] - gamma[0] < 0.6  # the split-off band; measured: 0.34 eV
-    without = found.energy[0, found.filled - 3 : found.filled]
+    without = lines.energy[0, lines.filled - 3 : lines.filled]
     assert np.ptp(without) < 1e-6
     assert not found.marks
 

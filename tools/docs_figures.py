@@ -19,12 +19,12 @@ import topofuse
 from docs_schemes import draw_fusion, draw_inversion
 from standing_svg import CARD, standing_svg
 from topofuse.crystals import SymmetricCrystal, analyse
+from topofuse.crystals.crystal import reciprocal
 from topofuse.crystals.read import read_structure
 from topofuse.modalities.crystal.graph import merged_edges
-from topofuse.modalities.kspace.irreps import extended_bravais, momenta, path, written, zone
-from topofuse.modalities.kspace.levels import reciprocal
 from topofuse.report.svg import BLUE, FAINT, GREEN, INK, ORANGE, PURPLE, VERMILION, inline_svg, styled
 from topofuse.sketches import BandSketch
+from topofuse.symmetry.zones import extended_bravais, momenta, path, written, zone
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs/images"
@@ -183,8 +183,9 @@ def sketch() -> BandSketch:
 def draw_bands(ax: Axes, spin_orbit: bool, title: str, half: float = 5.0) -> float:
     """Bands along the path, energies from the middle of the gap; returns the gap between the sampled levels, eV."""
     found = sketch()
-    distance, ticks = found.distance, found.ticks
-    energy, filled = (found.energy_soc, found.filled_soc) if spin_orbit else (found.energy, found.filled)
+    lines, ticks = found.lines, found.ticks
+    distance = lines.distance
+    energy, filled = (lines.energy_soc, lines.filled_soc) if spin_orbit else (lines.energy, lines.filled)
     top, bottom = energy[:, filled - 1].max(), energy[:, filled].min()
     energy = energy - (top + bottom) / 2
     near = range(max(0, filled - WINDOW), filled + WINDOW) if spin_orbit else range(energy.shape[1])

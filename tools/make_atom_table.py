@@ -1,4 +1,4 @@
-"""Write src/topofuse/modalities/bands/atoms.npz: free atoms for the band sketch, from the atomic numbers alone.
+"""Write src/topofuse/tightbinding/atoms.npz: free atoms for the band sketch, from the atomic numbers alone.
 
 Self-consistent spherical atoms with the local density approximation: exchange of the electron gas, correlation of
 D. M. Ceperley and B. J. Alder, Phys. Rev. Lett. 45, 566 (1980), as J. P. Perdew and A. Zunger, Phys. Rev. B 23, 5048
@@ -20,10 +20,10 @@ import numpy as np
 from scipy.linalg import eigh_tridiagonal
 from scipy.special import spherical_jn
 
-from topofuse.modalities.bands.atoms import MOMENTA
-from topofuse.modalities.elements import element_property, valence_electrons
+from topofuse.crystals.elements import element_property, valence_electrons
+from topofuse.tightbinding.atoms import MOMENTA
 
-TARGET = Path(__file__).parents[1] / "src/topofuse/modalities/bands/atoms.npz"
+TARGET = Path(__file__).parents[1] / "src/topofuse/tightbinding/atoms.npz"
 LAST = 103
 SPEED_OF_LIGHT = 137.036  # atomic units
 BOHR = 0.529177  # Å

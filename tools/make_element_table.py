@@ -1,4 +1,4 @@
-"""Write src/topofuse/modalities/elements.csv: what the features know about each element.
+"""Write src/topofuse/crystals/elements.csv: what the features know about each element.
 
 Sources: pymatgen's element data (electronegativities of Pauling, radii of Slater, ionisation energies
 and LDA orbital energies of NIST, oxidation states), ASE's covalent radii (Cordero et al., 2008), and
@@ -21,7 +21,7 @@ from pymatgen.core import Element
 from scipy.linalg import eigh_tridiagonal
 from scipy.optimize import brentq
 
-TARGET = Path(__file__).parents[1] / "src/topofuse/modalities/elements.csv"
+TARGET = Path(__file__).parents[1] / "src/topofuse/crystals/elements.csv"
 HARTREE = 27.211386  # eV
 ALPHA = 1 / 137.035999
 L_OF = {"s": 0, "p": 1, "d": 2, "f": 3}

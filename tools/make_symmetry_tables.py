@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.linalg import qr
 
-from make_irrep_table import default_settings, lattices, primitive_group
+from make_zone_table import default_settings, lattices, primitive_group
 from small_representations import (
     band_representations,
     near_integer,
@@ -22,8 +22,8 @@ from small_representations import (
     smith_normal_form,
     wyckoff_sites,
 )
-from topofuse.modalities.kspace.irreps import fixed_labels, group_facts, momenta
 from topofuse.symmetry.tables import FIELDS, FRACTION
+from topofuse.symmetry.zones import fixed_labels, group_facts, momenta
 
 TARGET = Path(__file__).parents[1] / "src/topofuse/symmetry/tables.npz"
 TRIMS = np.array(list(product((0.0, 0.5), repeat=3)))

@@ -1,6 +1,6 @@
 """Representation theory of space groups with time reversal: small irreps, their dimensions, band representations.
 
-Used by `make_irrep_table.py`. Spinor small irreps come from spgrep; the effect of time reversal is
+Used by `make_zone_table.py`. Spinor small irreps come from spgrep; the effect of time reversal is
 Herring's test, C. Herring, Phys. Rev. 52, 361 (1937); band representations and symmetry indicators follow
 H. C. Po, A. Vishwanath, H. Watanabe, Nat. Commun. 8, 50 (2017).
 """

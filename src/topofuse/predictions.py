@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from topofuse.labels import FIVE
+from topofuse.screening.narrow import narrow_text
 from topofuse.screening.predict import TIME_LIMIT, Model, Work, predict_paths
 from topofuse.screening.structures import StructureLike, is_one
 from topofuse.screening.table import COLUMNS, PROBABILITIES, Row
-from topofuse.screening.terminal import narrow_text
 
 if TYPE_CHECKING:
     import pandas as pd

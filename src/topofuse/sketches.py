@@ -13,15 +13,15 @@ from topofuse.crystals import SymmetricCrystal, analyse
 from topofuse.crystals.formula import reduced_formula
 from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE
-from topofuse.modalities.bands.features import linear_algebra
-from topofuse.modalities.bands.indicators import indicators
-from topofuse.modalities.bands.lines import BandLines, band_lines
-from topofuse.modalities.bands.sketch import DEGENERATE, NoSketch, Sketch, shared_sketch_of
-from topofuse.modalities.indicators.momenta import MomentumLevels, momentum_levels
-from topofuse.modalities.indicators.states import star_levels
-from topofuse.modalities.kspace.irreps import extended_bravais, momenta, path, written
 from topofuse.screening.structures import StructureLike, as_crystal
 from topofuse.symmetry import RepresentationError, diagnose, symmetry_table
+from topofuse.symmetry.zones import extended_bravais, momenta, path, written
+from topofuse.tightbinding.indicators import indicators
+from topofuse.tightbinding.lines import BandLines, band_lines
+from topofuse.tightbinding.momenta import MomentumLevels, momentum_levels
+from topofuse.tightbinding.sketch import DEGENERATE, NoSketch, Sketch, shared_sketch_of
+from topofuse.tightbinding.states import star_levels
+from topofuse.tightbinding.threads import linear_algebra
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,16 +57,13 @@ class Mark:
 
 @dataclass(frozen=True, eq=False)
 class BandSketch:
-    """What the tight-binding sketch says of a crystal; p momenta on the path, n bands, m levels near the filling.
+    """What the tight-binding sketch says of a crystal.
 
     Energies are in eV from the middle between the highest occupied and the lowest empty level on the path, with
     spin-orbit coupling; momenta in the reciprocal basis of the primitive cell; distances in 1/Å, with 2π.
 
     electrons: in the sketch's bands, per primitive cell
-    momenta (p, 3), distance (p,), line (p,): places on the path; ticks: (distance, label) of the special momenta
-    energy (p, n), energy_soc (p, m): without and with spin-orbit coupling, ascending
-    weights (p, n, 4), weights_soc (p, m, 4): shares of s, p, d, f orbitals
-    filled, filled_soc: of the n bands, and of the m levels, so many are occupied
+    lines: the bands along the path; ticks: (distance, label) of the special momenta on it
     gap, gap_soc: smallest difference of the lowest empty and the highest occupied level at one momentum of the path
     points: levels at the momenta that symmetry fixes, with spin-orbit coupling; empty where the sketch's states are no
         representations (atoms that overlap)
@@ -80,16 +77,8 @@ class BandSketch:
     spacegroup: int
     symbol: str
     electrons: int
-    momenta: NDArray[np.float64]
-    distance: NDArray[np.float64]
-    line: NDArray[np.int64]
+    lines: BandLines
     ticks: tuple[tuple[float, str], ...]
-    energy: NDArray[np.float64]
-    energy_soc: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    weights_soc: NDArray[np.float64]
-    filled: int
-    filled_soc: int
     gap: float
     gap_soc: float
     points: tuple[MomentumLevels, ...]
@@ -103,24 +92,25 @@ class BandSketch:
     @property
     def nearest_exchange(self) -> MomentumLevels | None:
         """The momentum where an occupied and an empty level of opposite parity are nearest; None without inversion."""
-        found = [point for point in self.points if point.exchange is not None]
-        return min(found, key=lambda point: point.exchange or 0.0, default=None)
+        exchanging = [point for point in self.points if point.exchange is not None]
+        return min(exchanging, key=lambda point: point.exchange or 0.0, default=None)
 
     def plot(self, *, spin_orbit: bool = True, half: float = 4.0) -> Figure:
         """The bands as a figure: `half` eV to each side of the filling, coloured by the orbitals' shares."""
         from topofuse.explain.bands_figure import DrawnBands, draw_bands
 
+        lines = self.lines
         coupling, energy, weights, filled, gap = (
-            ("with", self.energy_soc, self.weights_soc, self.filled_soc, self.gap_soc)
+            ("with", lines.energy_soc, lines.weights_soc, lines.filled_soc, self.gap_soc)
             if spin_orbit
-            else ("without", self.energy, self.weights, self.filled, self.gap)
+            else ("without", lines.energy, lines.weights, lines.filled, self.gap)
         )
         marks = [(mark.kind, mark.distance, mark.energy) for mark in self.marks if mark.spin_orbit == spin_orbit]
         title = (
             f"{self.formula}, {self.symbol} ({self.spacegroup}): sketch of the bands {coupling} spin-orbit coupling\n"
             f"smallest direct gap on the path {gap:.2f} eV, rough by tenths of an eV; occupied bands are thick"
         )
-        drawn = DrawnBands(self.distance, self.line, self.ticks, energy, weights, filled, marks)
+        drawn = DrawnBands(lines.distance, lines.line, self.ticks, energy, weights, filled, marks)
         return draw_bands(drawn, title, half)
 
     def _repr_svg_(self) -> str:
@@ -165,24 +155,16 @@ def _described(crystal: SymmetricCrystal, model: Sketch, per_line: int) -> BandS
         pass
     else:
         diagnosis = diagnose(table, [star.levels for star in stars], 2 * model.filled)
-        found = momentum_levels(crystal, model, table, stars)
-        points = tuple(replace(one, label=written(one.label), energy=one.energy - zero) for one in found)
+        levels = momentum_levels(crystal, model, table, stars)
+        points = tuple(replace(one, label=written(one.label), energy=one.energy - zero) for one in levels)
     indicator = None if diagnosis is None else diagnosis.indicator
     return BandSketch(
         formula=reduced_formula(crystal.primitive.numbers),
         spacegroup=crystal.spacegroup,
         symbol=crystal.symbol,
         electrons=2 * model.filled,
-        momenta=lines.momenta,
-        distance=lines.distance,
-        line=lines.line,
+        lines=lines,
         ticks=_ticks(lines),
-        energy=lines.energy,
-        energy_soc=lines.energy_soc,
-        weights=lines.weights,
-        weights_soc=lines.weights_soc,
-        filled=lines.filled,
-        filled_soc=lines.filled_soc,
         gap=float((lines.energy[:, lines.filled] - lines.energy[:, lines.filled - 1]).min()),
         gap_soc=float((lines.energy_soc[:, lines.filled_soc] - lines.energy_soc[:, lines.filled_soc - 1]).min()),
         points=points,
@@ -218,7 +200,7 @@ def _edges(lines: BandLines, spin_orbit: bool) -> tuple[NDArray[np.float64], NDA
 def _level_marks(lines: BandLines, points: tuple[MomentumLevels, ...]) -> list[Mark]:
     """Degenerate levels that the filling cuts, and inversions by spin-orbit coupling, at momenta of the path."""
     inverted = {point.label for point in points if point.inverted}
-    found: dict[tuple[str, bool, str], Mark] = {}
+    marks: dict[tuple[str, bool, str], Mark] = {}
     for spin_orbit in (False, True):
         below, above = _edges(lines, spin_orbit)
         for line, pair in enumerate(lines.ends):
@@ -228,10 +210,10 @@ def _level_marks(lines: BandLines, points: tuple[MomentumLevels, ...]) -> list[M
                 kinds += ["inversion"] if spin_orbit and label in inverted else []
                 for kind in kinds:
                     middle = float(below[at] + above[at]) / 2
-                    mark = found.setdefault((kind, spin_orbit, label), Mark(kind, spin_orbit, label, (), middle))
+                    mark = marks.setdefault((kind, spin_orbit, label), Mark(kind, spin_orbit, label, (), middle))
                     where = {round(x, 9): x for x in (*mark.distance, float(lines.distance[at]))}
-                    found[kind, spin_orbit, label] = replace(mark, distance=tuple(where.values()))
-    return list(found.values())
+                    marks[kind, spin_orbit, label] = replace(mark, distance=tuple(where.values()))
+    return list(marks.values())
 
 
 def _crossing_marks(crystal: SymmetricCrystal, model: Sketch, lines: BandLines) -> list[Mark]:

@@ -21,7 +21,6 @@ def test_six_materials_by_hand():
     assert four["model_labels"] == pytest.approx(4 / 6)
     assert four["difference"] == 0
     assert four["model_second"] == pytest.approx(2 / 6)
-    assert four["agreed"] == four["second_labels"]
     assert four["model_agreed"] == pytest.approx(2 / 4)
 
 

@@ -20,13 +20,13 @@ from topofuse.explain import explain
 from topofuse.explain.figure import FigureError, draw, save_figure
 from topofuse.explain.text import as_text
 from topofuse.labels import FIVE
-from topofuse.modalities.bands.facts import sketch_facts
-from topofuse.modalities.bands.sketch import NoSketch
 from topofuse.modalities.extraction import extract_sample
-from topofuse.modalities.kspace.facts import zone_facts
+from topofuse.modalities.material import sketch_facts
 from topofuse.modalities.registry import MODALITY_NAMES, modality, table_columns, words
 from topofuse.modalities.store import FeatureStore
+from topofuse.symmetry.filling import zone_facts
 from topofuse.system.files import null_undefined
+from topofuse.tightbinding.sketch import NoSketch
 from topofuse.training.inference import FusionPredictor
 from topofuse.trust.novelty import TrainingMaterials
 from topofuse.trust.trust import Trust

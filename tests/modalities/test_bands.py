@@ -7,16 +7,18 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from topofuse.crystals import Crystal, SymmetricCrystal, analyse
-from topofuse.modalities.bands import MODALITY, features, sketch
-from topofuse.modalities.bands.atoms import BOHR, MOMENTA, MOMENTUM_STEP, free_atom
+from topofuse.crystals.elements import valence_electrons
+from topofuse.modalities.bands import MODALITY, features
 from topofuse.modalities.bands.features import CROSSING_LINE, CRYSTALLINE, DEGENERATE_POINT
-from topofuse.modalities.bands.hamiltonian import TightBinding, basis_of
-from topofuse.modalities.bands.indicators import parity_exchange
-from topofuse.modalities.bands.integrals import gaunt, pair_table, real_harmonics, sphere_quadrature
-from topofuse.modalities.bands.operators import PAULI, Operators, angular_momentum, rotated_harmonics, spinor
-from topofuse.modalities.bands.sampling import TRIMS, same_momentum
-from topofuse.modalities.bands.sketch import MAX_ORBITALS, NoSketch, sketch_of, why_no_sketch
-from topofuse.modalities.elements import valence_electrons
+from topofuse.symmetry.spin import PAULI, spinor
+from topofuse.tightbinding import sketch
+from topofuse.tightbinding.atoms import BOHR, MOMENTA, MOMENTUM_STEP, free_atom
+from topofuse.tightbinding.hamiltonian import TightBinding, basis_of
+from topofuse.tightbinding.indicators import parity_exchange
+from topofuse.tightbinding.integrals import gaunt, pair_table, real_harmonics, sphere_quadrature
+from topofuse.tightbinding.operators import Operators, angular_momentum, rotated_harmonics
+from topofuse.tightbinding.sampling import TRIMS, same_momentum
+from topofuse.tightbinding.sketch import MAX_ORBITALS, NoSketch, sketch_of, why_no_sketch
 
 SOMEWHERE = np.array([[0.13, 0.29, 0.41], [0.5, 0.1, 0.2]])
 EVERYWHERE = np.concatenate([SOMEWHERE, TRIMS])

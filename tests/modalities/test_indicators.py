@@ -7,9 +7,9 @@ import pytest
 
 from topofuse.crystals import analyse, thermal_view
 from topofuse.labels import FIVE
-from topofuse.modalities.bands import sketch
 from topofuse.modalities.indicators.words import WORDS
 from topofuse.modalities.registry import modality
+from topofuse.tightbinding import sketch
 
 INDICATORS = modality("indicators")
 WAYS = ["rotation", "translation", "atom order", "supercell", "primitive cell", "skewed cell", "all at once"]

@@ -8,11 +8,11 @@ import spglib
 
 from support.topomat import TOPOMAT
 from topofuse.crystals import Crystal, SymmetricCrystal, analyse, thermal_view
-from topofuse.crystals.symmetry import primitive_basis
-from topofuse.modalities.elements import valence_electrons
+from topofuse.crystals.elements import valence_electrons
+from topofuse.crystals.operations import primitive_basis
 from topofuse.modalities.kspace.graph import EDGE_FEATURES, KSPACE, NODE_FEATURES
-from topofuse.modalities.kspace.irreps import extended_bravais, group_facts, momenta, zone, zone_symbols
 from topofuse.modalities.kspace.levels import empty_lattice
+from topofuse.symmetry.zones import extended_bravais, group_facts, momenta, zone, zone_symbols
 
 
 def settings() -> dict[int, tuple[int, str]]:

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from support.topomat import TOPOMAT, needs_topomat
 from topofuse.crystals import Crystal, analyse
+from topofuse.crystals.closed_shells import closed_states, d_electrons, has_lone_pair
+from topofuse.crystals.elements import valence_electrons
 from topofuse.crystals.formula import SYMBOLS
 from topofuse.crystals.neighbours import Neighbours
 from topofuse.crystals.pointgroups import is_symmorphic, point_group_of
-from topofuse.modalities.elements import valence_electrons
 from topofuse.modalities.physics.charge import NAMES as CHARGE_NAMES
 from topofuse.modalities.physics.charge import balance, charge_features, guess_states
-from topofuse.modalities.physics.closed_shells import closed_states, d_electrons, has_lone_pair
 from topofuse.modalities.physics.features import PHYSICS
 from topofuse.modalities.scalar.features import SCALAR
 from topofuse.modalities.scalar.symmetry_tables import site_has_inversion

@@ -88,11 +88,13 @@ def test_features_depend_on_no_network_no_words_and_no_registry(name):
     modules = source_modules(modality(name).extract.__module__)
     assert f"topofuse.modalities.{name}" in " ".join(modules)
     for module in modules:
-        assert module.split(".")[1] in ("crystals", "symmetry", "modalities", "errors", "labels"), module
+        assert module.split(".")[1] in ("crystals", "symmetry", "tightbinding", "modalities", "errors", "labels"), (
+            module
+        )
         last = module.rsplit(".", 1)[1]
         assert last not in ("registry", "encoder", "encoders", "words", "store", "extraction"), module
 
 
 def test_what_a_modality_shares_with_another_is_known():
-    assert "topofuse.modalities.kspace.irreps" in source_modules(modality("bands").extract.__module__)
-    assert "topofuse.modalities.bands.sketch" not in source_modules(modality("kspace").extract.__module__)
+    assert "topofuse.symmetry.zones" in source_modules(modality("bands").extract.__module__)
+    assert "topofuse.tightbinding.sketch" not in source_modules(modality("kspace").extract.__module__)

@@ -17,14 +17,14 @@ from support.stand_ins import ByFirstAtom, as_is, misbehave, poscar, without_a_l
 from topofuse.crystals import CrystalError, analyse
 from topofuse.crystals.facts import CrystalFacts
 from topofuse.labels import FIVE
-from topofuse.modalities.bands.facts import sketch_facts
 from topofuse.modalities.bands.features import extract
+from topofuse.modalities.material import sketch_facts
 from topofuse.modalities.store import Sample
 from topofuse.screening.examine import Examine
+from topofuse.screening.narrow import WIDTH, narrow_text
 from topofuse.screening.predict import Work, predict_paths, predict_rows, predict_to_file
 from topofuse.screening.structures import StructureEntry
 from topofuse.screening.table import COLUMNS, OutputError, TableWriter, aligned_text, csv_text
-from topofuse.screening.terminal import WIDTH, narrow_text
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 
 from topofuse.crystals import analyse
 from topofuse.labels import FIVE
-from topofuse.modalities.bands.sketch import sketch_of
-from topofuse.modalities.indicators.states import star_levels
 from topofuse.symmetry import Alignment, Levels, RepresentationError, SymmetryTable, diagnose, identify, symmetry_table
+from topofuse.tightbinding.sketch import sketch_of
+from topofuse.tightbinding.states import star_levels
 
 
 def of(crystal) -> tuple[SymmetryTable, list[Levels], int]:

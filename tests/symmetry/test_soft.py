@@ -7,8 +7,6 @@ import pytest
 from scipy.special import ndtr
 
 from topofuse.crystals import analyse
-from topofuse.modalities.bands.sketch import sketch_of
-from topofuse.modalities.indicators.states import star_levels
 from topofuse.symmetry import (
     Levels,
     SoftVerdict,
@@ -19,6 +17,8 @@ from topofuse.symmetry import (
     symmetry_table,
 )
 from topofuse.symmetry.soft import star_fillings
+from topofuse.tightbinding.sketch import sketch_of
+from topofuse.tightbinding.states import star_levels
 
 BLURS = (0.15, 0.3, 0.6)
 DRAWS = 20_000

@@ -7,10 +7,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from topofuse.modalities.kspace.irreps import group_facts
 from topofuse.symmetry import indicator_classes, symmetry_table
 from topofuse.symmetry.diagnosis import TCI, TI
 from topofuse.symmetry.tables import SPACE_GROUPS
+from topofuse.symmetry.zones import group_facts
 
 GROUPS = range(1, SPACE_GROUPS + 1)
 # groups of indicators with spin-orbit coupling: H. C. Po et al., Nat. Commun. 8, 50 (2017), table 3 of the supplement

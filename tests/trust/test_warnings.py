@@ -7,7 +7,7 @@ import pytest
 
 from topofuse.crystals import Crystal, CrystalError, analyse
 from topofuse.crystals.symmetrise import symmetrise
-from topofuse.modalities.bands.facts import sketch_facts
+from topofuse.modalities.material import sketch_facts
 from topofuse.trust.experiment import experiment_of, findings
 from topofuse.trust.near_symmetry import has_translation, higher_symmetry, lattice_operations
 from topofuse.trust.warnings import SEPARATOR, codes, warnings_of, widest_layer

@@ -83,7 +83,7 @@ class TestTurns:
             turns, served = Turns(1), []
 
             async def one(address):
-                await turns.take(address)
+                await turns.wait(address)
                 served.append(address)
                 await asyncio.sleep(0)
                 turns.give_back()
@@ -97,7 +97,7 @@ class TestTurns:
     def test_who_leaves_the_line_takes_no_turn_with_him(self):
         async def rest():
             turns = Turns(2)
-            tasks = [asyncio.ensure_future(turns.take("a")) for _ in range(6)]
+            tasks = [asyncio.ensure_future(turns.wait("a")) for _ in range(6)]
             await settle()
             for task in tasks[2:5]:
                 task.cancel()
@@ -105,9 +105,9 @@ class TestTurns:
             tasks[5].cancel()  # its turn has come, and it has not noticed
             await settle()
             turns.give_back()
-            await asyncio.wait_for(asyncio.gather(turns.take("b"), turns.take("c")), 1)
+            await asyncio.wait_for(asyncio.gather(turns.wait("b"), turns.wait("c")), 1)
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(turns.take("d"), 0.01)
+                await asyncio.wait_for(turns.wait("d"), 0.01)
 
         asyncio.run(rest())
 

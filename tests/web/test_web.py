@@ -32,15 +32,15 @@ from topofuse.crystals.read import read_structure
 from topofuse.ensemble.bundle import BundleError, open_bundle
 from topofuse.explain import explain
 from topofuse.labels import FIVE, LEVELS
-from topofuse.modalities.bands import sketch
-from topofuse.modalities.kspace.facts import zone_facts
-from topofuse.modalities.kspace.irreps import written
 from topofuse.modalities.registry import modality
 from topofuse.modalities.store import Sample
 from topofuse.screening.examine import blank_row
 from topofuse.screening.predict import predict_paths
 from topofuse.screening.table import COLUMNS, csv_text
+from topofuse.symmetry.filling import zone_facts
+from topofuse.symmetry.zones import written
 from topofuse.system.files import null_undefined
+from topofuse.tightbinding import sketch
 from topofuse.web.app import MAX_FILES
 from topofuse.web.examples import EXAMPLES, example_text
 from topofuse.web.neighbours import neighbours
@@ -205,11 +205,11 @@ class TestMaterial:
         found = topofuse.sketch(textbook["Na3Bi-na3as"].crystal)
         assert bands["verdict"] == found.verdict
         assert [label for _, label in bands["ticks"]] == [label for _, label in found.ticks]
-        for own, filled in ((bands["plain"], found.filled), (bands["soc"], found.filled_soc)):
+        for own, filled in ((bands["plain"], found.lines.filled), (bands["soc"], found.lines.filled_soc)):
             assert own["filled"] <= filled
             assert np.shape(own["weights"]) == (*np.shape(own["energy"]), 4)
         top = np.array(bands["soc"]["energy"])[bands["soc"]["filled"] - 1]
-        np.testing.assert_allclose(top, found.energy_soc[:, found.filled_soc - 1], atol=2e-3)
+        np.testing.assert_allclose(top, found.lines.energy_soc[:, found.lines.filled_soc - 1], atol=2e-3)
         assert {(m["kind"], m["label"]) for m in bands["marks"] if m["soc"]} == {
             ("inversion", "Γ"),
             ("crossing", "Γ–A"),

@@ -120,7 +120,7 @@ def predict_command(
 
         processes.warm_up()  # they load what they need while this process loads the model
         from topofuse.ensemble import bundle
-        from topofuse.screening import predict, table, terminal
+        from topofuse.screening import narrow, predict, table
 
         if output is not None:
             table.TableWriter(output)  # refuses a bad name before the model is loaded
@@ -133,7 +133,7 @@ def predict_command(
         else:
             rows = predict.predict_paths(paths, loaded, work, progress=progress)
             if sys.stdout.isatty():
-                say(table.aligned_text(rows) if wide else terminal.narrow_text(rows))
+                say(table.aligned_text(rows) if wide else narrow.narrow_text(rows))
             else:
                 say(table.csv_text(rows), nl=False)
     if absent:

@@ -9,7 +9,7 @@ import numpy as np
 
 from topofuse.confirm.settings import Settings
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.elements import valence_electrons
+from topofuse.crystals.elements import valence_electrons
 from topofuse.symmetry import symmetry_table
 
 _WAVES = 0.00286  # plane waves per Å³ and eV^1.5 of cutoff: (2 m / ħ²)^1.5 / 6π²

@@ -22,8 +22,8 @@ from topofuse.confirm.traces import state_traces
 from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.formula import SYMBOLS
 from topofuse.errors import TopofuseError
-from topofuse.modalities.bands.operators import PAULI, spinor
 from topofuse.symmetry import Alignment, SymmetryTable, symmetry_table
+from topofuse.symmetry.spin import PAULI, spinor
 
 _BOHR, _HARTREE = 0.529177210903, 27.211386245988  # Å, eV (CODATA 2018)
 _STEPS = 120  # of a self-consistent calculation
@@ -182,7 +182,7 @@ def _states(bands: Any, table: SymmetryTable) -> tuple[StarStates, ...]:
     coupling = {
         atom: soc(waves_of.setups[atom], bands.hamiltonian.xc, density) for atom, density in bands.density.D_asp.items()
     }
-    found = []
+    stars = []
     for place, index in enumerate(chosen_momenta(table)):
         momentum, one = table.momenta[index], waves_of.kpt_u[place]
         used = _whole_sets(one.eps_n * _HARTREE, filled + empty // 2, filled + empty)
@@ -194,8 +194,8 @@ def _states(bands: Any, table: SymmetryTable) -> tuple[StarStates, ...]:
         # Cartesian, 1/bohr → reciprocal lattice units
         waves = waves_of.pd.get_reciprocal_vectors(one.q) @ cell.T / (2 * np.pi)
         waves = momentum.k + np.rint(waves - momentum.k)
-        found.append(StarStates(index, energy, state_traces(table, momentum, waves, states, dual, spinors)))
-    return tuple(found)
+        stars.append(StarStates(index, energy, state_traces(table, momentum, waves, states, dual, spinors)))
+    return tuple(stars)
 
 
 def _whole_sets(energy: NDArray[np.float64], least: int, most: int) -> int:
@@ -220,5 +220,5 @@ def _coupled(
     for atom, own in projections.items():
         along = np.einsum("ni,vij,mj->vnm", own.conj(), coupling[atom], own)
         hamiltonian += _HARTREE * np.einsum("vnm,vst->nsmt", along, PAULI)
-    found, states = np.linalg.eigh(hamiltonian.reshape(2 * b, 2 * b))
-    return found, states.T.reshape(2 * b, b, 2)
+    levels, states = np.linalg.eigh(hamiltonian.reshape(2 * b, 2 * b))
+    return levels, states.T.reshape(2 * b, b, 2)

@@ -14,8 +14,8 @@ import numpy as np
 from topofuse.confirm.engine import chosen_momenta
 from topofuse.confirm.store import StoreError
 from topofuse.crystals import SymmetricCrystal
+from topofuse.crystals.elements import valence_electrons
 from topofuse.crystals.formula import SYMBOLS
-from topofuse.modalities.elements import valence_electrons
 from topofuse.symmetry import SymmetryTable, symmetry_table
 from topofuse.system.files import write_whole
 

@@ -70,10 +70,10 @@ def read_row(paths: Sequence[Path], model: str, traces: Path, electrons: int | N
     Raises `TraceFileError` where the traces cannot be used.
     """
     file = read_traces(traces)  # before the model is loaded
-    found = list(predicted(paths, model))
-    if len(found) != 1:
-        raise TraceFileError(f"traces are of one structure; given are {len(found)}")
-    entry, row = found[0]
+    predictions = list(predicted(paths, model))
+    if len(predictions) != 1:
+        raise TraceFileError(f"traces are of one structure; given are {len(predictions)}")
+    entry, row = predictions[0]
     if row["status"] != "ok":
         raise TraceFileError(f"{row['input']}: {row['reason']}")
     table = symmetry_table(analyse(entry.crystal()).spacegroup)
@@ -118,16 +118,16 @@ class Progress:
             self._estimated += job.seconds
         pace = self._took / self._estimated if self._estimated else 1.0
         rest = f"; about {cost.in_words(pace * sum(self._left.values()))} left" if self._left else ""
-        self._say(f"[{self._total - len(self._left)}/{self._total}] {job.row['input']}: {_found(job, result)}{rest}")
+        self._say(f"[{self._total - len(self._left)}/{self._total}] {job.row['input']}: {_outcome(job, result)}{rest}")
 
 
-def _found(job: Job, result: Result | str) -> str:
+def _outcome(job: Job, result: Result | str) -> str:
     if isinstance(result, str) or result.reason:
         return result if isinstance(result, str) else result.reason
     table = symmetry_table(result.spacegroup)
     columns = verdict_columns(judge(table, result.levels, result.electrons), table, job.row["label"])
-    found = columns["dft_class"] or columns["dft_reason"]
-    return f"{found}, gap {columns['dft_gap']:.3f} eV (model: {job.row['label']}), {cost.in_words(result.seconds)}"
+    answer = columns["dft_class"] or columns["dft_reason"]
+    return f"{answer}, gap {columns['dft_gap']:.3f} eV (model: {job.row['label']}), {cost.in_words(result.seconds)}"
 
 
 def on_terminal(rows: Iterable[Row]) -> str:
@@ -138,5 +138,5 @@ def on_terminal(rows: Iterable[Row]) -> str:
 def summary(rows: Sequence[Row], path: Path | None) -> str:
     """How many rows there are of each status."""
     counts = Counter(str(row["dft_status"]) for row in rows)
-    found = ", ".join(f"{counts[status]} {status}" for status in ("ok", "too_close", "left_out", "failed"))
-    return f"{len(rows)} structures ({found}) in {path}"
+    tally = ", ".join(f"{counts[status]} {status}" for status in ("ok", "too_close", "left_out", "failed"))
+    return f"{len(rows)} structures ({tally}) in {path}"

@@ -31,9 +31,9 @@ class Calculate:
         begin = time.process_time()
         reason, electrons, steps, levels = "", 0, 0, []
         try:
-            found = calculate(crystal, self.settings, self.threads)
-            electrons, steps = found.electrons, found.steps
-            levels = levels_of(symmetry_table(found.spacegroup), found.stars, found.electrons)
+            calculation = calculate(crystal, self.settings, self.threads)
+            electrons, steps = calculation.electrons, calculation.steps
+            levels = levels_of(symmetry_table(calculation.spacegroup), calculation.stars, calculation.electrons)
         except (EngineError, RepresentationError) as error:
             reason = str(error)
         seconds = round(time.process_time() - begin, 2)
@@ -58,11 +58,11 @@ def run(
     results = supervised_map(Calculate(settings, threads), crystals, workers=1, time_limit=time_limit, ahead=1)
     made: dict[str, Result | str] = {}
     with contextlib.closing(results):
-        for job, found in zip(to_do.values(), results, strict=True):
-            if isinstance(found, Lost):
-                made[job.key] = found.reason
+        for job, result in zip(to_do.values(), results, strict=True):
+            if isinstance(result, Lost):
+                made[job.key] = result.reason
             else:
-                store.put(job.key, found)
-                made[job.key] = found
+                store.put(job.key, result)
+                made[job.key] = result
             done(job, made[job.key])
     return [made.get(job.key, job.result) if not job.reason else None for job in jobs]

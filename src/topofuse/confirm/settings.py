@@ -66,5 +66,5 @@ STAND_INS: dict[int, int] = {
 
 def stand_ins(numbers: Iterable[int]) -> str:
     """Which atoms stand in for which, in words; empty where none does."""
-    found = sorted({int(z) for z in numbers} & STAND_INS.keys())
-    return ", ".join(f"{SYMBOLS[STAND_INS[z]]} for {SYMBOLS[z]}" for z in found)
+    replaced = sorted({int(z) for z in numbers} & STAND_INS.keys())
+    return ", ".join(f"{SYMBOLS[STAND_INS[z]]} for {SYMBOLS[z]}" for z in replaced)

@@ -70,10 +70,10 @@ def agreement(one: str, other: str) -> int:
 
 def indicator(verdict: Verdict, table: SymmetryTable) -> str:
     """The indicator in words: '(0, 2) of Z2 × Z4'; empty where there is none."""
-    found = verdict.diagnosis.indicator
-    if found is None or not len(found):
+    indicator = verdict.diagnosis.indicator
+    if indicator is None or not len(indicator):
         return ""
-    numbers = ", ".join(map(str, found.tolist()))
+    numbers = ", ".join(map(str, indicator.tolist()))
     return f"({numbers}) of {' × '.join(f'Z{order}' for order in table.orders.tolist())}"
 
 

@@ -83,20 +83,20 @@ class _Lines:
             raise TraceFileError(f"{self._path} ends too early")
         number, words = self._lines[self._next]
         try:
-            found = np.array([float(word) for word in words])
+            values = np.array([float(word) for word in words])
         except ValueError:
-            found = np.array([])
-        if len(found) != count or not np.isfinite(found).all():
+            values = np.array([])
+        if len(values) != count or not np.isfinite(values).all():
             raise TraceFileError(f"{self._path}, line {number}: {count} numbers should stand here")
         self._next += 1
-        return found
+        return values
 
     def whole(self) -> int:
         """The next line, which is one number of things."""
-        found = float(self.numbers(1)[0])
-        if found != int(found) or not 0 <= found < 10**6:
-            raise TraceFileError(f"{self._path}: {found:g} is no number of things")
-        return int(found)
+        value = float(self.numbers(1)[0])
+        if value != int(value) or not 0 <= value < 10**6:
+            raise TraceFileError(f"{self._path}: {value:g} is no number of things")
+        return int(value)
 
     def momentum(self, k: NDArray[np.float64], known: int) -> MomentumTraces:
         """The block of one momentum."""

@@ -24,13 +24,13 @@ def state_traces(
     spinors: (s, b, 2) parts of the bands with spin up and down
     """
     norms = np.einsum("bq,bq->b", dual.conj(), states).real
-    found = []
+    traces = []
     for operation in momentum.operations:
         moved = _moved(waves, states, table.rotations[operation], table.translations[operation])
         between = (dual.conj() @ moved.T) / np.sqrt(np.outer(norms, norms))
         turned = between @ (spinors @ table.spins[operation].T)
-        found.append((spinors.conj() * turned).sum((1, 2)))
-    return np.array(found)
+        traces.append((spinors.conj() * turned).sum((1, 2)))
+    return np.array(traces)
 
 
 def _moved(

@@ -97,7 +97,7 @@ def _filling(table: SymmetryTable, levels: Levels, electrons: int) -> Filling:
 
 def _sums(dimensions: NDArray[np.int64]) -> set[int]:
     """All sums of some of the numbers."""
-    found = {0}
+    sums = {0}
     for one in dimensions.tolist():
-        found |= {total + one for total in found}
-    return found
+        sums |= {total + one for total in sums}
+    return sums

@@ -107,7 +107,7 @@ class Crystal:
 
     def _pairs_within(self, reach: float) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """Indices of atoms and distances (Å) of all pairs up to `reach`, images included, maybe some farther ones."""
-        heights = 1.0 / np.sqrt((np.linalg.inv(self.lattice) ** 2).sum(0))  # between the faces of the cell
+        heights = face_distances(self.lattice)
         if heights.min() > 2 * reach and len(self) <= _FEW_ATOMS:
             # images closer than half of every height differ by less than a half in every fractional coordinate
             first, second = _pairs(len(self))
@@ -140,6 +140,25 @@ class Crystal:
         digest.update(np.ascontiguousarray(self.numbers, dtype="<i8").tobytes())
         digest.update(np.ascontiguousarray(self.frac_coords, dtype="<f8").tobytes())
         return digest.hexdigest()[:32]
+
+
+def face_distances(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3,) distances between the opposite faces of a cell, Å."""
+    return np.asarray(1.0 / np.sqrt((np.linalg.inv(lattice) ** 2).sum(0)))
+
+
+def empty_layers(lattice: NDArray[np.float64], frac_coords: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3,) along each axis, the width in Å of the widest layer parallel to a face of the cell that holds no atom.
+
+    frac_coords: (n, 3), in [0, 1)
+    """
+    x = np.sort(frac_coords, axis=0)
+    return np.asarray(np.diff(np.vstack([x, x[:1] + 1.0]), axis=0).max(axis=0) * face_distances(lattice))
+
+
+def reciprocal(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(3, 3) rows of the reciprocal lattice, including 2π, Å⁻¹."""
+    return np.asarray(2.0 * np.pi * np.linalg.inv(lattice).T, dtype=np.float64)
 
 
 @cache

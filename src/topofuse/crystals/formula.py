@@ -15,6 +15,9 @@ _SYMBOLS = """n H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn
     Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu
     Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr"""
 
+Formula = tuple[tuple[int, ...], tuple[int, ...]]
+"""Atomic numbers, ascending, and how many atoms of each, without a common divisor."""
+
 SYMBOLS: tuple[str, ...] = tuple(_SYMBOLS.split())
 """Symbols by atomic number; index 0 is the neutron, never an atom."""
 

@@ -13,7 +13,7 @@ import numpy as np
 import spglib
 from numpy.typing import NDArray
 
-from topofuse.crystals.crystal import Crystal, CrystalError
+from topofuse.crystals.crystal import Crystal, CrystalError, empty_layers
 from topofuse.crystals.neighbours import Neighbours, find_neighbours
 from topofuse.crystals.operations import primitive_basis, symmetric_part
 
@@ -160,9 +160,7 @@ def _averaged_moves(
 
 def _refuse_molecule(primitive: Crystal) -> None:
     """`CrystalError` where empty layers wider than `MAX_GAP` cross all three axes of the cell: nothing is bonded on."""
-    heights = 1.0 / np.sqrt((np.linalg.inv(primitive.lattice) ** 2).sum(0))  # between the faces of the cell
-    x = np.sort(primitive.frac_coords, axis=0)
-    gaps = np.diff(np.vstack([x, x[:1] + 1.0]), axis=0).max(axis=0) * heights
+    gaps = empty_layers(primitive.lattice, primitive.frac_coords)
     if gaps.min() > MAX_GAP:
         raise CrystalError(
             f"its atoms are a molecule or cluster in an empty box ({gaps.min():.1f} Å and more to the next on all "

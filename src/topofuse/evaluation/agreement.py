@@ -34,8 +34,8 @@ def agreement(
     labels, second, model: (r,) codes of `FOUR`; groups: (r,) for example reduced formulas
     level: 'two', 'three' or 'four' classes; n: resamples
     Returns, each {"value", "low", "high"}: second_labels, model_labels, model_second; difference (model_labels minus
-    second_labels, on the same resamples); model_agreed (the model where the two databases agree), agreed (how many
-    rows these are, as a share).
+    second_labels, on the same resamples); model_agreed (the model on the rows where the two databases agree, whose
+    share is second_labels).
     """
     a, b, c = (_COARSER[level][np.asarray(codes)] for codes in (labels, second, model))
     agreed = a == b
@@ -54,5 +54,4 @@ def _shares(means: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         "model_second": model_second,
         "difference": model_labels - second_labels,
         "model_agreed": both / np.maximum(second_labels, 1e-12),
-        "agreed": second_labels,
     }

@@ -35,9 +35,9 @@ def attention(bundle: Bundle, store: FeatureStore) -> Attention | None:
     from topofuse.training.inference import FusionPredictor
 
     batch = store.batch(np.arange(1))
-    found = [attention_weights(n.network, batch) for n in predictors if isinstance(n, FusionPredictor)]
-    between = [pair[0] for pair in found if pair[0] is not None]
-    over = [pair[1] for pair in found if pair[1] is not None]
+    weights = [attention_weights(n.network, batch) for n in predictors if isinstance(n, FusionPredictor)]
+    between = [pair[0] for pair in weights if pair[0] is not None]
+    over = [pair[1] for pair in weights if pair[1] is not None]
     if not between and not over:
         return None
     return Attention(bundle.config.modalities, _rows(between), _rows(over))

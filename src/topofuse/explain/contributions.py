@@ -37,7 +37,7 @@ class FeaturePart:
 class ModalityPart:
     """What leaving a modality out changes.
 
-    title: what it is called on the page
+    title: what it is called on the page; from_sketch: whether it is computed from the band sketch
     p_without: p(non-trivial) without it; change: p(non-trivial) with it minus without it
     log_odds: the same in log-odds
     trees_log_odds: sum of the trees' contributions of its columns, None without trees
@@ -46,6 +46,7 @@ class ModalityPart:
 
     name: str
     title: str
+    from_sketch: bool
     p_without: float
     change: float
     log_odds: float
@@ -66,7 +67,8 @@ def modality_parts(
         summed = None if columns is None else float(columns[owners == name].sum())
         change = _log_odds(p) - _log_odds(without)
         named = () if columns is None else strongest_columns(bundle, views[0], columns * (owners == name), OF_EACH)
-        parts.append(ModalityPart(name, words(name).title, without, p - without, change, summed, named))
+        title, from_sketch = words(name).title, modality(name).from_sketch
+        parts.append(ModalityPart(name, title, from_sketch, without, p - without, change, summed, named))
     return tuple(sorted(parts, key=lambda part: -abs(part.change)))
 
 
@@ -80,7 +82,7 @@ def tree_contributions(bundle: Bundle, store: FeatureStore) -> tuple[NDArray[np.
         return None
     row = store.table(bundle.config.modalities)[0]
     each = [trees.contributions(row) for trees in bundle.trees]
-    return np.asarray(np.mean([found for found, _ in each], axis=0)), float(np.mean([start for _, start in each]))
+    return np.asarray(np.mean([columns for columns, _ in each], axis=0)), float(np.mean([start for _, start in each]))
 
 
 def strongest_columns(

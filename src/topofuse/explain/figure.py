@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from topofuse.errors import TopofuseError
-from topofuse.explain.explanation import Answer, Explanation
+from topofuse.explain.contents import Answer, Contents
 from topofuse.labels import FIVE
-from topofuse.modalities.bands.sketch import NoSketch
 from topofuse.report.numbers import CLASS_TITLES
 from topofuse.report.svg import ALONE_INK, BLUE, GREEN, VERMILION, styled_alone
+from topofuse.tightbinding.sketch import NoSketch
 
 SUFFIXES = (".svg", ".png")
 _WRAP = 46  # characters of a column's words per line
@@ -25,7 +25,7 @@ class FigureError(TopofuseError, ValueError):
     """The figure cannot be written; the message says why."""
 
 
-def save_figure(found: Explanation, path: Path) -> None:
+def save_figure(explanation: Contents, path: Path) -> None:
     """Write the figure as .svg or .png; raises `FigureError` for another name, a missing folder, or a metal."""
     if path.suffix.lower() not in SUFFIXES:
         raise FigureError(f"{path}: the name of a figure ends in {' or '.join(SUFFIXES)}")
@@ -34,48 +34,48 @@ def save_figure(found: Explanation, path: Path) -> None:
     metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
     with styled_alone():
         try:
-            draw(found).savefig(path, dpi=160, metadata=metadata)
+            draw(explanation).savefig(path, dpi=160, metadata=metadata)
         except OSError as error:
             raise FigureError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def draw(found: Explanation) -> Figure:
+def draw(explanation: Contents) -> Figure:
     """The figure; call it inside `styled_alone`. Raises `FigureError` for a metal: it has no answer to explain."""
-    if found.answer is None:
-        raise FigureError(f"{found.source or found.formula}: {found.domain_reason}; no figure")
-    matrices = [m for m in (found.attention.between, found.attention.over) if m] if found.attention else []
-    lines = sum(len(_wrapped(part.words)) for part in found.features)
-    heights = [1.7, 0.33 * len(found.modalities) + 0.75, 0.14 * lines + 0.22 * len(found.features) + 0.7]
-    heights = heights if found.features else heights[:2]
+    if explanation.answer is None:
+        raise FigureError(f"{explanation.source or explanation.formula}: {explanation.domain_reason}; no figure")
+    attention = explanation.attention
+    matrices = [matrix for matrix in (attention.between, attention.over) if matrix] if attention else []
+    lines = sum(len(_wrapped(part.words)) for part in explanation.features)
+    heights = [1.7, 0.33 * len(explanation.modalities) + 0.75, 0.14 * lines + 0.22 * len(explanation.features) + 0.7]
+    heights = heights if explanation.features else heights[:2]
     figure = Figure(figsize=(7.2, sum(heights) + (2.6 if matrices else 0.0) + 0.8), layout="constrained")
     grid = figure.add_gridspec(
         len(heights) + bool(matrices), max(len(matrices), 1), height_ratios=[*heights, *([2.6] if matrices else [])]
     )
-    figure.suptitle(_title(found, found.answer), x=0.01, ha="left", fontsize=10)
-    _probabilities(figure.add_subplot(grid[0, :]), found.answer)
-    _modalities(figure.add_subplot(grid[1, :]), found)
-    if found.features:
-        _features(figure.add_subplot(grid[2, :]), found)
-    if found.attention is not None:
+    figure.suptitle(_title(explanation, explanation.answer), x=0.01, ha="left", fontsize=10)
+    _probabilities(figure.add_subplot(grid[0, :]), explanation.answer)
+    _modalities(figure.add_subplot(grid[1, :]), explanation)
+    if explanation.features:
+        _features(figure.add_subplot(grid[2, :]), explanation)
+    if attention is not None:
         for k, matrix in enumerate(matrices):
-            title = "Attention to the others" if matrix is found.attention.between else "Self-attention"
-            _attention(figure.add_subplot(grid[len(heights), k]), found.attention.names, matrix, title)
+            title = "Attention to the others" if matrix is attention.between else "Self-attention"
+            _attention(figure.add_subplot(grid[len(heights), k]), attention.names, matrix, title)
     return figure
 
 
-def _title(found: Explanation, answer: Answer) -> str:
-    lines = [f"{found.formula}, {found.symbol} ({found.spacegroup}): {CLASS_TITLES[answer.label]}, "
+def _title(explanation: Contents, answer: Answer) -> str:
+    lines = [f"{explanation.formula}, {explanation.symbol} ({explanation.spacegroup}): {CLASS_TITLES[answer.label]}, "
              f"p(non-trivial) = {answer.p_nontrivial:.2f}"]  # fmt: skip
-    facts = [f"domain: {found.domain}"]
+    facts = [f"domain: {explanation.domain}"]
     if "novelty" in answer.columns:
         facts.append(f"novelty {answer.columns['novelty']:.2f}")
-    if isinstance(found.sketch, NoSketch):
-        facts.append(f"no band sketch: {found.sketch.sentence}")
+    if isinstance(explanation.sketch, NoSketch):
+        facts.append(f"no band sketch: {explanation.sketch.sentence}")
     else:
-        facts.append(f"band sketch: {'non-trivial' if found.sketch.nontrivial else 'trivial'}")
-    facts.append(
-        f"gap forbidden by filling at {', '.join(found.zone.forced)}" if found.zone.forced else "filling allows a gap"
-    )
+        facts.append(f"band sketch: {'non-trivial' if explanation.sketch.nontrivial else 'trivial'}")
+    forced = explanation.zone.forced
+    facts.append(f"gap forbidden by filling at {', '.join(forced)}" if forced else "filling allows a gap")
     return "\n".join([*lines, *textwrap.wrap("; ".join(facts), _TITLE_WRAP)])
 
 
@@ -89,17 +89,17 @@ def _probabilities(axes: Axes, answer: Answer) -> None:
     _rows_down(axes, len(FIVE))
 
 
-def _modalities(axes: Axes, found: Explanation) -> None:
-    _signed_bars(axes, [part.change for part in found.modalities], "{:+.3f}")
-    axes.set_yticks(range(len(found.modalities)), [part.name for part in found.modalities])
+def _modalities(axes: Axes, explanation: Contents) -> None:
+    _signed_bars(axes, [part.change for part in explanation.modalities], "{:+.3f}")
+    axes.set_yticks(range(len(explanation.modalities)), [part.name for part in explanation.modalities])
     axes.set(title="What each modality adds", xlabel="p(non-trivial) with all modalities, minus without this one")
-    _rows_down(axes, len(found.modalities))
+    _rows_down(axes, len(explanation.modalities))
 
 
-def _features(axes: Axes, found: Explanation) -> None:
-    _signed_bars(axes, [part.log_odds for part in found.features], "{:+.2f}")
+def _features(axes: Axes, explanation: Contents) -> None:
+    _signed_bars(axes, [part.log_odds for part in explanation.features], "{:+.2f}")
     names = []
-    for part in found.features:
+    for part in explanation.features:
         value = "undefined" if part.value is None else f"{part.value:.4g}"
         names.append("\n".join(_wrapped(f"{part.words} = {value}")))
     axes.set_yticks(range(len(names)), names, fontsize=8)

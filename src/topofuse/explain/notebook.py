@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
-from topofuse.explain.explanation import Explanation
+from topofuse.explain.contents import Contents
 from topofuse.explain.text import as_text
 from topofuse.labels import FIVE
 
@@ -25,28 +25,28 @@ _STYLE = """
 """
 
 
-def as_html(found: Explanation) -> str:
+def as_html(explanation: Contents) -> str:
     """The answer, what modalities and columns did for it, and the whole text to unfold."""
-    place = f"{found.formula}, space group {found.symbol} ({found.spacegroup})"
-    parts = [_paragraph(f"{found.source}: {place}" if found.source else place)]
-    if found.answer is None:
-        parts.append(_paragraph(f"metal: {found.domain_reason}"))
+    place = f"{explanation.formula}, space group {explanation.symbol} ({explanation.spacegroup})"
+    parts = [_paragraph(f"{explanation.source}: {place}" if explanation.source else place)]
+    if explanation.answer is None:
+        parts.append(_paragraph(f"metal: {explanation.domain_reason}"))
     else:
-        parts.append(_paragraph(f"{found.answer.label}: p(non-trivial) = {found.answer.p_nontrivial:.3f}"))
-        probabilities = [(name, found.answer.probabilities[name]) for name in FIVE]
+        parts.append(_paragraph(f"{explanation.answer.label}: p(non-trivial) = {explanation.answer.p_nontrivial:.3f}"))
+        probabilities = [(name, explanation.answer.probabilities[name]) for name in FIVE]
         parts.append(
             _bars("Class probabilities", ("class", "p"), [((name,), p, f"{p:.3f}") for name, p in probabilities])
         )
-        modalities = [((part.name,), part.change, f"{part.change:+.3f}") for part in found.modalities]
+        modalities = [((part.name,), part.change, f"{part.change:+.3f}") for part in explanation.modalities]
         parts.append(_bars("What each modality adds to p(non-trivial)", ("modality", "change"), modalities))
         columns = [
             ((part.words, "undefined" if part.value is None else f"{part.value:.4g}", part.modality), part.log_odds,
-             f"{part.log_odds:+.3f}") for part in found.features
+             f"{part.log_odds:+.3f}") for part in explanation.features
         ]  # fmt: skip
         title = "Strongest columns of the boosted trees: what they add to the log-odds of non-trivial"
         parts.append(_bars(title, ("column", "value", "modality", "log-odds"), columns))
-    parts += [_paragraph(f"warning, {warning}") for warning in found.warnings]
-    whole = Markup("<details><summary>All of it as text</summary><pre>{}</pre></details>").format(as_text(found))
+    parts += [_paragraph(f"warning, {warning}") for warning in explanation.warnings]
+    whole = Markup("<details><summary>All of it as text</summary><pre>{}</pre></details>").format(as_text(explanation))
     page = Markup('<div class="topofuse-explanation"><style>{}</style>{}{}</div>')
     return str(page.format(Markup(_STYLE), Markup("").join(parts), whole))
 

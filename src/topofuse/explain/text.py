@@ -5,48 +5,47 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from topofuse.explain.explanation import Answer, Explanation
+from topofuse.explain.contents import Answer, Contents
 from topofuse.labels import FIVE
-from topofuse.modalities.bands.facts import SketchFacts
-from topofuse.modalities.bands.sketch import NoSketch
-from topofuse.modalities.kspace.facts import ZoneFacts
+from topofuse.modalities.material import SketchFacts
+from topofuse.symmetry.filling import ZoneFacts
+from topofuse.tightbinding.sketch import NoSketch
 
-SKETCH_BASED = ("bands", "indicators")  # modalities that are computed from the band sketch
 _BAR = 24  # characters of the longest bar
 
 
-def as_text(found: Explanation) -> str:
+def as_text(explanation: Contents) -> str:
     """Some forty lines, at most about 110 characters wide."""
-    return "\n".join(line.rstrip() for line in _lines(found))
+    return "\n".join(line.rstrip() for line in _lines(explanation))
 
 
-def _lines(found: Explanation) -> Iterator[str]:
-    place = f"{found.formula}, space group {found.symbol} ({found.spacegroup})"
-    yield f"{found.source}: {place}" if found.source else place
-    if found.answer is not None and found.answer.columns.get("known_class"):
-        yield _known(found.answer)
-    if found.experiment:
-        yield f"experiment: {found.experiment}"
-    if found.answer is None:
-        yield f"metal: {found.domain_reason}"
+def _lines(explanation: Contents) -> Iterator[str]:
+    place = f"{explanation.formula}, space group {explanation.symbol} ({explanation.spacegroup})"
+    yield f"{explanation.source}: {place}" if explanation.source else place
+    if explanation.answer is not None and explanation.answer.columns.get("known_class"):
+        yield _known(explanation.answer)
+    if explanation.experiment:
+        yield f"experiment: {explanation.experiment}"
+    if explanation.answer is None:
+        yield f"metal: {explanation.domain_reason}"
     else:
-        yield from _answer(found.answer)
-        yield "domain: " + found.domain + (f" ({found.domain_reason})" if found.domain_reason else "")
-    yield from (f"warning, {warning}" for warning in found.warnings)
-    if found.answer is not None:
+        yield from _answer(explanation.answer)
+        yield "domain: " + explanation.domain + (f" ({explanation.domain_reason})" if explanation.domain_reason else "")
+    yield from (f"warning, {warning}" for warning in explanation.warnings)
+    if explanation.answer is not None:
         yield from ("", "Modalities: p(non-trivial) with all of them, minus p(non-trivial) without this one")
-        strongest = max((abs(part.change) for part in found.modalities), default=0.0)
-        for part in found.modalities:
+        strongest = max((abs(part.change) for part in explanation.modalities), default=0.0)
+        for part in explanation.modalities:
             trees = "" if part.trees_log_odds is None else f"   trees {part.trees_log_odds:+.2f}"
             bar = _bar(part.change, strongest)
             yield f"  {part.name:<8} {part.change:+.3f}  {bar}without it {part.p_without:.3f}{trees}"
-        yield from _features(found)
-        yield from _attention(found)
+        yield from _features(explanation)
+        yield from _attention(explanation)
     yield from ("", "Brillouin zone and filling (from symmetry and the number of electrons; nothing is learned)")
-    yield from _zone(found.zone)
+    yield from _zone(explanation.zone)
     yield from ("", "Band sketch (tight binding from free-atom tables; nothing is learned; its gaps are far too wide)")
-    yield from _sketch(found.sketch)
-    yield from _taken(found)
+    yield from _sketch(explanation.sketch)
+    yield from _sketch_columns(explanation)
 
 
 def _known(answer: Answer) -> str:
@@ -71,26 +70,26 @@ def _bar(value: float, largest: float) -> str:
     return ("+" if value > 0 else "-") * length + " " * (_BAR + 1 - length)
 
 
-def _features(found: Explanation) -> Iterator[str]:
-    if not found.features:
+def _features(explanation: Contents) -> Iterator[str]:
+    if not explanation.features:
         return
     yield from (
         "",
         f"Strongest columns of the boosted trees: what they add to the log-odds of non-trivial "
-        f"(start {found.trees_start:+.2f})",
+        f"(start {explanation.trees_start:+.2f})",
     )
-    for part in found.features:
+    for part in explanation.features:
         value = "undefined" if part.value is None else f"{part.value:.4g}"
         yield f"  {part.log_odds:+.3f}  {part.words} = {value}  [{part.modality}]"
 
 
-def _attention(found: Explanation) -> Iterator[str]:
-    if found.attention is None:
+def _attention(explanation: Contents) -> Iterator[str]:
+    if explanation.attention is None:
         return
-    names = found.attention.names
+    names = explanation.attention.names
     for title, rows in (
-        ("to the other modalities", found.attention.between),
-        ("to all modalities", found.attention.over),
+        ("to the other modalities", explanation.attention.between),
+        ("to all modalities", explanation.attention.over),
     ):
         if rows is None:
             continue
@@ -131,12 +130,12 @@ def _sketch(sketch: SketchFacts | NoSketch) -> Iterator[str]:
     )
 
 
-def _taken(found: Explanation) -> Iterator[str]:
+def _sketch_columns(explanation: Contents) -> Iterator[str]:
     """What the trees read in the sketch: its numbers, not only its verdict."""
-    if isinstance(found.sketch, NoSketch):
+    if isinstance(explanation.sketch, NoSketch):
         return
-    for part in found.modalities:
-        if part.name in SKETCH_BASED and part.columns:
+    for part in explanation.modalities:
+        if part.from_sketch and part.columns:
             named = (f"{c.words} = {'undefined' if c.value is None else f'{c.value:.4g}'} ({c.log_odds:+.2f})"
                      for c in part.columns)  # fmt: skip
             yield from textwrap.wrap(f"the trees take most from ({part.name}): " + "; ".join(named), 108,

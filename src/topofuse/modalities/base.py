@@ -54,6 +54,7 @@ class Modality:
     index_arrays: arrays that hold indices → the group they point into
     categories: columns of the table that are codes 0, 1, … of something without an order → number of codes
     costly: crystals whose row thrifty models leave undefined; None where every crystal is cheap
+    from_sketch: whether the features are computed from the band sketch (`tightbinding`), which explanations show
     """
 
     name: str
@@ -63,3 +64,4 @@ class Modality:
     index_arrays: Mapping[str, str] = field(default_factory=dict)
     categories: Mapping[str, int] = field(default_factory=dict)
     costly: Costly | None = None
+    from_sketch: bool = False

@@ -11,8 +11,7 @@ from typing import Any
 from topofuse.crystals import CrystalError, SymmetricCrystal, analyse
 from topofuse.crystals.formula import reduced_formula
 from topofuse.crystals.symmetrise import symmetrise
-from topofuse.modalities.bands.facts import SketchFacts, sketch_facts
-from topofuse.modalities.bands.sketch import NoSketch
+from topofuse.modalities.material import SketchFacts, sketch_in
 from topofuse.modalities.store import Sample
 from topofuse.screening.entries import Entry, FileEntry, printable
 from topofuse.screening.table import COLUMNS, Row
@@ -61,7 +60,8 @@ class Examine:
                 row["warnings"] = SEPARATOR.join(moved + warnings_of(symmetric))
                 return row, None, symmetric
             features = self.extractor(symmetric)
-            sketch = sketch_that_was_read(symmetric, features)
+            sample = features[0] if isinstance(features, list) and features else None
+            sketch = sketch_in(symmetric, sample) if isinstance(sample, Sample) else None
             row["warnings"] = SEPARATOR.join(moved + warnings_of(symmetric, sketch))
             if isinstance(sketch, SketchFacts):
                 row["sketch_gap"], row["sketch_z4"] = sketch.point_gap, sketch.z4
@@ -72,12 +72,6 @@ class Examine:
         except Exception as error:  # a bug, or arithmetic that one strange crystal defeats; a million others go on
             return refuse(row, uncomputable(error)), None, None
         return row, features, symmetric
-
-
-def sketch_that_was_read(crystal: SymmetricCrystal, features: Any) -> SketchFacts | NoSketch | None:
-    """What the band sketch says, where the features of a bundle's extractor have one."""
-    first = features[0] if isinstance(features, list) and features else None
-    return sketch_facts(crystal, first["bands"]) if isinstance(first, Sample) and "bands" in first else None
 
 
 def blank_row(name: str) -> Row:

@@ -119,9 +119,9 @@ def predict_to_file(
         inputs, total = hash_inputs(find_structures(paths))
         shards.begin(inputs, answering(model, work), work.chunk, say)
         with progress_bar(total, progress) as bar:
-            found = map(FileEntry, find_structures(paths))
+            structures = map(FileEntry, find_structures(paths))
             number = shards.complete(
-                found, work.chunk, lambda missing: predict_chunks(missing, model, work), bar.update
+                structures, work.chunk, lambda missing: predict_chunks(missing, model, work), bar.update
             )
         counts = write_table(writer, shards.rows(number))
         shards.remove()
@@ -170,8 +170,8 @@ def predict_chunks(chunks: Numbered, model: Model, work: Work) -> Iterator[tuple
     with contextlib.closing(results):
         for first in results:
             index, chunk = drawn.popleft()
-            found = [first, *islice(results, len(chunk) - 1)]
-            yield index, answered([_known(entry, result) for entry, result in zip(chunk, found, strict=True)], model)
+            examined = [first, *islice(results, len(chunk) - 1)]
+            yield index, answered([_known(entry, result) for entry, result in zip(chunk, examined, strict=True)], model)
 
 
 def _here(examine: Examine, entry: Entry) -> tuple[Row, Any] | Lost:
@@ -215,8 +215,8 @@ def _alone(model: Model, features: Any) -> Row | str:
 
 def _answers(model: Model, features: list[Any]) -> list[Row]:
     """For each crystal the part of its row that the model fills."""
-    found = model.assess(features)
-    p = np.asarray(found.probabilities, dtype=np.float64)
+    assessment = model.assess(features)
+    p = np.asarray(assessment.probabilities, dtype=np.float64)
     if p.shape != (len(features), len(FIVE)):
         raise TypeError(f"the model gave an array of shape {p.shape} instead of {(len(features), len(FIVE))}")
     if not (np.isfinite(p).all() and (p >= 0).all() and (np.abs(p.sum(axis=1) - 1) < 1e-3).all()):
@@ -228,7 +228,7 @@ def _answers(model: Model, features: list[Any]) -> list[Row]:
             "label": FIVE[code],
             **{f"p_{name}": float(value) for name, value in zip(FIVE, own, strict=True)},
             "p_nontrivial": float(own[1:].sum()),
-            **{name: values[k] for name, values in found.columns.items()},
+            **{name: values[k] for name, values in assessment.columns.items()},
         }
         for k, (own, code) in enumerate(zip(p, decide(p), strict=True))
     ]

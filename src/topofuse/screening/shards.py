@@ -69,16 +69,16 @@ class Shards:
             "code": code_hash(),
         }
         path = self.folder / "MANIFEST"
-        found = _read(path)
+        recorded = _read(path)
         done = sum(1 for _ in self.folder.glob("*.jsonl"))
-        if found == manifest:
+        if recorded == manifest:
             for litter in self.folder.glob(".*.part"):  # of a killed process; the lock says that it is gone
                 litter.unlink()
             if done:
                 say(f"continuing: {done} chunks of {size} structures are in {self.folder}")
             return
-        if found is not None:
-            changed = [words for name, words in _IN_WORDS.items() if found.get(name) != manifest[name]]
+        if recorded is not None:
+            changed = [words for name, words in _IN_WORDS.items() if recorded.get(name) != manifest[name]]
             what = " and ".join(changed or ["the size or the layout of the shards"]) + " changed"
             if spare and done:
                 raise OutputError(
@@ -140,9 +140,9 @@ class Shards:
 def _read(path: Path) -> dict[str, object] | None:
     """The manifest; None where there is none, {} where it is damaged."""
     try:
-        found = read_json(path)
+        manifest = read_json(path)
     except FileNotFoundError:
         return None
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return manifest if isinstance(manifest, dict) else {}

@@ -206,8 +206,8 @@ def _parquet_rows(path: Path) -> int:
         with pq.ParquetFile(path) as file:
             missing = [name for name in _NUMERIC if name not in file.schema_arrow.names]
             if missing:
-                found = ", ".join(file.schema_arrow.names) or "none"
-                raise SourceError(f"{path} has no column {', '.join(missing)}; found are {found}")
+                present = ", ".join(file.schema_arrow.names) or "none"
+                raise SourceError(f"{path} has no column {', '.join(missing)}; found are {present}")
             _check_columns(path, file)
             rows: int = file.metadata.num_rows
             return rows
@@ -270,8 +270,8 @@ def _without_huge_lists(batch: Any, index: int) -> dict[str, Any]:
     if any(_leaves(row.column(name)) > 3 * MAX_ATOMS for name in _NUMERIC):
         row = row.select([name for name in row.schema.names if name not in _NUMERIC])
         return {**row.to_pylist()[0], "numbers": _HUGE} if row.num_columns else {"numbers": _HUGE}
-    found: dict[str, Any] = row.to_pylist()[0]
-    return found
+    record: dict[str, Any] = row.to_pylist()[0]
+    return record
 
 
 def _broken_off(path: Path, last: str, error: Exception) -> Entry:

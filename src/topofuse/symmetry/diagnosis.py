@@ -104,10 +104,10 @@ def indicator_classes(spacegroup: int) -> NDArray[np.int64]:
     order 2 tell of strong ones, those of order 3 (mirror Chern numbers) of crystalline ones.
     """
     table = symmetry_table(spacegroup)
-    found = np.full(len(table.elements()), TCI)
+    classes = np.full(len(table.elements()), TCI)
     if table.inversion:
-        found[table.z4 % 2 == 1] = TI
+        classes[table.z4 % 2 == 1] = TI
     elif table.orders.tolist() == [2]:
-        found[:] = TI
-    found[0] = TRIVIAL
-    return found
+        classes[:] = TI
+    classes[0] = TRIVIAL
+    return classes

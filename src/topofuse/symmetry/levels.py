@@ -137,9 +137,9 @@ def _sets(
     for distance in (*_JOINED, 0.0):
         starts = np.concatenate([[0], np.flatnonzero(ends) + 1])
         size = np.diff([*starts, len(energy)])
-        found = np.add.reduceat(traces, starts, axis=1).T @ from_traces.T
-        nearest = np.rint(found.real).astype(np.int64)
-        bad = (np.abs(found - nearest).max(1) > _ROUNDING) | (nearest < 0).any(1) | (nearest @ dimensions != size)
+        count = np.add.reduceat(traces, starts, axis=1).T @ from_traces.T
+        nearest = np.rint(count.real).astype(np.int64)
+        bad = (np.abs(count - nearest).max(1) > _ROUNDING) | (nearest < 0).any(1) | (nearest @ dimensions != size)
         sets = np.concatenate([[0], np.cumsum(ends)])
         if not bad.any():
             break

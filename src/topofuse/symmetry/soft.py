@@ -58,10 +58,10 @@ def soft_verdict(
     """
     check_complete(table, levels)
     widths = np.array(blurs, dtype=np.float64)
-    found = [star_fillings(table, one, own, electrons, widths) for one, own in zip(levels, rigid, strict=True)]
-    uncut = np.prod([probability.sum(0) for _, probability in found], axis=0)
+    fillings = [star_fillings(table, one, own, electrons, widths) for one, own in zip(levels, rigid, strict=True)]
+    uncut = np.prod([probability.sum(0) for _, probability in fillings], axis=0)
     indicator = _combined(
-        table, [(table.multiplicities(s.star, m), p) for s, (m, p) in zip(levels, found, strict=True)]
+        table, [(table.multiplicities(s.star, m), p) for s, (m, p) in zip(levels, fillings, strict=True)]
     )
     cut = np.clip(1 - uncut, 0, 1)
     broken = np.clip(uncut - indicator.sum(0), 0, 1)
@@ -98,19 +98,19 @@ def star_fillings(
     if radix[-1] > _LARGEST:
         raise ValueError(f"too many levels within reach of the filling at {table.stars[levels.star].label}")
     codes, electrons_of = (np.append(0, np.cumsum(near.steps @ each)) for each in (radix[:-1], dimensions))
-    found, holds, state = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.ones((1, 2 * len(width)))
+    chosen, holds, state = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.ones((1, 2 * len(width)))
     state[:, len(width) :] = 0  # weight, and that with a level at μ
     ends = near.ends.tolist()
     for begin, end in pairwise(ends):
         code, more = codes[begin : end + 1] - codes[begin], electrons_of[begin : end + 1] - electrons_of[begin]
-        found, holds = (found[:, None] + code).ravel(), (holds[:, None] + more).ravel()
+        chosen, holds = (chosen[:, None] + code).ravel(), (holds[:, None] + more).ravel()
         state = _with_set(state, filled[begin:end], at[begin:end])
         possible = ((holds <= wanted) & (holds >= wanted - (electrons_of[-1] - electrons_of[end]))).nonzero()[0]
-        order = possible[found[possible].argsort(kind="stable")]
-        found, holds, state = _merged_codes(found[order], holds[order], state[order])
+        order = possible[chosen[possible].argsort(kind="stable")]
+        chosen, holds, state = _merged_codes(chosen[order], holds[order], state[order])
     whole = holds == wanted
     weight = state[whole, len(width) :].reshape(-1, len(widths), len(_NODES)).sum(2) * _STEP
-    return found[whole, None] // radix[:-1] % (radix[1:] // radix[:-1]) + near.certain + levels.below, weight
+    return chosen[whole, None] // radix[:-1] % (radix[1:] // radix[:-1]) + near.certain + levels.below, weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,14 +201,14 @@ def _combined(
     least = np.cumsum([tags[:, s:].min(0) for tags, _ in parts[::-1]], axis=0)[::-1]
     most = np.cumsum([tags[:, s:].max(0) for tags, _ in parts[::-1]], axis=0)[::-1]
     width = parts[0][0].shape[1]
-    found, weight = np.zeros((1, width), dtype=np.int64), np.ones((1, out.shape[1]))
+    sums, weight = np.zeros((1, width), dtype=np.int64), np.ones((1, out.shape[1]))
     for i, (tags, probability) in enumerate(parts):
-        rows = (found[:, None] + tags).reshape(-1, width)
+        rows = (sums[:, None] + tags).reshape(-1, width)
         rows[:, :s] %= table.orders
         both = (weight[:, None] * probability).reshape(len(rows), out.shape[1])
         keep = both.max(1, initial=0) > _NEGLIGIBLE * 0.1
         rest = (least[i + 1], most[i + 1]) if i + 1 < len(parts) else (0, 0)
         keep &= ((rows[:, s:] + rest[0] <= 0) & (rows[:, s:] + rest[1] >= 0)).all(1)
-        found, weight = _merged(rows[keep], both[keep])
-    np.add.at(out, table.number(found[:, :s]), weight)
+        sums, weight = _merged(rows[keep], both[keep])
+    np.add.at(out, table.number(sums[:, :s]), weight)
     return out

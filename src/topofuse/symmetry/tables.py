@@ -137,9 +137,9 @@ class SymmetryTable:
 
     def multiplicities(self, star: int, inside: NDArray[np.int64]) -> NDArray[np.int64]:
         """(..., n) vector that holds (..., c) at one star, 0 elsewhere."""
-        found = np.zeros((*inside.shape[:-1], len(self.dimensions)), dtype=np.int64)
-        found[..., self.stars[star].columns] = inside
-        return found
+        vector = np.zeros((*inside.shape[:-1], len(self.dimensions)), dtype=np.int64)
+        vector[..., self.stars[star].columns] = inside
+        return vector
 
 
 @lru_cache(maxsize=1)
@@ -191,18 +191,18 @@ def symmetry_table(spacegroup: int) -> SymmetryTable:
 
 def _record(spacegroup: int) -> dict[str, NDArray[Any]]:
     """The arrays of a space group, named `FIELDS`."""
-    arrays = _arrays()
-    found: dict[str, NDArray[Any]] = {}
+    stored = _arrays()
+    arrays: dict[str, NDArray[Any]] = {}
     for name, (_, shape) in FIELDS.items():
-        ends = arrays[f"{name}.ends"]
+        ends = stored[f"{name}.ends"]
         begin = 0 if spacegroup == 1 else int(ends[spacegroup - 2])
-        flat = arrays[name][begin : int(ends[spacegroup - 1])]
-        widths = [w if isinstance(w, int) else _width(w, found, len(flat)) for w in shape]
-        rows = len(found["dimensions"]) if name in ("indicator", "compatibility") else -1
+        flat = stored[name][begin : int(ends[spacegroup - 1])]
+        widths = [w if isinstance(w, int) else _width(w, arrays, len(flat)) for w in shape]
+        rows = len(arrays["dimensions"]) if name in ("indicator", "compatibility") else -1
         flat = flat.reshape(rows, *widths)
-        found[name] = flat.astype(np.int64) if flat.dtype.kind == "i" else flat
-    return found
+        arrays[name] = flat.astype(np.int64) if flat.dtype.kind == "i" else flat
+    return arrays
 
 
-def _width(name: str, found: Mapping[str, NDArray[Any]], size: int) -> int:
-    return len(found[name]) if name in found else size // len(found["dimensions"])
+def _width(name: str, arrays: Mapping[str, NDArray[Any]], size: int) -> int:
+    return len(arrays[name]) if name in arrays else size // len(arrays["dimensions"])

@@ -14,10 +14,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topofuse.crystals.formula import SYMBOLS, atomic_number
-from topofuse.modalities.elements import valence_electrons
-from topofuse.modalities.physics.charge import Formula
-from topofuse.modalities.physics.closed_shells import closed_states, valence_of
+from topofuse.crystals.closed_shells import closed_states, valence_of
+from topofuse.crystals.elements import valence_electrons
+from topofuse.crystals.formula import SYMBOLS, Formula, atomic_number
 
 
 class Domain(StrEnum):
@@ -96,20 +95,20 @@ def _open_shell(formula: Formula) -> str:
     count = dict(zip(*formula, strict=True))
     total = sum(count.values())
 
-    def of(elements: frozenset[int]) -> int:
+    def atoms_of(elements: frozenset[int]) -> int:
         return sum(n for z, n in count.items() if z in elements)
 
-    if of(_OPEN_4F_5F):
+    if atoms_of(_OPEN_4F_5F):
         return f"{_names(count, _OPEN_4F_5F)} keeps an open f shell"
     for z, least in METAL_SHARES.items():
         if count.get(z, 0) >= least * total:
             return f"{100 * count[z] / total:.0f} % of the atoms are {SYMBOLS[z]}"
-    hard, anions = of(_HARD), of(_HARD | _SOFT)
+    hard, anions = atoms_of(_HARD), atoms_of(_HARD | _SOFT)
     metals = sum(n for z, n in count.items() if valence_of(z).kind == "d" and valence_of(z).electrons < 12)
     if count.get(_CARBON, 0) >= _CARBONYL * max(metals, 1):
         return ""
     if not has_closed_shells(formula):
-        if of(_VARIABLE_F) and anions + of(_PNICTOGENS) >= of(_VARIABLE_F):
+        if atoms_of(_VARIABLE_F) and anions + atoms_of(_PNICTOGENS) >= atoms_of(_VARIABLE_F):
             return f"no charge balance closes the f shell of {_names(count, _VARIABLE_F)}"
         if 0 < metals <= anions and (open_d := _open_d(count, hard, metals)):
             return f"no charge balance closes the d shell of {_names(count, open_d)}"

@@ -39,10 +39,10 @@ class Finding:
 def experiment_of(crystal: SymmetricCrystal) -> str:
     """What experiment says of the crystal, with the reference, where it is a material of the table; else ''."""
     cell = crystal.primitive
-    found = findings().get((reduced_formula(cell.numbers), crystal.spacegroup, len(cell)))
-    if found is None or abs(cell.volume / len(cell) - found.volume) > MOST_VOLUME * found.volume:
+    finding = findings().get((reduced_formula(cell.numbers), crystal.spacegroup, len(cell)))
+    if finding is None or abs(cell.volume / len(cell) - finding.volume) > MOST_VOLUME * finding.volume:
         return ""
-    return str(found)
+    return str(finding)
 
 
 @cache

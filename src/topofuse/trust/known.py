@@ -96,9 +96,9 @@ class Finder:
         rows = self._rows.get(reduced_formula(facts.atoms(index)), [])
         if not rows:
             return None
-        found = self.known.difference(facts, index, rows)
-        best = int(found.argmin())
-        return rows[best] if np.isfinite(found[best]) else None
+        difference = self.known.difference(facts, index, rows)
+        best = int(difference.argmin())
+        return rows[best] if np.isfinite(difference[best]) else None
 
     def columns(self, facts: CrystalFacts) -> dict[str, list[Any]]:
         """The columns `COLUMNS` for all crystals; None where a crystal is no training material."""

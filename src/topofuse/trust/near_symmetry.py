@@ -26,10 +26,10 @@ def higher_symmetry(crystal: SymmetricCrystal) -> tuple[SymmetricCrystal, float]
         return None
     higher = None
     for tolerance in LOOSER:
-        found = analyse_at(crystal.primitive, tolerance)
-        if found is None or _operations(found) <= 1.001 * _operations(crystal):
+        symmetric = analyse_at(crystal.primitive, tolerance)
+        if symmetric is None or _operations(symmetric) <= 1.001 * _operations(crystal):
             break
-        higher = found, tolerance
+        higher = symmetric, tolerance
     return higher
 
 

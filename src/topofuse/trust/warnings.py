@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.crystals.crystal import covalent_radii
+from topofuse.crystals.crystal import covalent_radii, empty_layers
 from topofuse.crystals.formula import SYMBOLS
 from topofuse.crystals.operations import primitive_basis
-from topofuse.modalities.bands.facts import SketchFacts
-from topofuse.modalities.bands.sketch import NoSketch
+from topofuse.modalities.material import SketchFacts
+from topofuse.tightbinding.sketch import NoSketch
 from topofuse.trust.domain import open_shell
 from topofuse.trust.near_symmetry import higher_symmetry
 
@@ -54,8 +54,8 @@ def _warnings(crystal: SymmetricCrystal, sketch: SketchFacts | NoSketch | None) 
         what = f"its shortest bond is {shortest:.2f} times the sum of the covalent radii"
         yield "lengths", f"{what}, too {'short' if shortest < SHORT else 'long'} for a crystal"
     if (higher := higher_symmetry(crystal)) is not None:
-        found, tolerance = higher
-        names = f"{found.symbol} ({found.spacegroup}), found is {crystal.symbol} ({crystal.spacegroup})"
+        symmetric, tolerance = higher
+        names = f"{symmetric.symbol} ({symmetric.spacegroup}), found is {crystal.symbol} ({crystal.spacegroup})"
         offer = f"--symmetrise {tolerance:g} predicts for the higher one"
         yield "near_symmetry", f"within {tolerance:g} Å of space group {names}: {offer}"
     if isinstance(sketch, SketchFacts) and _OPEN < sketch.point_gap < CLOSE_GAP:
@@ -71,13 +71,8 @@ def widest_layer(crystal: SymmetricCrystal) -> float:
     basis = primitive_basis(crystal.centering)
     steps = np.array([[i, j, k] for i in range(2) for j in range(2) for k in range(2)]) @ basis.T
     inside = (cell.frac_coords @ basis.T)[None] + steps[:, None]
-    return max(_layer(cell.lattice, cell.frac_coords), _layer(conventional, inside.reshape(-1, 3)))
-
-
-def _layer(lattice: NDArray[np.float64], coords: NDArray[np.float64]) -> float:
-    heights = 1.0 / np.sqrt((np.linalg.inv(lattice) ** 2).sum(0))  # between the faces of the cell
-    x = np.sort(coords % 1.0, axis=0)
-    return float((np.diff(np.vstack([x, x[:1] + 1.0]), axis=0).max(axis=0) * heights).max())
+    layers = [empty_layers(cell.lattice, cell.frac_coords), empty_layers(conventional, inside.reshape(-1, 3) % 1.0)]
+    return float(np.max(layers))
 
 
 def bond_ratios(crystal: SymmetricCrystal) -> NDArray[np.float64]:

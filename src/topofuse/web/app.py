@@ -151,15 +151,15 @@ def _add_api(app: FastAPI, service: Service) -> None:
         if len(files) > MAX_FILES:
             raise HTTPException(413, f"at most {MAX_FILES} files in one request, these are {len(files)}")
         columns, rows = service.predict([_upload(file) for file in files])
-        found = [PredictedRow(**row, levels=levels(row)) for row in rows]
-        return Predictions(model=service.name, columns=list(columns), rows=found)
+        predicted = [PredictedRow(**row, levels=levels(row)) for row in rows]
+        return Predictions(model=service.name, columns=list(columns), rows=predicted)
 
     @app.post("/api/material")
     def material(file: Annotated[UploadFile, File(description="a structure file")]) -> MaterialFound:
         """One structure file: its row, picture, bands and explanation, from one reading."""
-        found = service.material(_upload(file))
-        row = found.pop("row")
-        return MaterialFound(model=service.name, row=PredictedRow(**row, levels=levels(row)), **found)
+        parts = service.material(_upload(file))
+        row = parts.pop("row")
+        return MaterialFound(model=service.name, row=PredictedRow(**row, levels=levels(row)), **parts)
 
 
 def _add_page(app: FastAPI) -> None:

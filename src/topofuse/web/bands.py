@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.bands.atoms import free_atom
-from topofuse.modalities.indicators.momenta import MomentumLevels
 from topofuse.sketches import CAVEAT, PER_LINE, NoSketchError, sketch
+from topofuse.tightbinding.atoms import free_atom
+from topofuse.tightbinding.momenta import MomentumLevels
 
 LARGE = 60  # orbitals; beyond, time matters more than smooth lines
 PER_LINE_OF_LARGE = 9
@@ -26,30 +26,30 @@ def bands_of(crystal: SymmetricCrystal) -> dict[str, Any]:
     """
     orbitals = sum(atom.n_orbitals for z in crystal.primitive.numbers.tolist() if (atom := free_atom(z)) is not None)
     try:
-        found = sketch(crystal, per_line=PER_LINE if orbitals <= LARGE else PER_LINE_OF_LARGE)
+        band_sketch = sketch(crystal, per_line=PER_LINE if orbitals <= LARGE else PER_LINE_OF_LARGE)
     except NoSketchError as error:
         return {"none": str(error)}
-    nearest = found.nearest_exchange
+    nearest, lines = band_sketch.nearest_exchange, band_sketch.lines
     return {
         "caveat": CAVEAT,
-        "electrons": found.electrons,
-        "gap": found.gap,
-        "gap_soc": found.gap_soc,
-        "verdict": found.verdict,
-        "z4": found.z4,
-        "weak": found.weak,
-        "indicator": found.indicator,
-        "orders": found.orders,
-        "distance": np.round(found.distance, 4).tolist(),
-        "line": found.line.tolist(),
-        "ticks": found.ticks,
-        "plain": _near(found.energy, found.weights, found.filled, BANDS),
-        "soc": _near(found.energy_soc, found.weights_soc, found.filled_soc, 2 * BANDS),
+        "electrons": band_sketch.electrons,
+        "gap": band_sketch.gap,
+        "gap_soc": band_sketch.gap_soc,
+        "verdict": band_sketch.verdict,
+        "z4": band_sketch.z4,
+        "weak": band_sketch.weak,
+        "indicator": band_sketch.indicator,
+        "orders": band_sketch.orders,
+        "distance": np.round(lines.distance, 4).tolist(),
+        "line": lines.line.tolist(),
+        "ticks": band_sketch.ticks,
+        "plain": _near(lines.energy, lines.weights, lines.filled, BANDS),
+        "soc": _near(lines.energy_soc, lines.weights_soc, lines.filled_soc, 2 * BANDS),
         "marks": [
             {"kind": m.kind, "soc": m.spin_orbit, "label": m.label, "distance": m.distance, "energy": m.energy}
-            for m in found.marks
+            for m in band_sketch.marks
         ],
-        "points": [_point(point) for point in found.points],
+        "points": [_point(point) for point in band_sketch.points],
         "nearest_exchange": None if nearest is None else {"label": nearest.label, "energy": nearest.exchange},
     }
 

@@ -13,9 +13,9 @@ def neighbours(nearest: str | None) -> list[dict[str, Any]]:
     >>> neighbours("mp-541837 Bi2Te3 ti")[0]["link"]
     'https://materialsproject.org/materials/mp-541837'
     """
-    found = []
+    neighbours = []
     for one in nearest.split("; ") if nearest else []:
         name, formula, label = one.rsplit(" ", 2)
         links = links_of(name, "")
-        found.append({"id": name, "formula": formula, "label": label, "link": links[0] if links else None})
-    return found
+        neighbours.append({"id": name, "formula": formula, "label": label, "link": links[0] if links else None})
+    return neighbours

@@ -52,7 +52,7 @@ class Turns:
         self._free = number
         self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
-    async def take(self, address: str) -> None:
+    async def wait(self, address: str) -> None:
         """Wait for a turn; cancelled, it leaves the line."""
         if self._free:
             self._free -= 1
@@ -120,7 +120,7 @@ class Queue:
         try:
             await self._read(receive, body)
             gone = asyncio.ensure_future(receive())
-            turn = asyncio.ensure_future(self._turns.take((scope.get("client") or ("",))[0]))
+            turn = asyncio.ensure_future(self._turns.wait((scope.get("client") or ("",))[0]))
             try:
                 await asyncio.wait({turn, gone}, return_when=asyncio.FIRST_COMPLETED)
                 if gone.done():

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pymatgen.optimization.neighbors import find_points_in_spheres
 
 from topofuse.crystals import Crystal, SymmetricCrystal
+from topofuse.crystals.closed_shells import anion_formers
+from topofuse.crystals.elements import element_property
 from topofuse.crystals.formula import SYMBOLS, reduced_formula
 from topofuse.crystals.operations import primitive_basis
-from topofuse.modalities.elements import element_property
-from topofuse.modalities.physics.closed_shells import anion_formers
 from topofuse.web.zone import brillouin_zone
 
 BOND = 1.15  # a bond is at most this many times the sum of covalent radii, as in modalities/physics/bonds.py
@@ -71,9 +71,8 @@ def bonds(crystal: Crystal) -> NDArray[np.int64]:
     i, j, shift = i[keep], j[keep], np.asarray(shift[keep], dtype=np.int64)
     a, b, c = shift.T
     forward = (i < j) | ((i == j) & ((a > 0) | ((a == 0) & ((b > 0) | ((b == 0) & (c > 0))))))
-    found = np.column_stack([i, j, shift])[forward]
-    kept: NDArray[np.int64] = found[:0] if len(found) > MAX_BONDS else found
-    return kept
+    pairs: NDArray[np.int64] = np.column_stack([i, j, shift])[forward]
+    return pairs[:0] if len(pairs) > MAX_BONDS else pairs
 
 
 def _element(z: int) -> dict[str, Any]:

@@ -144,8 +144,8 @@ class Service:
             memory_limit=MEMORY_LIMIT,
         )
         with contextlib.closing(results):
-            found = next(results)
-        return Reading(refuse(blank_row(path.name), found.reason)) if isinstance(found, Lost) else found
+            reading = next(results)
+        return Reading(refuse(blank_row(path.name), reading.reason)) if isinstance(reading, Lost) else reading
 
     @contextlib.contextmanager
     def _written(self, uploads: Sequence[Upload]) -> Iterator[list[Path]]:

@@ -12,26 +12,26 @@ from numpy.typing import NDArray
 from scipy.spatial import Voronoi
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.kspace.facts import zone_facts
-from topofuse.modalities.kspace.irreps import TRICLINIC, extended_bravais, momenta, written, zone
-from topofuse.modalities.kspace.levels import reciprocal
+from topofuse.crystals.crystal import reciprocal
+from topofuse.symmetry.filling import zone_facts
+from topofuse.symmetry.zones import TRICLINIC, extended_bravais, momenta, written, zone
 
 
 def brillouin_zone(crystal: SymmetricCrystal) -> dict[str, Any]:
     """What a picture of the zone needs; lengths in Å⁻¹ with 2π, axes as those of `crystal.primitive`.
 
     reciprocal (3, 3) rows; vertices and faces of the polyhedron (`wigner_seitz`); shape: the extended Bravais symbol;
-    electrons: valence electrons of the primitive cell; points: what `kspace.facts.Momentum` says of each, with its
-    position and its coordinates in the reciprocal basis; path: pairs of points.
+    electrons: valence electrons of the primitive cell; points: what `symmetry.filling.MomentumFacts` says of each, with
+    its position and its coordinates in the reciprocal basis; path: pairs of points.
     """
     symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
-    found = zone(crystal.spacegroup, symbol)
+    table = zone(crystal.spacegroup, symbol)
     where = momenta(symbol, crystal.centering, crystal.conventional_lattice)
     basis = reciprocal(crystal.primitive.lattice)
     facts = zone_facts(crystal)
-    nodes = {label: node for a, b, i, j, _ in found.lines for label, node in ((a, i), (b, j))}
-    labels = [*found.labels, *sorted(set(nodes) - set(found.labels))]
-    nodes |= {label: node for node, label in enumerate(found.labels)}
+    nodes = {label: node for a, b, i, j, _ in table.lines for label, node in ((a, i), (b, j))}
+    labels = [*table.labels, *sorted(set(nodes) - set(table.labels))]
+    nodes |= {label: node for node, label in enumerate(table.labels)}
     points = []
     for label in labels:
         k, node = np.asarray(where[label], dtype=np.float64), nodes[label]
@@ -47,7 +47,7 @@ def brillouin_zone(crystal: SymmetricCrystal) -> dict[str, Any]:
         "vertices": vertices.tolist(),
         "faces": faces,
         "points": points,
-        "path": [[labels.index(a), labels.index(b)] for a, b, *_ in found.lines],
+        "path": [[labels.index(a), labels.index(b)] for a, b, *_ in table.lines],
     }
 
 

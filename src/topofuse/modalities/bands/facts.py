@@ -16,8 +16,8 @@ from topofuse.modalities.bands.features import (
     TRIVIAL,
     extract,
 )
-from topofuse.modalities.bands.sketch import NoSketch, why_no_sketch
 from topofuse.modalities.base import Part
+from topofuse.tightbinding.sketch import NoSketch, why_no_sketch
 
 _VERDICTS = {
     TRIVIAL: "trivial",

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.bands.atoms import free_atom
-from topofuse.modalities.bands.indicators import Indicators, indicators, parity_exchange
-from topofuse.modalities.bands.sketch import DEGENERATE, NoSketch, Sketch, shared_sketch_of
 from topofuse.modalities.base import Costly, Modality, Part
+from topofuse.tightbinding.atoms import free_atom
+from topofuse.tightbinding.indicators import Indicators, indicators, parity_exchange
+from topofuse.tightbinding.sketch import DEGENERATE, NoSketch, Sketch, shared_sketch_of
+from topofuse.tightbinding.threads import linear_algebra
 
 # Columns that are evaluated without spin (bare name) and with spin-orbit coupling (name_soc).
 _TWICE = (
@@ -90,12 +89,6 @@ def extract(crystal: SymmetricCrystal) -> Part:
         sketch = shared_sketch_of(crystal)
         row = np.full(len(TABLE_NAMES), np.nan) if isinstance(sketch, NoSketch) else _row(sketch, crystal.orbits)
     return {"table": row[None].astype(np.float32)}
-
-
-@cache
-def linear_algebra() -> ThreadpoolController:
-    """The libraries whose threads only wait for each other on matrices as small as these: up to ten times slower."""
-    return ThreadpoolController().select(user_api="blas")
 
 
 def _row(sketch: Sketch, orbits: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -224,4 +217,4 @@ def _costly_rows(table: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(table[:, TABLE_NAMES.index("orbitals")] > CHEAP_ORBITALS)  # no sketch: undefined, not costly
 
 
-BANDS = Modality("bands", 4, extract, TABLE_NAMES, costly=Costly(is_costly, _costly_rows))
+BANDS = Modality("bands", 4, extract, TABLE_NAMES, costly=Costly(is_costly, _costly_rows), from_sketch=True)

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.bands.features import CHEAP_ORBITALS, is_costly, linear_algebra
-from topofuse.modalities.bands.sketch import NoSketch, Sketch, shared_sketch_of
+from topofuse.modalities.bands.features import CHEAP_ORBITALS, is_costly
 from topofuse.modalities.base import Costly, Modality, Part
-from topofuse.modalities.indicators.states import star_levels
 from topofuse.symmetry import RepresentationError, SymmetryTable, diagnose, soft_verdict, symmetry_table
 from topofuse.symmetry.diagnosis import TCI, TI
+from topofuse.tightbinding.sketch import NoSketch, Sketch, shared_sketch_of
+from topofuse.tightbinding.states import star_levels
+from topofuse.tightbinding.threads import linear_algebra
 
 BLURS: dict[str, float] = {"15": 0.15, "30": 0.3, "60": 0.6}  # eV, by the suffix of the columns
 _NOMINAL = ("orbitals", "verdict", "cut_share", "broken", "order", "z4", "weak")
@@ -89,4 +90,4 @@ def _costly_rows(table: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(table[:, TABLE_NAMES.index("orbitals")] > CHEAP_ORBITALS)  # no sketch: undefined, not costly
 
 
-INDICATORS = Modality("indicators", 1, extract, TABLE_NAMES, costly=Costly(is_costly, _costly_rows))
+INDICATORS = Modality("indicators", 1, extract, TABLE_NAMES, costly=Costly(is_costly, _costly_rows), from_sketch=True)

@@ -1,6 +1,6 @@
 """The graph of the Brillouin zone: special momenta, the lines between them, and how the electrons fill them.
 
-Three kinds of knowledge meet here. The table of irreps (`irreps.py`) knows which degeneracies the space group
+Three kinds of knowledge meet here. The table of zones (`symmetry/zones.py`) knows which degeneracies the space group
 forces, with spin-orbit coupling and time reversal. The number of valence electrons says whether whole multiplets
 can be filled. The empty lattice (`levels.py`) guesses which levels lie at the filling. Nothing depends on the
 choice of cell, origin, axes or the order of atoms; hence there are no coordinates among the features.
@@ -8,7 +8,6 @@ choice of cell, origin, axes or the order of atoms; hence there are no coordinat
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import gcd, lcm
@@ -17,9 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
+from topofuse.crystals.crystal import reciprocal
+from topofuse.crystals.elements import valence_electrons
 from topofuse.modalities.base import Modality, Part
-from topofuse.modalities.elements import valence_electrons
-from topofuse.modalities.kspace.irreps import (
+from topofuse.modalities.kspace.levels import EmptyLattice, empty_lattice, fermi_wavevector
+from topofuse.symmetry.filling import Filling, atomic_limit
+from topofuse.symmetry.zones import (
     TRICLINIC,
     LittleGroup,
     extended_bravais,
@@ -28,11 +30,9 @@ from topofuse.modalities.kspace.irreps import (
     zone,
     zone_symbols,
 )
-from topofuse.modalities.kspace.levels import EmptyLattice, empty_lattice, fermi_wavevector, reciprocal
 
 _DIMENSIONS = (1, 2, 3, 4, 6, 8, 12)
 _MODULI = (2, 4, 6, 8, 12, 16, 24)
-_REACH = 512  # beyond, every multiple of the greatest common divisor is a sum
 
 _SYMMETRY = (
     "order", "inversion", "reversal", "star", "double_irreps", "double_min", "double_max", "double_gcd",
@@ -64,46 +64,6 @@ EDGE_FEATURES: tuple[str, ...] = (
 """Columns of `edge.features`: as for the nodes, of a generic momentum on the line; length over (6π² / V)^(1/3)."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Filling:
-    """Multiplet arithmetic of m momenta: which fillings are sums of the dimensions."""
-
-    gcds: NDArray[np.int64]
-    largest: NDArray[np.int64]
-    reachable: NDArray[np.bool_]  # (m, _REACH + 1)
-
-    @classmethod
-    def of(cls, dimensions: Iterable[Iterable[int]]) -> _Filling:
-        sets = [tuple(d) for d in dimensions]
-        return cls(
-            np.array([gcd(*d) for d in sets]), np.array([max(d) for d in sets]), np.array([_sums(d) for d in sets])
-        )
-
-    def unfilled(self, n: int) -> NDArray[np.bool_]:
-        """(m,) whether n electrons cannot fill whole multiplets."""
-        return ~self.reachable[:, n] if n <= _REACH else n % self.gcds != 0
-
-    def rest(self, n: int) -> NDArray[np.float64]:
-        """(m,) electrons beyond whole multiples of the gcd, over the gcd."""
-        return (n % self.gcds) / self.gcds
-
-
-@lru_cache(maxsize=2048)
-def _sums(parts: tuple[int, ...]) -> NDArray[np.bool_]:
-    """(_REACH + 1,) whether n is a sum of `parts`, each used any number of times."""
-    reach = np.zeros(_REACH + 1, dtype=bool)
-    reach[0] = True
-    for part in parts:
-        for n in range(part, _REACH + 1):
-            reach[n] |= reach[n - part]
-    return reach
-
-
-def _is_sum(n: int, parts: Iterable[int]) -> bool:
-    distinct = tuple(sorted(set(parts)))
-    return bool(_sums(distinct)[n]) if n <= _REACH else n % gcd(*distinct) == 0
-
-
 def _symmetry_row(little: LittleGroup) -> list[float]:
     row = [np.log2(little.order), float(little.inversion), float(little.reversal), np.log2(little.star)]
     for count in (little.double, little.single):
@@ -123,10 +83,10 @@ class _Static:
     edge: NDArray[np.float32]
     fixed: NDArray[np.bool_]
     star: NDArray[np.float64]
-    node_double: _Filling
-    node_single: _Filling
-    edge_double: _Filling
-    edge_single: _Filling
+    node_double: Filling
+    node_single: Filling
+    edge_double: Filling
+    edge_single: Filling
     table: tuple[float, ...]
 
 
@@ -147,10 +107,10 @@ def _static(spacegroup: int, symbol: str) -> _Static:
         edge=np.array([_symmetry_row(g) for g in lines], dtype=np.float32),
         fixed=fixed,
         star=np.array([float(g.star) for g in found.nodes]),
-        node_double=_Filling.of(g.double for g in found.nodes),
-        node_single=_Filling.of(g.single for g in found.nodes),
-        edge_double=_Filling.of(g.double for g in lines),
-        edge_single=_Filling.of(g.single for g in lines),
+        node_double=Filling.of(g.double for g in found.nodes),
+        node_single=Filling.of(g.single for g in found.nodes),
+        edge_double=Filling.of(g.double for g in lines),
+        edge_single=Filling.of(g.single for g in lines),
         table=_static_table(spacegroup, symbol),
     )
 
@@ -204,16 +164,15 @@ def _filling_table(crystal: SymmetricCrystal, static: _Static, electrons: int) -
     double, single = static.node_double.unfilled(electrons), static.node_single.unfilled(pairs)
     rest, worth = static.node_double.rest(electrons), static.star
     multiple = lcm(*map(int, static.node_double.gcds))
-    odd = electrons % 2 == 1
     return [
         *(electrons % m for m in _MODULI),
         electrons % facts.atomic_filling / facts.atomic_filling,
         electrons / facts.atomic_filling,
         electrons % smallest / smallest,
-        float(odd or not _is_sum(pairs, facts.orbit_sizes)),
+        float(not atomic_limit(electrons, facts.orbit_sizes)),
         electrons % occupied / occupied,
         occupied,
-        float(odd or not _is_sum(pairs, map(int, crystal.orbit_sizes))),
+        float(not atomic_limit(electrons, map(int, crystal.orbit_sizes))),
         double.sum(),
         double.mean(),
         float(worth @ double / worth.sum()),

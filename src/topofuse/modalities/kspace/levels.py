@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from topofuse.crystals.crystal import reciprocal
+
 SHELL_TOLERANCE = 1e-3  # relative to the Fermi energy: plane waves this close form one shell
 WINDOW = 0.05  # half-width, in Fermi energies, of the window in which levels are counted
 
@@ -41,11 +43,6 @@ class EmptyLattice:
     def inside(self) -> NDArray[np.bool_]:
         """(k,) whether the filling ends inside a shell, as in a metal."""
         return self.filled < 1.0 - 1e-9
-
-
-def reciprocal(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(3, 3) rows of the reciprocal lattice, including 2π, Å⁻¹."""
-    return np.asarray(2.0 * np.pi * np.linalg.inv(lattice).T, dtype=np.float64)
 
 
 def fermi_wavevector(electrons: float, volume: float) -> float:

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.elements import element_property
-from topofuse.modalities.physics.charge import balance
-from topofuse.modalities.physics.closed_shells import (
+from topofuse.crystals.closed_shells import (
     active_electrons,
     anion_formers,
     closed_states,
     kinds,
     low_spin_states,
 )
+from topofuse.crystals.elements import element_property
+from topofuse.modalities.physics.charge import balance
 
 _KINDS = ("mm", "mx", "xx")  # metal-metal, metal-nonmetal, nonmetal-nonmetal (metal: not of groups 14-17, not H)
 _HBAR2_OVER_M = 7.62  # eV Å²

@@ -13,8 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.modalities.elements import element_property
-from topofuse.modalities.physics.closed_shells import (
+from topofuse.crystals.closed_shells import (
     closed_states,
     d_electrons,
     has_lone_pair,
@@ -22,8 +21,8 @@ from topofuse.modalities.physics.closed_shells import (
     low_spin_states,
     valence_of,
 )
-
-Formula = tuple[tuple[int, ...], tuple[int, ...]]
+from topofuse.crystals.elements import element_property
+from topofuse.crystals.formula import Formula
 
 _TIERS = ("closed", "lowspin", "common", "icsd", "known")
 _TIER_NAMES = ("miss", "signed", "neutral", "ways", "low", "high")

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.elements import element_property, valence_electrons
+from topofuse.crystals.closed_shells import active_electrons, anion_formers, kinds
+from topofuse.crystals.elements import element_property, valence_electrons
 from topofuse.modalities.physics.bonds import Edges
-from topofuse.modalities.physics.closed_shells import active_electrons, anion_formers, kinds
 
 _PROPERTIES = ("mendeleev", "group", "r_covalent", "ie1", "n_p", "n_d", "period", "electrons")
 _DEGREES = (1, 2, 3, 4)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.elements import valence_electrons
-from topofuse.modalities.physics.closed_shells import active_electrons
+from topofuse.crystals.closed_shells import active_electrons
+from topofuse.crystals.elements import valence_electrons
 
 NAMES = (
     "rs",

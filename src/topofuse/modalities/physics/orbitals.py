@@ -7,8 +7,8 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.modalities.elements import element_property
-from topofuse.modalities.physics.charge import Formula
+from topofuse.crystals.elements import element_property
+from topofuse.crystals.formula import Formula
 
 _SHELLS = "spdf"
 NAMES = (

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
+from topofuse.crystals.elements import element_properties, valence_electrons
 from topofuse.crystals.formula import SYMBOLS
-from topofuse.modalities.elements import element_properties, valence_electrons
 
 STATISTICS = ("mean", "dev", "min", "max", "range")
 _ROLES = ("anion", "cation", "most")  # most electronegative, least electronegative, most abundant

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
+from topofuse.crystals.elements import element_property, valence_electrons
 from topofuse.crystals.pointgroups import is_symmorphic, point_group_of
 from topofuse.modalities.base import Modality, Part
-from topofuse.modalities.elements import element_property, valence_electrons
 from topofuse.modalities.scalar.composition import composition_features, composition_names, formula_of
 from topofuse.modalities.scalar.symmetry_tables import CENTERINGS, site_has_inversion
 

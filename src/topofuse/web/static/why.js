@@ -3,7 +3,6 @@
 import { element } from "./names.js";
 
 const MOST_COLUMNS = 8;
-const SKETCH_BASED = ["bands", "indicators"]; // modalities that are computed from the sketch of the bands
 
 // What to show under the head, or null where the server has no explanation.
 export function explanation(why) {
@@ -15,7 +14,7 @@ export function explanation(why) {
 
 // What the model reads in the sketch, which is more than its verdict.
 function taken({ modalities, sketch, answer }) {
-  const parts = modalities.filter((part) => SKETCH_BASED.includes(part.name) && part.columns.length);
+  const parts = modalities.filter((part) => part.from_sketch && part.columns.length);
   if (!sketch || !parts.length) return [];
   const all = parts.flatMap((part) => part.columns).sort((a, b) => Math.abs(b.log_odds) - Math.abs(a.log_odds)).slice(0, 4);
   const other = sketch.nontrivial !== answer.p_nontrivial > 0.5;

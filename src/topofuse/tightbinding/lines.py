@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.bands.sketch import WINDOW, Sketch, spin_levels
-from topofuse.modalities.kspace.irreps import extended_bravais, momenta, path
-from topofuse.modalities.kspace.levels import reciprocal
+from topofuse.crystals.crystal import reciprocal
+from topofuse.symmetry.zones import extended_bravais, momenta, path
+from topofuse.tightbinding.sketch import WINDOW, Sketch, spin_levels
 
 KINDS = "spdf"
 _EMPTY_LENGTH = 1e-9  # 1/Å; a line between two momenta that coincide is left out

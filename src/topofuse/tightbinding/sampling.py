@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.bands.operators import Operators
-from topofuse.modalities.kspace.irreps import extended_bravais, momenta, path
+from topofuse.symmetry.zones import extended_bravais, momenta, path
+from topofuse.tightbinding.operators import Operators
 
 TRIMS = np.array([[a, b, c] for a in (0.0, 0.5) for b in (0.0, 0.5) for c in (0.0, 0.5)])
 

@@ -8,9 +8,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.modalities.bands.sampling import Sampling, same_momentum
-from topofuse.modalities.bands.sketch import Sketch
 from topofuse.symmetry import Alignment, Levels, Momentum, SymmetryTable, identify
+from topofuse.tightbinding.sampling import Sampling, same_momentum
+from topofuse.tightbinding.sketch import Sketch
 
 _ONE_SET = 2e-5  # eV; levels without spin-orbit coupling that are this close are one set
 _DECIMALS = 6  # of weights, so that a tie between two sets is not decided by rounding errors

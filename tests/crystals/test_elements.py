@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from support.topomat import VALENCE, needs_topomat
-from topofuse.crystals.formula import SYMBOLS
-from topofuse.modalities.elements import (
+from topofuse.crystals.elements import (
     element_properties,
     element_property,
     oxidation_states,
     valence_electrons,
 )
+from topofuse.crystals.formula import SYMBOLS
 
 
 @needs_topomat

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.modalities.elements import element_property, oxidation_states
+from topofuse.crystals.elements import element_property, oxidation_states
 
 # Rare earths as the calculations behind the labels treat them: 4f frozen at the trivalent count (Yb: divalent),
 # Ce and Eu with 4f among the valence electrons.

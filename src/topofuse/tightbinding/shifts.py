@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.modalities.elements import element_property
+from topofuse.crystals.elements import element_property
 
 # eV
 _S = -2.3

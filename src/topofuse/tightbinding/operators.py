@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.operations import group_of, images
-from topofuse.modalities.bands.adapted import Inversion, invariant
-from topofuse.modalities.bands.atoms import MAX_ELL
-from topofuse.modalities.bands.hamiltonian import Basis
-from topofuse.modalities.bands.integrals import real_harmonics, sphere_quadrature
-
-PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
+from topofuse.symmetry.spin import spinor
+from topofuse.tightbinding.adapted import Inversion, invariant
+from topofuse.tightbinding.atoms import MAX_ELL
+from topofuse.tightbinding.hamiltonian import Basis
+from topofuse.tightbinding.integrals import real_harmonics, sphere_quadrature
 
 
 @lru_cache(maxsize=1)
@@ -31,24 +30,6 @@ def rotated_harmonics(rotation: NDArray[np.float64]) -> tuple[NDArray[np.float64
     directions, inverse = _fit()
     turned = real_harmonics(directions @ rotation, MAX_ELL)
     return tuple(np.asarray(inverse[m] @ turned[:, m * m : (m + 1) ** 2]) for m in range(MAX_ELL + 1))
-
-
-def spinor(rotation: NDArray[np.float64]) -> NDArray[np.complex128]:
-    """(2, 2) matrix exp(-iθ n·σ/2) of the proper part of an orthogonal matrix, 0 ≤ θ ≤ π: inversion is 1."""
-    proper = rotation * np.linalg.det(rotation)
-    angle = np.arccos(np.clip((np.trace(proper) - 1) / 2, -1, 1))
-    if angle < 1e-6:
-        return np.eye(2, dtype=np.complex128)
-    if np.pi - angle < 1e-4:
-        angle = np.pi
-        axis = np.linalg.eigh((proper + proper.T) / 2)[1][:, -1]
-    else:
-        axis = np.array([proper[2, 1] - proper[1, 2], proper[0, 2] - proper[2, 0], proper[1, 0] - proper[0, 1]])
-        axis /= 2 * np.sin(angle)
-    matrix: NDArray[np.complex128] = np.cos(angle / 2) * np.eye(2) - 1j * np.sin(angle / 2) * np.einsum(
-        "a,abc->bc", axis, PAULI
-    )
-    return matrix
 
 
 @lru_cache(maxsize=1)

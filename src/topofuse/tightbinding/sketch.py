@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.bands.atoms import FreeAtom, free_atom
-from topofuse.modalities.bands.hamiltonian import Bands, Basis, TightBinding, basis_of
-from topofuse.modalities.bands.operators import Operators, angular_momentum
-from topofuse.modalities.bands.sampling import Sampling, sampling_of
+from topofuse.tightbinding.atoms import FreeAtom, free_atom
+from topofuse.tightbinding.hamiltonian import Bands, Basis, TightBinding, basis_of
+from topofuse.tightbinding.operators import Operators, angular_momentum
+from topofuse.tightbinding.sampling import Sampling, sampling_of
 
 # Time grows with the cube: about 0.07 s for 100 to 150 orbitals. Sketches of up to 120 orbitals instead of 60 brought
 # the trees 0.18 points of two-class accuracy on topomat's pool (docs/levers.md).

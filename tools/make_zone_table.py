@@ -1,6 +1,6 @@
-"""Write `irreps.json`: irrep dimensions at the special momenta of all space groups, and their filling facts.
+"""Write `zones.json`: irrep dimensions at the special momenta of all space groups, and their filling facts.
 
-Run as `python tools/make_irrep_table.py` (needs the extra `tables`); a few minutes, deterministic.
+Run as `python tools/make_zone_table.py` (needs the extra `tables`); a few minutes, deterministic.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from small_representations import (
     smith_normal_form,
     wyckoff_sites,
 )
-from topofuse.crystals.symmetry import primitive_basis
-from topofuse.modalities.kspace.irreps import bravais, extended_bravais, fixed_labels, momenta, path
+from topofuse.crystals.operations import primitive_basis
+from topofuse.symmetry.zones import bravais, extended_bravais, fixed_labels, momenta, path
 
-TARGET = Path(__file__).parents[1] / "src/topofuse/modalities/kspace/irreps.json"
+TARGET = Path(__file__).parents[1] / "src/topofuse/symmetry/zones.json"
 GENERIC = 0.4142 / 1.173  # a fraction of a line that is on no special point
 LATTICE_TRIALS = 4000
 

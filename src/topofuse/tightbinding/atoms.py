@@ -12,7 +12,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.modalities.bands.levels import level_shifts
+from topofuse.tightbinding.shifts import level_shifts
 
 HARTREE = 27.211386  # eV
 BOHR = 0.529177  # Å

@@ -27,8 +27,8 @@ def narrow_text(rows: Sequence[Row], note: str = _NOTE) -> str:
     first = min(longest, max(_INPUT[0], min(_INPUT[1], left - _WARNINGS)))
     lines = [_line(_HEAD, [first, *widths])]
     for row, line in zip(rows, cells[1:], strict=True):
-        said = _fitting(codes(row["warnings"] or ""), left - first)
-        lines += [_line((_shortened(_name(row), first), *line, said), [first, *widths]), *_below(row)]
+        shown_codes = _fitting(codes(row["warnings"] or ""), left - first)
+        lines += [_line((_shortened(_name(row), first), *line, shown_codes), [first, *widths]), *_below(row)]
     return "\n".join([*lines, *([note] if note else [])])
 
 
@@ -71,7 +71,7 @@ def _fitting(names: Sequence[str], room: int) -> str:
 
 
 def _below(row: Row) -> list[str]:
-    said = [row["reason"]] if row["reason"] else []
-    said += [f"experiment: {row['experiment']}"] if row["experiment"] else []
+    sentences = [row["reason"]] if row["reason"] else []
+    sentences += [f"experiment: {row['experiment']}"] if row["experiment"] else []
     wrapper = textwrap.TextWrapper(WIDTH, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False)
-    return [line for text in said for line in wrapper.wrap(visible(text))]
+    return [line for text in sentences for line in wrapper.wrap(visible(text))]

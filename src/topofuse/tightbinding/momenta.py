@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.bands.indicators import even_share, parity_exchange_at
-from topofuse.modalities.bands.sketch import Sketch
-from topofuse.modalities.indicators.states import StarLevels, sampled_momenta
-from topofuse.modalities.kspace.irreps import extended_bravais, momenta
 from topofuse.symmetry import SymmetryTable
+from topofuse.symmetry.zones import extended_bravais, momenta
+from topofuse.tightbinding.indicators import even_share, parity_exchange_at
+from topofuse.tightbinding.sketch import Sketch
+from topofuse.tightbinding.states import StarLevels, sampled_momenta
 
 _PURE = 0.01  # share of the other parity up to which a set of levels has one parity
 

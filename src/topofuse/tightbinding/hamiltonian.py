@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pymatgen.optimization.neighbors import find_points_in_spheres
 
 from topofuse.crystals import Crystal
-from topofuse.modalities.bands.adapted import (
+from topofuse.tightbinding.adapted import (
     Halves,
     IndefiniteOverlapError,
     Inversion,
@@ -27,8 +27,8 @@ from topofuse.modalities.bands.adapted import (
     solve_even_and_odd,
     solve_real,
 )
-from topofuse.modalities.bands.atoms import BOHR, FreeAtom
-from topofuse.modalities.bands.integrals import MAX_RANGE, cutoff, pair_table, real_harmonics
+from topofuse.tightbinding.atoms import BOHR, FreeAtom
+from topofuse.tightbinding.integrals import MAX_RANGE, cutoff, pair_table, real_harmonics
 
 _COINCIDENT = 1e-3  # Å; an atom is not its own neighbour
 # As for the shifts of the levels (`levels.py`), chosen on crystals of topomat's pool: docs/levers.md

@@ -1,6 +1,6 @@
 """Brillouin zones of the 230 space groups: their special momenta, and the table of irrep dimensions on them.
 
-The table `irreps.json` (written by `tools/make_irrep_table.py`) holds what depends only on the space group
+The table `zones.json` (written by `tools/make_zone_table.py`) holds what depends only on the space group
 and on the shape class of the zone; the coordinates of the momenta, which may depend on the lattice
 parameters, are evaluated here. Momenta and their labels: Y. Hinuma et al., Comp. Mat. Sci. 128, 140 (2017),
 as seekpath tabulates them. Time-reversal symmetry is always present: the labels are of non-magnetic crystals.
@@ -83,7 +83,7 @@ class Zone:
 
 @lru_cache(maxsize=1)
 def _table() -> dict[str, Any]:
-    table: dict[str, Any] = json.loads(resources.files(__package__).joinpath("irreps.json").read_text(encoding="utf-8"))
+    table: dict[str, Any] = json.loads(resources.files(__package__).joinpath("zones.json").read_text(encoding="utf-8"))
     return table
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import spherical_jn
 
-from topofuse.modalities.bands.atoms import BOHR, HARTREE, MAX_ELL, MOMENTA, MOMENTUM_STEP, free_atom
-from topofuse.modalities.elements import element_property
+from topofuse.crystals.elements import element_property
+from topofuse.tightbinding.atoms import BOHR, HARTREE, MAX_ELL, MOMENTA, MOMENTUM_STEP, free_atom
 
 MAX_RANGE = 6.6  # Å; no orbitals farther apart interact
 _CUT_FACTOR, _CUT_MARGIN = 2.4, 1.5  # range of a pair: covalent radii times the factor, plus the margin (bohr)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.modalities.bands.sampling import TRIMS, same_momentum
-from topofuse.modalities.bands.sketch import Sketch
+from topofuse.tightbinding.sampling import TRIMS, same_momentum
+from topofuse.tightbinding.sketch import Sketch
 
 _MISMATCH = 0.1  # traces at the two ends that differ by more are incompatible
 _ROUNDING = 1e-6  # halves are rounded down, whatever their rounding errors

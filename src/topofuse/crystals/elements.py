@@ -1,4 +1,4 @@
-"""What the features know about the chemical elements: valence electrons and tabulated properties.
+"""The chemical elements: valence electrons, oxidation states, tabulated properties.
 
 The table is `elements.csv` beside this file, written by `tools/make_element_table.py`; it is read once,
 when first needed.
@@ -87,7 +87,7 @@ def valence_electrons(numbers: ArrayLike) -> NDArray[np.int64]:
 
 @cache
 def _rows() -> list[dict[str, str]]:
-    text = resources.files("topofuse.modalities").joinpath("elements.csv").read_text(encoding="utf-8")
+    text = resources.files(__package__).joinpath("elements.csv").read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
 
 
