@@ -58,7 +58,7 @@ class Predictions:
         """All rows and columns as a DataFrame."""
         import pandas as pd
 
-        return pd.DataFrame(list(self.rows), columns=list(COLUMNS)).astype({"spacegroup": "Int16"})
+        return pd.DataFrame(list(self.rows), columns=list(COLUMNS)).astype({"spacegroup": "Int16", "sketch_z4": "Int8"})
 
     def __repr__(self) -> str:
         note = "p: probability of any class but trivial; .table has all columns"

@@ -14,7 +14,7 @@ from support.screening_sources import PAIRS, as_optimade, folder_of_files, rows_
 from support.stand_ins import ByFirstAtom
 from topofuse.crystals import CrystalError
 from topofuse.crystals.read_json import parse_record
-from topofuse.screening import optimade
+from topofuse.screening import optimade, providers
 from topofuse.screening.predict import predict_paths
 from topofuse.screening.sources import SourceError
 
@@ -99,6 +99,14 @@ class Provider(BaseHTTPRequestHandler):
         pass
 
 
+def test_every_public_server_has_an_encrypted_address_to_which_the_path_can_be_added():
+    for name, address in providers.PROVIDERS.items():
+        assert name == name.lower()
+        parts = urlsplit(optimade.first_link(address))
+        assert parts.scheme == "https"
+        assert parts.path.endswith("/v1/structures")
+
+
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setattr(optimade, "_pause", lambda _: None)
@@ -126,6 +134,15 @@ class TestOptimade:
         assert "species_at_sites" in parse_qs(asked.query)["response_fields"][0]
         server.behaviour = "html"
         assert rows_of(f'{server.address}?filter=elements HAS "O"', tmp_path / "out") == rows
+        assert len(server.asked) == 4
+
+    def test_the_name_of_a_public_server_stands_for_its_address(self, server, tmp_path, monkeypatch):
+        monkeypatch.setattr(providers, "PROVIDERS", {"here": server.address})
+        rows = rows_of("optimade:Here?filter=nelements=2", tmp_path / "out")
+        assert len(rows) == len(PAIRS)
+        assert parse_qs(urlsplit(server.asked[0]).query)["filter"] == ["nelements=2"]
+        with pytest.raises(SourceError, match=r"no OPTIMADE server 'there' here; there are here, or give an address"):
+            rows_of("optimade:there?filter=nelements=2", tmp_path / "none")
         assert len(server.asked) == 4
 
     def test_a_busy_server_is_asked_again_and_pages_that_came_stay(self, server, tmp_path):

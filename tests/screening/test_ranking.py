@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.screening_sources import folder_of_files, listed, rows_of
-from topofuse.screening.ranking import FilterError, Filters, rank
+from topofuse.screening.ranking import FilterError, Filters, rank, write_ranking
 from topofuse.screening.table import COLUMNS
 
 
@@ -73,6 +73,16 @@ class TestRanking:
     def test_a_filter_that_can_pass_nothing_is_refused(self, filters, words):
         with pytest.raises(FilterError, match=words):
             Filters(**filters)
+
+    def test_the_page_says_what_is_known_and_what_to_beware_of(self, tmp_path):
+        warned = "slab: an empty layer; small_gap: of 0.1 eV"
+        rows = [row("Bi2Se3", 0.95, known_class="tci", warnings=warned), row("SnTe", 0.9, warnings="")]
+        page = write_ranking(tmp_path, rank(rows, Filters()), {}).read_text()
+        assert "Known class" in page
+        assert "slab, small_gap" in page
+        plain = write_ranking(tmp_path, rank(rows[1:], Filters()), {}).read_text()
+        assert "Known class" not in plain
+        assert "Warnings" not in plain
 
     def test_page_and_table_tell_the_same(self, folder, tmp_path):
         rows_of(folder, tmp_path / "out", about="test")

@@ -103,6 +103,8 @@ def screen_command(
       a .parquet         with the columns lattice, numbers, frac_coords, and optionally material_id
       a .jsonl[.gz]      one structure per line: pymatgen's as_dict(), these columns, or OPTIMADE's format
       http(s)://...      an OPTIMADE server; you may add a filter as ?filter=...
+      optimade:NAME      one of these servers, filter as above: aflow, alexandria, alexandria-pbesol, cod,
+                         gnome, jarvis, mp, nomad, oqmd
 
     DIR gets predictions.parquet (the columns of `predict`, in the order of SOURCE), ranking.csv,
     ranking.html and ranking.md. The ranking is by p_nontrivial × (1 - novelty). Results are stored in

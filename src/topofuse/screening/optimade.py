@@ -21,6 +21,7 @@ from topofuse import __version__
 from topofuse.crystals import CrystalError
 from topofuse.crystals.read_json import decode_json
 from topofuse.screening.entries import Entry, RecordEntry, RefusedEntry
+from topofuse.screening.providers import PREFIX, full_address
 from topofuse.screening.sources import Source, SourceError, record_name
 from topofuse.system.files import read_json, write_json
 
@@ -51,7 +52,7 @@ _clock = time.monotonic
 
 def is_address(source: str) -> bool:
     """Whether SOURCE is an address, for which the network is asked."""
-    return source.startswith(("http://", "https://"))
+    return source.startswith(("http://", "https://", PREFIX))
 
 
 def first_link(address: str) -> str:
@@ -68,8 +69,10 @@ def first_link(address: str) -> str:
 def fetch(address: str, folder: Path, tell: Callable[[int], None] = lambda _: None) -> Source:
     """All pages of `address` into `folder`, those that lack; `tell` hears how many entries each brought.
 
+    address: of a server, or 'optimade:NAME' (`providers`)
     Raises `SourceError` where the server cannot be reached or answers something else; pages that came stay.
     """
+    address = full_address(address)
     folder.mkdir(parents=True, exist_ok=True)
     began = _clock()
     seen: set[str] = set()

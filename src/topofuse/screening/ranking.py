@@ -26,6 +26,7 @@ from topofuse.report.markdown import to_markdown
 from topofuse.report.numbers import CLASS_TITLES, count, decimal, percent
 from topofuse.screening.table import COLUMNS, PROBABILITIES, Row, csv_cells
 from topofuse.system.files import write_whole
+from topofuse.trust.warnings import codes
 
 FILES = ("ranking.csv", "ranking.html", "ranking.md")
 # what the page shows, where the rows have it, with its title
@@ -39,8 +40,12 @@ _SHOWN = {
     "set_90": "90 % set",
     "novelty": "Novelty",
     "domain": "Domain",
+    "known_class": "Known class",
+    "warnings": "Warnings",
     "nearest": "Nearest known",
 }
+
+_NOTE = "What each warning means is in the column warnings of ranking.csv."
 
 
 class FilterError(TopofuseError, ValueError):
@@ -189,20 +194,23 @@ def _rule(ranking: Ranking) -> str:
 def _table(ranking: Ranking) -> tuple[Any, ...]:
     if not ranking.best:
         return (Text("No structure passes the filters.", "warning"),)
-    shown = [name for name in _SHOWN if name in COLUMNS and any(row[name] is not None for _, row in ranking.best)]
+    shown = [name for name in _SHOWN if name in COLUMNS and any(row[name] not in (None, "") for _, row in ranking.best)]
     listed = [
         (str(place), decimal(promise), *(_cell(name, row[name]) for name in shown))
         for place, (promise, row) in enumerate(ranking.best, 1)
     ]
     header = ("Rank", "Promise", *(_SHOWN[name] for name in shown))
-    return (table(f"The first {len(listed)} of {count(ranking.passed)}", header, listed),)
+    listing = table(f"The first {len(listed)} of {count(ranking.passed)}", header, listed)
+    return (listing, *([Text(_NOTE, "plain")] if "warnings" in shown else []))
 
 
 def _cell(name: str, value: Any) -> str:
     if value is None:
         return ""
-    if name == "label":
+    if name in ("label", "known_class"):
         return CLASS_TITLES[value]
+    if name == "warnings":
+        return ", ".join(codes(value))
     return decimal(value) if name in PROBABILITIES or isinstance(value, float) else str(value)
 
 

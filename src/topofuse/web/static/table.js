@@ -16,6 +16,8 @@ const COLUMNS = [
   { key: "domain", title: "Domain", optional: true },
 ];
 
+const SIX_DECIMALS = ["novelty", "sketch_gap"]; // in a CSV, as probabilities
+
 export class MaterialsTable {
   constructor(table, choose) {
     this.table = table;
@@ -126,11 +128,11 @@ function csvCell(text) {
   return /^[=+\-@\n＝＋－＠]/.test(visible) ? `'${visible}` : visible;
 }
 
-// As `topofuse predict` writes it: the same columns, probabilities and novelty with six decimals, nothing for what is missing.
+// As `topofuse predict` writes it: the same columns, what is not whole with six decimals, nothing for what is missing.
 export function csvText(columns, rows) {
   const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const cellText = (key, value) =>
-    value == null ? "" : key.startsWith("p_") || key === "novelty" ? value.toFixed(6) : csvCell(String(value));
+    value == null ? "" : key.startsWith("p_") || SIX_DECIMALS.includes(key) ? value.toFixed(6) : csvCell(String(value));
   const lines = rows.map((row) => columns.map((key) => quoted(cellText(key, row[key]))).join(","));
   return [columns.join(","), ...lines].join("\n") + "\n";
 }
