@@ -1,9 +1,8 @@
 """What the carried bundles predict for 200 textbook crystals is pinned: no change of the code may move it.
 
-`carried_predictions.npz` was made at commit 8daccb6. Another processor adds the same numbers in another order, and
-where a spread of equal distances is 0 on one machine it is 1e-16 on another: a few crystals cross a step of the
-quantiles or a split of the trees there, and their probabilities move by up to 0.002. All other predictions are the same
-to 1e-9.
+Another processor adds the same numbers in another order. Tables are rounded (`modalities.store.settled`), so nearly all
+predictions are the same to 1e-9 there; a few crystals may have a value that rounds the other way, next to a split of the
+trees or a step of the quantiles.
 After new bundles are carried: `python tests/ensemble/test_carried_predictions.py`.
 """
 
