@@ -281,6 +281,40 @@ class TestWhatIsRefused:
         assert "gzip" in refusal(write(gzip.compress(ROCK_SALT.encode()) + b"more", "x.cif.gz"))
         assert "when decompressed" in refusal(write(gzip.compress(b"#" * 15 * 2**20) * 2, "x.cif.gz"))
 
+    @pytest.mark.parametrize("more", ["junk junk\n", "\njunk junk\n", "0.1 0.2 0.3\n", "Direct\nDirect\n", None])
+    @pytest.mark.parametrize("suffix", sorted(set(GOOD) - {"cell"}))
+    def test_nothing_of_another_file_may_follow(self, write, suffix, more):
+        """As a second member of a gzip file, or as more atoms than announced; None: the same structure again."""
+        text = GOOD[suffix]
+        second = text if more is None else more
+        name = f"{suffix if suffix in WHOLE_NAMES else f'x.{suffix}'}.gz"
+        assert refusal(write(gzip.compress(text.encode()) + gzip.compress(second.encode()), name))
+        assert len(read_structure(write(gzip.compress(text.encode()) + gzip.compress(b"\n\n"), name)))
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            "\nDirect\n" + "0.1 0.2 0.3\n" * 5 + "\n1\n0.5E-01\n" + "0.0 0.0 -.1-101\n" * 15,
+            "Cartesian\n" + "0.1 0.2 0.3\n" * 5,
+            "Lattice velocities and vectors\n1\n" + "0.0 0.0 0.0\n" * 6 + "\n" + "0.0 0.0 0.0\n" * 5,
+            "\n 2 2 2\n0.1E+01 -.2E-02 ********\naugmentation occupancies   1  3\n0.1 0.2 0.3\n",
+        ],
+    )
+    def test_what_vasp_writes_after_the_atoms_is_passed_over(self, write, more):
+        assert len(read_structure(write(BISMUTH_SELENIDE + more, "CONTCAR"))) == 5
+
+    def test_what_xcrysden_writes_after_the_atoms_is_passed_over(self, write):
+        grid = "BEGIN_BLOCK_DATAGRID_3D\nany name\nDATAGRID_3D_x\n1 1 1\n0 0 0\nEND_BLOCK_DATAGRID_3D\n"
+        for more in ("CONVVEC\n1 0 0\n0 1 0\n0 0 1\n", "CONVCOORD\n1 1\nMg 0 0 0\n", grid):
+            assert len(read_structure(write(XSF + more, "x.xsf"))) == 2
+
+    def test_a_key_that_is_given_twice_is_refused(self, write):
+        other = json.loads(GOOD["json"])["lattice"]
+        twice = GOOD["json"][:-1] + f', "lattice": {json.dumps(other)}}}'
+        assert "'lattice' is given twice" in refusal(write(twice, "x.json"))
+        lattice = YAML[YAML.index("lattice:") :]
+        assert "'lattice' is given twice" in refusal(write(YAML + lattice, "x.yaml"))
+
     def test_a_molecule_in_a_box_is_no_crystal(self, write):
         water = "O 12.5 12.5 12.5\nH 13.46 12.5 12.5\nH 12.26 13.43 12.5\n"
         text = f'3\nLattice="{{0}} 0 0 0 {{0}} 0 0 0 {{0}}" Properties=species:S:1:pos:R:3\n{water}'
@@ -395,6 +429,7 @@ class TestWhatIsRefused:
             ("x.cell", CELL.replace("LATTICE_CART\n", "LATTICE_CART\nfurlong\n", 1), "unknown unit 'furlong'"),
             ("x.cell", CELL + CELL, "repeat"),
             ("geometry.in", GOOD["geometry.in"] + "initial_moment 3.0\n", "moment of 3"),
+            ("geometry.in", GOOD["geometry.in"] + "atom_fract 0.2 0.5 0.5 O\n", "'atom_fract' is no keyword"),
             ("x.xsf", XSF.replace("CRYSTAL", "SLAB"), "periodic"),
             ("x.xsf", XSF + XSF[XSF.index("PRIMCOORD") :], "2 structures"),
             ("x.gen", GOOD["gen"].replace("2 F", "2 C"), "molecule"),

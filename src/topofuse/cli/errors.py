@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sys
@@ -12,6 +13,7 @@ import click
 
 from topofuse.cli.terminal import tell
 from topofuse.errors import TopofuseError
+from topofuse.system.signals import SignalledError, signals_raise
 
 # errno of a disk, a quota or an allowed file size that is used up
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -21,13 +23,19 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 @contextmanager
 def plain_errors(interrupted: str) -> Iterator[None]:
-    """Turn the errors that are meant for a person into one line and exit code 2; Ctrl-C says `interrupted`.
+    """Turn the errors that are meant for a person into one line and exit code 2.
 
-    A `TopofuseError` carries such a message; so do missing files. Of a full disk it is said what is kept.
-    Anything else is a bug and keeps its traceback.
+    A `TopofuseError` carries such a message; so do missing files. Of a full disk it is said what is kept. After Ctrl-C,
+    SIGTERM and SIGHUP it says `interrupted`; the exit code is 128 and the signal's number, as shells have it. Anything
+    else is a bug and keeps its traceback.
     """
     try:
-        yield
+        with signals_raise():
+            yield
+    except SignalledError as error:
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            tell(f"ended by {error.which.name}: {interrupted}")
+        sys.exit(128 + error.which)
     except KeyboardInterrupt:
         tell(f"\ninterrupted: {interrupted}")
         sys.exit(INTERRUPTED)

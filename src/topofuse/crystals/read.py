@@ -6,7 +6,10 @@ objects that a file names, and run code on the way.
 
 from __future__ import annotations
 
+import gzip
+import io
 import re
+import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -198,18 +201,14 @@ def _no_file(path: Path) -> str:
 
 def _decompressed(data: bytes) -> bytes:
     """Gunzip at most `MAX_FILE_BYTES`, so that a small file cannot fill the memory; all members, one after another."""
-    text = b""
-    while data.strip(b"\0"):  # zeros may fill the last block of a tape
-        worker = zlib.decompressobj(wbits=31)
-        try:
-            text += worker.decompress(data, MAX_FILE_BYTES + 1 - len(text))
-        except zlib.error as error:
-            raise CrystalError("not a readable gzip file: it is damaged, or not compressed by gzip at all") from error
-        if len(text) > MAX_FILE_BYTES:
-            raise CrystalError(f"larger than {MAX_FILE_BYTES // 2**20} MiB when decompressed")
-        if not worker.eof:
-            raise CrystalError("the gzip file ends too early: it is truncated")
-        data = worker.unused_data
+    try:
+        text = gzip.GzipFile(fileobj=io.BytesIO(data)).read(MAX_FILE_BYTES + 1)
+    except EOFError as error:
+        raise CrystalError("the gzip file ends too early: it is truncated") from error
+    except (gzip.BadGzipFile, zlib.error, struct.error) as error:
+        raise CrystalError("not a readable gzip file: it is damaged, or not compressed by gzip at all") from error
+    if len(text) > MAX_FILE_BYTES:
+        raise CrystalError(f"larger than {MAX_FILE_BYTES // 2**20} MiB when decompressed")
     return text
 
 

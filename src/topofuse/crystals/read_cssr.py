@@ -25,6 +25,8 @@ def parse_cssr(text: str) -> Arrays:
         raise CrystalError(f"a CSSR file of space group {group.group(1)[:9]}: write it in P 1, with all atoms listed")
     words = lines[2].split()
     count = count_of_atoms(words[0] if words else "", len(lines) - 4)
+    if any(line.strip() for line in lines[4 + count :]):
+        raise CrystalError("lines follow after the last atom: are there more atoms than announced?")
     lattice = lattice_of(lengths, angles)
     numbers, coords = [], []
     for row in lines[4 : 4 + count]:

@@ -21,6 +21,14 @@ from topofuse.crystals.text import (
 
 # Å; CODATA 2002, as CASTEP has it
 _UNITS = {"ang": 1.0, "bohr": 0.5291772108, "a0": 0.5291772108, "m": 1e10, "cm": 1e8, "nm": 10.0, "pm": 0.01}
+# keywords of geometry.in that say nothing of cell and atoms; any other may be a misspelled atom
+_AIMS = (
+    "calculate_friction", "constrain_relaxation", "empty", "empty_frac", "esp_constraint", "hessian_block",
+    "hessian_block_lv", "hessian_block_lv_atom", "hessian_file", "homogeneous_field", "initial_charge", "isotope",
+    "magnetic_moment", "magnetic_response", "multipole", "nuclear_spin", "pseudocore", "RT_TDDFT_initial_velocity",
+    "set_vacuum_level", "symmetry_frac", "symmetry_frac_change_threshold", "symmetry_lv", "symmetry_n_params",
+    "symmetry_params", "trust_radius", "velocity", "verbatim_writeout",
+)  # fmt: skip
 
 
 def parse_aims(text: str) -> Arrays:
@@ -45,6 +53,8 @@ def parse_aims(text: str) -> Arrays:
             numbers.append(element(words[4], where))
         elif words[0] == "initial_moment":
             refuse_moments(numbers_in(words[1:], "initial_moment", 1), f"atom {len(numbers)}")
+        elif words[0] not in _AIMS:
+            raise CrystalError(f"{words[0][:20]!r} is no keyword of a geometry.in: is an atom misspelled?")
     _check(len(vectors), len(numbers))
     lattice = np.array(vectors)
     found = np.array([x for _, x in coords])

@@ -33,12 +33,27 @@ def parse_json(text: str) -> Arrays:
 
 
 def decode_json(text: str | bytes, brackets: int = MAX_BRACKETS) -> Any:
-    """What a JSON text holds; raises `CrystalError` where it is none, or has more than `brackets` or `MAX_DEPTH`."""
+    """What a JSON text holds.
+
+    Raises `CrystalError` where it is none, has more than `brackets` or `MAX_DEPTH`, or gives a key of an object twice.
+    """
     _check_nesting(text if isinstance(text, bytes) else text.encode("utf-8", "replace"), brackets)
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=each_once)
+    except CrystalError:
+        raise
     except (ValueError, RecursionError) as error:
         raise CrystalError(f"not readable JSON: {str(error)[:200]}") from error
+
+
+def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A dict of the pairs; `CrystalError` where a key comes twice: which of two lattices is meant is not known."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise CrystalError(f"{twice[:20]!r} is given twice: which of the two is meant?")
+    return found
 
 
 def _check_nesting(text: bytes, most: int) -> None:

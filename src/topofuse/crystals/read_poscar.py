@@ -11,12 +11,18 @@ from topofuse.crystals.crystal import CrystalError
 from topofuse.crystals.formula import atomic_number
 from topofuse.crystals.text import Arrays, check_size, fractional, numbers_in
 
+# after the atoms; Fortran writes numbers without E, and stars where there is no room
+_HEADING = re.compile(
+    r"\s*(?P<mode>c|k|d|cart\w*|kart\w*|direct)?\s*|\s*(lattice velocities|augmentation occupancies)\b.*", re.IGNORECASE
+)
+_NUMBERS = re.compile(r"[-+.\deEdD*\s]*")
+
 
 def parse_poscar(text: str) -> Arrays:
     """Lattice (3, 3) Å, atomic numbers (n,), fractional coordinates (n, 3).
 
-    Velocities, predictor lines and grids after the atoms are ignored. The elements must be named
-    (VASP 5 and later): in older files they stand only in the POTCAR, and a guess would be wrong.
+    Velocities, predictor lines and grids after the atoms are passed over; other text is refused. The elements
+    must be named (VASP 5 and later): in older files they stand only in the POTCAR, and a guess would be wrong.
     Raises `CrystalError` with the reason. Format: https://www.vasp.at/wiki/index.php/POSCAR
     """
     lines = text.splitlines()
@@ -38,9 +44,23 @@ def parse_poscar(text: str) -> Arrays:
     if len(rows) < len(numbers):
         raise CrystalError(f"{len(numbers)} atoms announced but {len(rows)} lines of coordinates: is it truncated?")
     coords = np.array([numbers_in(row.split(), f"the coordinates of atom {i + 1}", 3) for i, row in enumerate(rows)])
+    _check_rest(lines[at + 1 + len(numbers) :], at + 2 + len(numbers))
     if mode != "d":
         coords = fractional(coords * factor, lattice)
     return lattice, numbers, coords
+
+
+def _check_rest(lines: list[str], first: int) -> None:
+    """`CrystalError` where after the atoms comes more than a blank line, headings of VASP, and numbers."""
+    modes = 0
+    for number, line in enumerate(lines, start=first):
+        heading = _HEADING.fullmatch(line)
+        modes += bool(heading and heading["mode"])
+        if modes > 1 or not (heading or _NUMBERS.fullmatch(line)) or (number == first and line.strip() and not heading):
+            raise CrystalError(
+                f"line {number}, after the last atom, is none of a POSCAR: {line.strip()[:20]!r}; are there more atoms "
+                "than announced, or another file behind the first?"
+            )
 
 
 def _scaled(lattice: NDArray[np.float64], scale: list[float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

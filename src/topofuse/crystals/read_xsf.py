@@ -41,7 +41,25 @@ def parse_xsf(text: str) -> Arrays:
         words = row.split()
         numbers.append(element_or_number(words[0], f"atom {i + 1}"))
         coords.append(numbers_in(words[1:], f"the coordinates of atom {i + 1}", 3))
+    _check_rest(heads[at + 1 + count :])
     return lattice, np.array(numbers, dtype=np.int64), fractional(np.array(coords), lattice)
+
+
+def _check_rest(heads: list[str]) -> None:
+    """`CrystalError` where after the atoms comes what is no part of the format; heads: the first word of each line."""
+    at = 0
+    while at < len(heads):
+        if heads[at] == "PRIMVEC" or heads[at] == "CONVVEC":
+            at += 4
+        elif heads[at] == "CONVCOORD" and at + 1 < len(heads):
+            at += 2 + count_of_atoms(heads[at + 1], len(heads) - at - 2)
+        elif heads[at].startswith("BEGIN_") and heads[at].replace("BEGIN", "END", 1) in heads[at:]:
+            at = heads.index(heads[at].replace("BEGIN", "END", 1), at) + 1
+        else:
+            raise CrystalError(
+                f"after the atoms stands {heads[at][:20]!r}, which is no part of an XSF file: are there more atoms "
+                "than announced?"
+            )
 
 
 def parse_gen(text: str) -> Arrays:
@@ -71,5 +89,9 @@ def parse_gen(text: str) -> Arrays:
         coords.append(numbers_in(words[2:], f"the coordinates of atom {i + 1}", 3))
     rows = lines[count + 3 : count + 6]  # after a line with the origin, which nothing uses
     lattice = np.array([numbers_in(row.split(), f"lattice vector {k + 1}", 3) for k, row in enumerate(rows)])
+    if len(lines) > count + 6:
+        raise CrystalError(
+            f"{len(lines) - count - 6} lines follow after the lattice: are there more atoms than announced?"
+        )
     found = np.array(coords)
     return lattice, np.array(numbers, dtype=np.int64), found if kind == "F" else fractional(found, lattice)

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from topofuse.crystals.crystal import CrystalError
-from topofuse.crystals.read_json import MAX_DEPTH, parse_record
+from topofuse.crystals.read_json import MAX_DEPTH, each_once, parse_record
 from topofuse.crystals.text import Arrays
 
 MAX_BYTES = 2 * 1024 * 1024  # YAML is slow to read; 2,000 atoms take 0.3 MiB
@@ -46,7 +46,7 @@ def _plain(node: Any, count: list[int], depth: int) -> Any:
         raise CrystalError("not readable YAML: it refers to its own parts again and again, or is nested too deeply")
     kind = getattr(node, "id", None)
     if kind == "mapping":
-        return {str(key.value): _plain(value, count, depth + 1) for key, value in node.value}
+        return each_once([(str(key.value), _plain(value, count, depth + 1)) for key, value in node.value])
     if kind == "sequence":
         return [_plain(value, count, depth + 1) for value in node.value]
     return _scalar(node) if kind == "scalar" else None

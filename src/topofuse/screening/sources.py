@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import hashlib
+import io
 import lzma
 import struct
 import tarfile
@@ -40,6 +41,10 @@ _DAMAGE = (
     struct.error,
     NotImplementedError,
 )
+# compressed structures are rarely a fiftieth of their text; a few MiB can also hold terabytes of zeros, which take days
+_MAX_RATIO = 250
+_FREE_BYTES = 2**30  # so much may come of any file
+_MAX_BLANK = 100_000  # lines without text, one after another
 _MAX_GROUP_VALUES = 100_000_000  # of a parquet column: one row may hold them all, 0.8 GB
 _NUMERIC = ("lattice", "numbers", "frac_coords")  # the columns of a parquet
 _HUGE = f"more than {MAX_ATOMS} atoms, or a lattice of more than nine numbers"
@@ -104,6 +109,41 @@ def hash_inputs(files: Iterable[Path]) -> tuple[str, int]:
     return digest.hexdigest(), number
 
 
+class BombError(ValueError):
+    """A compressed file that holds far more than structures can."""
+
+    def __init__(self) -> None:
+        super().__init__(f"it expands to more than {_MAX_RATIO} times its size, as structures do not")
+
+
+class _Bounded(io.RawIOBase):
+    """What a compressed stream holds; `BombError` where that is out of proportion to the file."""
+
+    def __init__(self, path: Path, stream: Any) -> None:
+        self._stream = stream
+        self._left = _most(path)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        self._left -= len(data)
+        if self._left < 0:
+            raise BombError
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def _most(path: Path) -> int:
+    """Bytes that a compressed file may hold."""
+    return max(_FREE_BYTES, _MAX_RATIO * path.stat().st_size)
+
+
 def _tar(path: Path) -> Iterator[Entry]:
     """Members that are regular files with a structure's name, in the archive's order."""
     last = "its beginning"
@@ -121,18 +161,23 @@ def _tar(path: Path) -> Iterator[Entry]:
         yield _broken_off(path, last, error)
 
 
-def _decompressed(path: Path) -> Any:
-    """The tar in a file. Not by tarfile itself, which takes the end of a truncated stream for that of the archive."""
+def _decompressed(path: Path) -> io.BufferedReader:
+    """What a file holds, decompressed if its name says so, and within bounds.
+
+    Of a tar not by tarfile itself, which takes the end of a truncated stream for that of the archive.
+    """
     name = path.name.lower()
-    if name.endswith(".tar"):
+    if not name.endswith(("gz", "bz2", "xz")):
         return path.open("rb")
-    return (gzip if name.endswith("gz") else bz2 if name.endswith("bz2") else lzma).open(path)
+    stream = (gzip if name.endswith("gz") else bz2 if name.endswith("bz2") else lzma).open(path)
+    return io.BufferedReader(_Bounded(path, stream), 2**16)
 
 
 def _zip(path: Path) -> Iterator[Entry]:
     last = "its beginning"
     try:
         with zipfile.ZipFile(path) as archive:
+            left = _most(path)
             for member in archive.infolist():
                 last = member.filename
                 if member.is_dir() or not _wanted(last):
@@ -142,9 +187,13 @@ def _zip(path: Path) -> Iterator[Entry]:
                     continue
                 try:
                     with archive.open(member) as stream:
-                        yield _member(last, member.file_size, stream)
+                        entry = _member(last, member.file_size, stream)
                 except _DAMAGE as error:  # a member by itself: the others are reached through the directory
-                    yield RefusedEntry(last, f"damaged in the archive ({_words(error)})")
+                    entry = RefusedEntry(last, f"damaged in the archive ({_words(error)})")
+                left -= max(entry.size, min(member.file_size, MAX_FILE_BYTES))  # members may share their bytes
+                if left < 0:
+                    raise BombError
+                yield entry
     except _DAMAGE as error:
         yield _broken_off(path, last, error)
 
@@ -167,7 +216,8 @@ def _jsonl(path: Path) -> Iterator[Entry]:
     """A structure a line, in a form of `parse_record`; its name is its material_id, id or name, or its line."""
     last = "its beginning"
     try:
-        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as stream:
+        with _decompressed(path) as stream:
+            blank = 0
             for number in count(1):
                 line = stream.readline(MAX_FILE_BYTES + 1)
                 if not line:
@@ -178,7 +228,10 @@ def _jsonl(path: Path) -> Iterator[Entry]:
                     while line and not line.endswith(b"\n"):
                         line = stream.readline(MAX_FILE_BYTES)
                 elif line.strip():
+                    blank = 0
                     yield json_entry(line, last)
+                elif (blank := blank + 1) > _MAX_BLANK:
+                    raise ValueError(f"{_MAX_BLANK:,} lines without text")
     except _DAMAGE as error:
         yield _broken_off(path, last, error)
 

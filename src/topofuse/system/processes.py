@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,21 @@ def _nothing() -> None:
 def worker_pool(
     workers: int, initializer: Callable[..., None] = _nothing, initargs: tuple[Any, ...] = ()
 ) -> Iterator[ProcessPoolExecutor]:
-    """A pool of spawned processes; leaving it cancels what has not begun.
+    """A pool of spawned processes; leaving it cancels what has not begun, and with an exception ends what has.
 
     Spawned, because forking a process that has used OpenMP can hang. A worker whose parent was killed ends
     within a second, so that no orphan writes beside a resumed run.
     """
     context = get_context("spawn")
+    others = active_children()
     pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(os.getpid(), initializer, initargs))
     try:
         yield pool
+    except BaseException:
+        for process in active_children():
+            if process not in others:
+                process.kill()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

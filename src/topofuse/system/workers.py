@@ -60,7 +60,12 @@ def warm_up() -> None:
     (a process that has used OpenMP must not be forked), so that another worker costs milliseconds.
     """
     get_context("forkserver").set_forkserver_preload(list(_PRELOADED))
-    forkserver.ensure_running()
+    # inherited: the server ignores Ctrl-C only when its imports are done, and would print a traceback until then
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def supervised_map(
@@ -207,7 +212,8 @@ def _serve(pipe: Connection, function: Callable[[Any], Any], time_limit: float, 
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1)  # of linear algebra: there is a worker for each core
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends its workers
+    for which in (signal.SIGINT, signal.SIGHUP):  # for the parent, which ends its workers
+        signal.signal(which, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process
     gc.freeze()  # what the server imported need not be looked through, nor its pages copied
     _limit_memory(memory_limit)

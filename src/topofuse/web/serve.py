@@ -6,9 +6,7 @@ import errno
 import ipaddress
 import multiprocessing.util
 import os
-import signal
 import socket
-import sys
 import tempfile
 import threading
 import webbrowser
@@ -20,6 +18,7 @@ import uvicorn
 
 from topofuse.errors import TopofuseError
 from topofuse.system import workers
+from topofuse.system.signals import signals_raise
 from topofuse.web.app import create_app
 from topofuse.web.examples import EXAMPLES, example_text
 from topofuse.web.queue import Limits
@@ -100,13 +99,10 @@ def make_server(service: Service, limits: Limits | None = None, token: str | Non
 def _own_folder() -> Iterator[Path]:
     """A folder for all that this process and its workers write (uploads, spool files), removed at the end."""
 
-    def end(*_: object) -> None:
-        sys.exit(128 + signal.SIGTERM)
-
-    before = signal.signal(signal.SIGTERM, end)  # uvicorn raises the signal again when it has stopped
     places = tempfile.tempdir, os.environ.get("TMPDIR")
     try:
-        with tempfile.TemporaryDirectory(prefix="topofuse-", ignore_cleanup_errors=True) as folder:
+        # uvicorn raises SIGTERM again when it has stopped
+        with signals_raise(), tempfile.TemporaryDirectory(prefix="topofuse-", ignore_cleanup_errors=True) as folder:
             os.environ["TMPDIR"] = tempfile.tempdir = folder
             yield Path(folder)
     finally:
@@ -114,7 +110,6 @@ def _own_folder() -> Iterator[Path]:
         os.environ.pop("TMPDIR")
         if places[1] is not None:
             os.environ["TMPDIR"] = places[1]
-        signal.signal(signal.SIGTERM, before)
 
 
 def _load(model: str) -> object:

@@ -1,0 +1,91 @@
+"""Signals and closed pipes at random moments: a sentence, the shell's exit code, nothing left behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from base import ROOT, Tally, Watched, judge_rest, make_structures, seeded, workplace
+
+SIGNALS = {"SIGINT": signal.SIGINT, "SIGTERM": signal.SIGTERM, "SIGHUP": signal.SIGHUP}
+COMMANDS = {
+    "predict": ("predict", "in", "--model", "fast"),
+    "predict -o": ("predict", "in", "--model", "fast", "-o", "out.csv"),
+    "screen": ("screen", "in", "--model", "fast", "-o", "found", "--shard-size", "8"),
+    "run": ("run", "--preset", str(ROOT / "tools/attack/tiny.toml"), "--out", "run", "--resume"),
+    "serve": ("serve", "--no-open", "--port", "0", "--model", "fast"),
+}
+
+
+def attack(trials: int, seed: int) -> int:
+    """Every signal to every command, to it alone and to all of its processes, `trials` times at random moments."""
+    tally, rng = Tally("signals"), seeded(seed)
+    with workplace() as place:
+        make_structures(place / "in", 60)
+        for _ in range(trials):
+            for name, words in COMMANDS.items():
+                for title, which in SIGNALS.items():
+                    for group in (False, True):
+                        _one(tally, place, (name, words), (title, which), group, rng.uniform(0.7, 4.0))
+        for name in ("predict", "screen"):
+            _closed_pipe(tally, place, name)
+    return tally.report("traceback", "hang", "wrong end", "left behind")
+
+
+def _one(
+    tally: Tally,
+    place: Path,
+    command: tuple[str, tuple[str, ...]],
+    sent: tuple[str, signal.Signals],
+    group: bool,
+    moment: float,
+) -> None:
+    (name, words), (title, which) = command, sent
+    what = f"{title} to {name}{' and its processes' if group else ''} after {moment:.2f} s"
+    watched = Watched(*words, place=place, TOPOFUSE_CACHE=str(place / "cache"))
+    time.sleep(moment)
+    running = watched.process.poll() is None
+    watched.kill(which, group=group)
+    ended = watched.end(60)
+    if not running:
+        tally.count("ended before")
+    else:
+        tally.count("signals")
+        began = ended.err.strip() != "" or ended.code == 0
+        if ended.code is None:
+            tally.fault("hang", what)
+        elif "Traceback" in ended.err:
+            tally.fault("traceback", f"{what}: {ended.last}")
+        elif not began and ended.code == 128 + which:
+            tally.count("before its first line of code")
+        elif ended.code not in (128 + which, 0) or (ended.code and not _sentence(ended.last)):
+            tally.fault("wrong end", f"{what}: exit code {ended.code}: {ended.last!r}")
+    judge_rest(tally, what, watched)
+    parts = [path.name for path in place.rglob("*.part")]
+    if parts:
+        tally.fault("left behind", f"{what}: {parts}")
+    subprocess.run(["rm", "-rf", *(place / name for name in ("out.csv", "out.csv.partial", "found"))], check=True)
+
+
+def _sentence(line: str) -> bool:
+    return line.startswith(("interrupted: ", "ended by ")) or "Ctrl-C ends it" in line
+
+
+def _closed_pipe(tally: Tally, place: Path, name: str) -> None:
+    """The reader of the output is gone before there is any."""
+    watched = Watched(*COMMANDS[name], place=place)
+    assert watched.process.stdout is not None
+    watched.process.stdout.close()
+    watched.process.stdout = None
+    ended = watched.end(120)
+    what = f"{name} | nothing"
+    if ended.code is None:
+        tally.fault("hang", what)
+    elif "Traceback" in ended.err or "Exception" in ended.err:
+        tally.fault("traceback", f"{what}: {ended.err.strip()[:200]!r}")
+    elif ended.code not in (0, 1, 141):
+        tally.fault("wrong end", f"{what}: exit code {ended.code}: {ended.last!r}")
+    tally.count("closed pipes")
+    judge_rest(tally, what, watched)
