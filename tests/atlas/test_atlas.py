@@ -243,6 +243,7 @@ class TestCommand:
         assert len(said.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_search_loads_no_model(path):
     code = (
         "import sys; from topofuse.cli import main; "
