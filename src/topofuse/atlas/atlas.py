@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +16,20 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from topofuse.atlas.card import AtlasError, Card
-from topofuse.atlas.file import carried, read
+from topofuse.atlas.file import carried, read, texts
 from topofuse.atlas.query import Query, matching, numeric
+from topofuse.crystals.formula import SYMBOLS
+from topofuse.labels import FIVE
 from topofuse.trust.known import links_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Row = dict[str, Any]
+METAL = (
+    "odd number of electrons in the primitive cell: a metal, as long as it has no magnetic order and interactions do "
+    "not localise the electrons; outside the classification"
+)
 
 
 class Atlas:
@@ -64,12 +72,19 @@ class Atlas:
 
     def show(self, name: str) -> Row:
         """All that is there of the material with this id, and `link` and `known_link`; `AtlasError` without it."""
-        found = np.flatnonzero(np.asarray(pc.equal(self._table["id"], name)))
+        found = self.numbers([name])
         if not len(found):
             raise AtlasError(f"the atlas has no material {name[:80]!r}; its ids are like {self._first_id()}")
         (row,) = self.rows(found)
+        if row["status"] == "metal":
+            row["reason"] = METAL
         known = links_of(row["known_id"], row["known_source"] or "") if row["known_id"] else []
         return {**row, "link": self.card.link(row["id"]), "known_link": " ".join(known) or None}
+
+    def numbers(self, ids: Sequence[str]) -> NDArray[np.int64]:
+        """Numbers of the rows with one of these ids."""
+        wanted = pa.array(ids, pa.string())
+        return np.flatnonzero(np.asarray(pc.is_in(self._table["id"], wanted))).astype(np.int64)
 
     def select(self, query: Query) -> NDArray[np.int64]:
         """Numbers of the rows that are looked for, in the order that is asked for."""
@@ -104,10 +119,16 @@ class Atlas:
         return numeric(self._table, "novelty")
 
     @cached_property
-    def labels(self) -> list[str | None]:
-        """(rows,) the class of each row, or None."""
-        found: list[str | None] = self._table["label"].to_pylist()
-        return found
+    def label_codes(self) -> NDArray[np.int64]:
+        """(rows,) 0 to 4, the class of each row by its place in `FIVE`; -1 where there is none."""
+        codes = pc.index_in(self._table["label"].cast(pa.string()), pa.array(FIVE))
+        return np.asarray(pc.fill_null(codes, -1), dtype=np.int64)
+
+    @cached_property
+    def elements(self) -> tuple[str, ...]:
+        """Symbols that occur, by atomic number."""
+        inside = set(re.findall("[A-Z][a-z]?", " ".join(filter(None, texts(self._table["formula"])))))
+        return tuple(symbol for symbol in SYMBOLS[1:] if symbol in inside)
 
     @cached_property
     def _by_id(self) -> NDArray[np.int64]:

@@ -84,6 +84,34 @@ class Query:
             raise AtlasError(f"an id or a formula has at most {_MOST_TEXT} characters")
 
 
+def bounds(text: str) -> Range:
+    """LOW:HIGH, of which one or both may be missing, as bounds; `AtlasError` for anything else.
+
+    >>> bounds("0.9:")
+    (0.9, None)
+    """
+    low, colon, high = text.partition(":")
+    try:
+        if not colon:
+            raise ValueError
+        return (float(low) if low.strip() else None, float(high) if high.strip() else None)
+    except ValueError:
+        raise AtlasError(f"{text[:40]!r} is not LOW:HIGH, with one of them or both, such as 0.9: or :0.5") from None
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Words that commas or blanks separate."""
+    return tuple(text.replace(",", " ").split())
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """Whole numbers that commas or blanks separate; `AtlasError` for anything else."""
+    try:
+        return tuple(map(int, listed(text)))
+    except ValueError:
+        raise AtlasError(f"{text[:40]!r} is no list of whole numbers") from None
+
+
 def five(names: tuple[str, ...]) -> tuple[str, ...]:
     """Those of the five classes, and of 'metal' and 'error', that names mean; groups are all their classes."""
     found = []

@@ -11,38 +11,32 @@ from topofuse.cli.errors import plain_errors
 from topofuse.cli.terminal import say, tell
 
 
-class _Bounds(click.ParamType):  # type: ignore[type-arg]  # click 8.1 has it without
-    """LOW:HIGH, of which one may be missing."""
+def _bounds(_context: click.Context, _option: click.Parameter, value: str) -> Any:
+    with plain_errors("search again"):
+        from topofuse.atlas.query import bounds
 
-    name = "bounds"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float | None, float | None]:
-        """The two numbers, None for a missing one."""
-        low, colon, high = str(value).partition(":")
-        try:
-            if not colon:
-                raise ValueError
-            return (float(low) if low.strip() else None, float(high) if high.strip() else None)
-        except ValueError:
-            self.fail(f"{value!r} is not LOW:HIGH, with one of them or both, such as 0.9: or :0.5", param, ctx)
+        return bounds(value)
 
 
-def _listed(_context: click.Context, _option: click.Parameter, value: Any) -> tuple[str, ...]:
-    given = value if isinstance(value, tuple) else (value or "",)
-    return tuple(word for text in given for word in text.replace(",", " ").split())
+def _bounds_of(context: click.Context, option: click.Parameter, value: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    return {name: _bounds(context, option, text) for name, text in value}
 
 
-def _numbers(context: click.Context, option: click.Parameter, value: Any) -> tuple[int, ...]:
-    try:
-        return tuple(map(int, _listed(context, option, value)))
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no list of whole numbers", context, option) from None
+def _listed(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[str, ...]:
+    return tuple((value or "").replace(",", " ").split())
+
+
+def _numbers(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[int, ...]:
+    with plain_errors("search again"):
+        from topofuse.atlas.query import whole_numbers
+
+        return whole_numbers(value or "")
 
 
 _FILE = click.option(
     "--atlas", "file", type=click.Path(path_type=Path), metavar="FILE", help="Another atlas than that of the package."
 )
-_BOUNDS: dict[str, Any] = {"type": _Bounds(), "default": ":", "metavar": "LOW:HIGH"}
+_BOUNDS: dict[str, Any] = {"callback": _bounds, "default": ":", "metavar": "LOW:HIGH"}
 
 
 @click.group("atlas")
@@ -60,7 +54,12 @@ def atlas_group() -> None:
 @click.option("--class", "classes", callback=_listed, metavar="A,B", help="Only these classes, or groups of them.")
 @click.option("--p", **_BOUNDS, help="Bounds of the probability of any class but trivial, such as 0.9:")
 @click.option(
-    "--p-of", type=(str, _Bounds()), multiple=True, metavar="CLASS LOW:HIGH", help="Bounds of a class's probability."
+    "--p-of",
+    type=(str, str),
+    multiple=True,
+    callback=_bounds_of,
+    metavar="CLASS LOW:HIGH",
+    help="Bounds of the probability of a class.",
 )
 @click.option("--set", "within", callback=_listed, metavar="A,B", help="Only if set_90 holds no other class.")
 @click.option("--novelty", **_BOUNDS, help="Bounds of the novelty.")
@@ -84,7 +83,6 @@ def search_command(
     output: Path | None,
     file: Path | None,
     ascending: bool,
-    p_of: tuple[tuple[str, tuple[float | None, float | None]], ...],
     **conditions: Any,
 ) -> None:
     """Search the atlas; all conditions hold of the rows found.
@@ -108,7 +106,7 @@ def search_command(
         from topofuse.atlas.query import Query
         from topofuse.atlas.terminal import rows_text
 
-        query = Query(text=text, p_of=dict(p_of), descending=not ascending, **conditions)
+        query = Query(text=text, descending=not ascending, **conditions)
         if output is not None:
             tables.check(output)
         atlas = Atlas.open(file)
