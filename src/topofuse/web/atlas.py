@@ -18,7 +18,7 @@ from topofuse.labels import FIVE
 from topofuse.web.neighbours import neighbours
 from topofuse.web.service import levels
 
-PAGE = 50  # rows of one answer
+PAGE = 25  # rows of one answer
 CELLS = 50  # along each axis of the scatter plot
 
 
@@ -82,6 +82,7 @@ class AtlasPage(BaseModel):
     counts: dict[str, int] = Field(description="of all that was found: rows of each class, metal, error")
     page: int
     pages: int
+    size: int = Field(description="rows of a full page")
     rows: list[dict[str, Any]]
 
 
@@ -172,6 +173,7 @@ def add_atlas(app: FastAPI, shelf: Shelf) -> None:
             counts=dict(atlas.counts(found)),
             page=page,
             pages=-(-len(found) // PAGE),
+            size=PAGE,
             rows=atlas.rows(found[page * PAGE : (page + 1) * PAGE]),
         )
 
