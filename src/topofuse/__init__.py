@@ -3,6 +3,7 @@
 topofuse.predict("structures/")          a table of predictions, drawn in notebooks
 topofuse.featurize(structures)           what the models see, as a table with names and units
 topofuse.TopoClassifier()                a scikit-learn classifier of structures
+topofuse.Atlas.open()                    predictions for the Materials Project, to be searched
 topofuse.sketch("crystal.cif")           the sketch of its bands: arrays and a figure
 """
 
@@ -16,9 +17,20 @@ if os.name != "posix":
     )
 
 __version__ = "0.1.0"
-__all__ = ["BandSketch", "Crystal", "Predictions", "TopoClassifier", "__version__", "featurize", "predict", "sketch"]
+__all__ = [
+    "Atlas",
+    "BandSketch",
+    "Crystal",
+    "Predictions",
+    "TopoClassifier",
+    "__version__",
+    "featurize",
+    "predict",
+    "sketch",
+]
 
 if TYPE_CHECKING:
+    from topofuse.atlas.atlas import Atlas
     from topofuse.crystals import Crystal
     from topofuse.estimator import TopoClassifier
     from topofuse.featurizing import featurize
@@ -26,6 +38,7 @@ if TYPE_CHECKING:
     from topofuse.sketches import BandSketch, sketch
 
 _HOMES = {
+    "Atlas": "topofuse.atlas.atlas",
     "BandSketch": "topofuse.sketches",
     "Crystal": "topofuse.crystals",
     "Predictions": "topofuse.predictions",

@@ -7,6 +7,7 @@ import os
 import click
 
 from topofuse import __version__
+from topofuse.cli.atlas import atlas_group
 from topofuse.cli.confirm import confirm_command
 from topofuse.cli.data import data_group
 from topofuse.cli.explain import explain_command
@@ -30,6 +31,7 @@ def main() -> None:
     \b
       topofuse predict my_structures/ -o table.csv     predict the classes of your crystals
       topofuse screen structures.zip -o found/         predict and rank a large collection
+      topofuse atlas search Bi-Se                      look up predictions for the Materials Project
       topofuse confirm crystal.cif                     check the class from first principles (GPAW)
       topofuse explain crystal.cif                     show what a prediction is based on
       topofuse run                                     train on the data set in the package
@@ -49,6 +51,7 @@ def main() -> None:
 for _command in (
     predict_command,
     screen_command,
+    atlas_group,
     confirm_command,
     explain_command,
     serve_command,

@@ -72,7 +72,7 @@ class TableWriter:
             if self.path.suffix.lower() == ".parquet":
                 import pyarrow.parquet as pq
 
-                self._parquet = self._stack.enter_context(pq.ParquetWriter(self._temporary, _schema(self._extra)))
+                self._parquet = self._stack.enter_context(pq.ParquetWriter(self._temporary, schema(self._extra)))
             else:
                 self._stream = self._stack.enter_context(self._temporary.open("w", encoding="utf-8", newline=""))
                 if self.path.suffix.lower() == ".csv":
@@ -96,7 +96,7 @@ class TableWriter:
         import pyarrow as pa
 
         if self._pending:
-            self._parquet.write_table(pa.Table.from_pylist(self._pending, schema=_schema(self._extra)))
+            self._parquet.write_table(pa.Table.from_pylist(self._pending, schema=schema(self._extra)))
             self._pending = []
 
     def __exit__(
@@ -157,10 +157,13 @@ def aligned_text(rows: Iterable[Row], names: Iterable[str] | None = None) -> str
     return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip() for line in cells)
 
 
-def _schema(extra: Mapping[str, type]) -> Any:
+def schema(extra: Mapping[str, type] | None = None) -> Any:
+    """Of the parquet file: names and types of the columns; extra: further ones."""
     import pyarrow as pa
 
     kinds = {"spacegroup": pa.int16(), "n_atoms": pa.int32(), "sketch_z4": pa.int8()}
     kinds |= dict.fromkeys(_NUMBERS, pa.float64())
-    kinds |= {name: {str: pa.string(), int: pa.int32(), float: pa.float64()}[kind] for name, kind in extra.items()}
-    return pa.schema([(name, kinds.get(name, pa.string())) for name in (*COLUMNS, *extra)])
+    kinds |= {
+        name: {str: pa.string(), int: pa.int32(), float: pa.float64()}[kind] for name, kind in (extra or {}).items()
+    }
+    return pa.schema([(name, kinds.get(name, pa.string())) for name in (*COLUMNS, *(extra or {}))])

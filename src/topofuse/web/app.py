@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from topofuse import __version__
 from topofuse.system.workers import WorkerError
+from topofuse.web.atlas import Shelf, add_atlas
 from topofuse.web.examples import EXAMPLES, example_label, example_text
 from topofuse.web.queue import Limits, Queue
 from topofuse.web.security import Guard
@@ -61,6 +62,8 @@ class Neighbour(BaseModel):
     formula: str
     label: str = Field(description="its class, as the labels have it")
     link: str | None = Field(description="its page in the Materials Project")
+    spacegroup: int | None = Field(description="from the atlas; null where that does not have it")
+    n_atoms: int | None = Field(description="in the primitive cell; from the atlas")
 
 
 class MaterialFound(BaseModel):
@@ -104,13 +107,15 @@ def create_app(service: Service, limits: Limits | None = None, token: str | None
         docs_url=None,  # FastAPI's own pages load scripts from elsewhere
         redoc_url=None,
     )
-    _add_api(app, service)
+    shelf = Shelf()
+    _add_api(app, service, shelf)
+    add_atlas(app, shelf)
     _add_page(app)
     queue = Queue(app, limits)
     return Guard(queue) if token is None else Guard(Token(queue, token), ["*"])
 
 
-def _add_api(app: FastAPI, service: Service) -> None:
+def _add_api(app: FastAPI, service: Service, shelf: Shelf) -> None:
     @app.exception_handler(UnavailableError)
     @app.exception_handler(WorkerError)
     def unavailable(_: object, error: Exception) -> JSONResponse:
@@ -159,6 +164,7 @@ def _add_api(app: FastAPI, service: Service) -> None:
         """One structure file: its row, picture, bands and explanation, from one reading."""
         parts = service.material(_upload(file))
         row = parts.pop("row")
+        parts["neighbours"] = shelf.with_structures(parts["neighbours"])
         return MaterialFound(model=service.name, row=PredictedRow(**row, levels=levels(row)), **parts)
 
 

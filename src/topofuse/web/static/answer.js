@@ -72,15 +72,33 @@ export function trust(row) {
 
 export const setText = (set) => set.split("|").map(className).join(", ");
 
-// The nearest training materials, the closest first.
-export function cards(neighbours) {
-  return neighbours.map(({ id, formula: compound, label, link: address }) =>
+// What a row of the atlas is, and what it lacks.
+export function fromAtlas({ row, link: address }) {
+  const facts = [
+    row.sketch_gap == null ? "" : `gap ${row.sketch_gap.toFixed(2)} eV at a special momentum`,
+    row.sketch_z4 == null ? "" : `z4 = ${row.sketch_z4}`,
+  ].filter(Boolean);
+  return [
+    element("strong", { text: "From the atlas: " }),
+    "a prediction that was made before; the atlas holds no structures. For the crystal, its bands and the reasons, download the CIF from ",
+    link(address, "its page in the Materials Project"),
+    " and drop it here. ",
+    facts.length ? `The sketch of its bands has: ${facts.join(", ")}. ` : "",
+    element("a", { href: "#atlas", text: "Back to the atlas" }),
+  ];
+}
+
+// The nearest training materials, the closest first; another: shows the material of the atlas with this id.
+export function cards(neighbours, another) {
+  return neighbours.map(({ id, formula: compound, label, link: address, spacegroup, n_atoms: atoms }) =>
     element(
       "li",
       { class: CLASSES[label]?.colour ?? "" },
       element("strong", {}, formula(compound)),
       element("span", { class: "class", text: className(label) }),
+      spacegroup ? element("span", { class: "structure", text: `Space group ${spacegroup}, ${atoms} ${atoms === 1 ? "atom" : "atoms"}` }) : null,
       address ? link(address, id) : element("small", { text: id }),
+      spacegroup ? element("button", { type: "button", onclick: () => another(id), "aria-label": `${compound}, ${id}, in the atlas`, text: "In the atlas" }) : null,
     ),
   );
 }

@@ -5,14 +5,16 @@ import * as api from "./api.js";
 import { BandPlot, kindLegend, levelTable, markList, summary } from "./bands.js";
 import { MOST_ATOMS, crystalPicture } from "./crystal.js";
 import { CLASSES, element, formula, percent, spaceGroup } from "./names.js";
-import { cards, known, probabilities, trust } from "./answer.js";
+import { cards, fromAtlas, known, probabilities, trust } from "./answer.js";
 import { Orientation, View } from "./view.js";
 import { explanation } from "./why.js";
 import { zonePicture } from "./zone.js";
 
 const $ = (id) => document.getElementById(id);
 export class Detail {
-  constructor() {
+  // another: shows the material of the atlas with this id
+  constructor(another) {
+    this.another = another;
     this.orientation = new Orientation(new Quaternion().setFromEuler(new Euler(-1.25, 0, -0.42)));
     this.shown = 0;
     for (const id of ["cell", "supercell", "bonds", "edges"]) $(id).addEventListener("change", () => this.drawCrystal());
@@ -31,13 +33,16 @@ export class Detail {
     $("result").hidden = true;
   }
 
-  // Shows the row at once; pictures, bands and reasons follow when they have come. entry.found: what the server said, or its promise
+  // Shows the row at once; pictures, bands and reasons follow when they have come. entry.found: what the server said, or its
+  // promise; entry.link: of a row of the atlas, its page in the database
   async show(entry) {
     const turn = ++this.shown;
     this.scene = null;
     this.facts(entry.row);
     $("note").textContent = entry.note ? `Known as ${entry.note}.` : "";
     $("note").hidden = !entry.note;
+    $("origin").replaceChildren(...(entry.link ? fromAtlas(entry) : []));
+    $("origin").hidden = !entry.link;
     for (const id of ["nearest", "pictures", "bands", "why", "momenta"]) $(id).hidden = true;
     $("result").hidden = false;
     if (entry.row.status === "error") return;
@@ -83,7 +88,7 @@ export class Detail {
   }
 
   neighbours(found) {
-    $("cards").replaceChildren(...cards(found));
+    $("cards").replaceChildren(...cards(found, this.another));
     $("nearest").hidden = !found.length;
   }
 

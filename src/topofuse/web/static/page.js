@@ -1,6 +1,7 @@
 // The page: takes structures in, asks the server, hands the answers to the table and the detail.
 
 import * as api from "./api.js";
+import { AtlasView } from "./atlas.js";
 import { Detail } from "./detail.js";
 import { CLASSES, className, element, formula } from "./names.js";
 import { MaterialsTable, csvText, download, jsonText } from "./table.js";
@@ -9,7 +10,8 @@ const $ = (id) => document.getElementById(id);
 const BATCH_FILES = 16;
 const BATCH_BYTES = 24 * 2 ** 20;
 
-const detail = new Detail();
+const detail = new Detail((id) => atlas.choose(id));
+const atlas = new AtlasView(openFromAtlas, (message) => say(message, true));
 const table = new MaterialsTable($("table"), (row) => choose(row, true));
 let entries = []; // {file, note, row} in the order given
 let columns = [];
@@ -26,10 +28,19 @@ function choose(row, byPerson) {
   // in a table, the line of a file that cannot be used says all there is to say
   if (row.status === "error" && entries.length > 1) return detail.clear();
   detail.show(entry);
-  if (byPerson) {
-    $("result").focus({ preventScroll: true });
-    $("result").scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
-  }
+  if (byPerson) goToResult();
+}
+
+function goToResult() {
+  $("result").focus({ preventScroll: true });
+  $("result").scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+}
+
+function openFromAtlas({ row, neighbours, link }) {
+  asked++; // an upload that is still being read is not wanted any more
+  say("");
+  detail.show({ row, link, found: { neighbours } });
+  goToResult();
 }
 
 // note: what is known of an example
@@ -165,4 +176,5 @@ takeFiles();
 $("csv").addEventListener("click", () => download("topofuse.csv", "text/csv", csvText(columns, entries.map((e) => e.row))));
 $("json").addEventListener("click", () => download("topofuse.json", "application/json", jsonText(columns, entries.map((e) => e.row))));
 offerExamples().catch((error) => say(error.message, true));
+atlas.start().catch((error) => say(error.message, true));
 watchModel();
