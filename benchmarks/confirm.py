@@ -115,7 +115,6 @@ def standardised(row: dict):
         return None
 
 
-
 def sample(name: str, pool: Pool, folder: Path, ids: list[str]) -> Iterator[tuple[dict, object]]:
     if ids or name == "tight":
         ids = ids or cheap_ids(folder)
@@ -168,7 +167,11 @@ def measure(options: argparse.Namespace) -> None:
     folder, name = Path(options.folder), options.sample
     settings = ACCURACIES["tight" if name == "tight" else "quick"]
     limit, count = options.cpu or LIMITS[name], options.count or COUNTS[name]
-    log, store, pool = folder / f"{name}.jsonl", Store(folder / "results"), Pool.of(Path(options.data), Path(options.run))
+    log, store, pool = (
+        folder / f"{name}.jsonl",
+        Store(folder / "results"),
+        Pool.of(Path(options.data), Path(options.run)),
+    )
     done = {line["id"]: line for line in lines(log)}
     to_do, counted = [], 0
     for row, crystal in sample(name, pool, folder, options.ids.split(",") if options.ids else []):

@@ -45,11 +45,15 @@ class Choice:
 
     max_atoms: of the primitive cell; unsure: only those whose set_90 has not exactly one class
     budget: seconds of processor time for all together; None for no limit
+    path: whether bands along the path are wanted too
+    shard: (i, n), only the i-th of n parts, 1 ≤ i ≤ n, which several machines share; stored ones belong to all
     """
 
     max_atoms: int = 20
     unsure: bool = False
     budget: float | None = None
+    path: bool = False
+    shard: tuple[int, int] = (1, 1)
 
 
 def plan(
@@ -83,10 +87,14 @@ def _job(
     except CrystalError as error:  # the file has changed since the model saw it
         return Job(row, str(error))
     key = key_of(crystal, settings, engine)
-    if (result := store.get(key)) is not None:
+    result = store.get(key)
+    if result is not None and (result.path is not None or result.reason or not choice.path):
         return Job(row, "", crystal, key, 0.0, result)
+    part, parts = choice.shard
     reason = obstacle(crystal, choice.max_atoms, has_data)
-    return Job(row, reason, crystal, key, cost.seconds_for(cost.size_of(crystal, settings)))
+    if not reason and int(key, 16) % parts != part - 1:
+        reason = f"it is in another of the {parts} shards"
+    return Job(row, reason, crystal, key, cost.seconds_for(cost.size_of(crystal, settings, path=choice.path)))
 
 
 def is_sure(row: Row) -> bool:
