@@ -166,7 +166,7 @@ def screen_command(
         tell(f"{counts.total()} structures ({found}); {ranked.passed} pass the filters")
         if confirmed:
             effort = report.Effort(work.workers, engine=engine, address=address)
-            choice = plan.Choice(unsure=True, budget=budget)
+            choice = plan.Choice(unsure=True, budget=budget, symmetrise=symmetrise)
             quick = settings.ACCURACIES["quick"]
             made = report.confirm_screening(source, output, quick, choice, effort, tell)
             tell(report.summary(made, output / "confirmed.csv"))

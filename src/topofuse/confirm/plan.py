@@ -11,6 +11,7 @@ from topofuse.confirm.settings import STAND_INS, Settings
 from topofuse.confirm.store import Result, Store, key_of
 from topofuse.crystals import CrystalError, SymmetricCrystal, analyse
 from topofuse.crystals.formula import SYMBOLS
+from topofuse.crystals.symmetrise import symmetrise
 from topofuse.screening.entries import Entry
 from topofuse.screening.table import Row
 from topofuse.trust.domain import open_shell
@@ -46,6 +47,7 @@ class Choice:
     max_atoms: of the primitive cell; unsure: only those whose set_90 has not exactly one class
     budget: seconds of processor time for all together; None for no limit
     path: whether bands along the path are wanted too
+    symmetrise: Å; each structure is made symmetric within this tolerance first, as the model saw it; None: as it is
     shard: (i, n), only the i-th of n parts, 1 ≤ i ≤ n, which several machines share; stored ones belong to all
     """
 
@@ -53,6 +55,7 @@ class Choice:
     unsure: bool = False
     budget: float | None = None
     path: bool = False
+    symmetrise: float | None = None
     shard: tuple[int, int] = (1, 1)
 
 
@@ -83,7 +86,8 @@ def _job(
     if choice.unsure and is_sure(row):
         return Job(row, f"the model is sure: its 90 % set is {row['set_90']}")
     try:
-        crystal = analyse(entry.crystal())
+        given = entry.crystal()
+        crystal = analyse(given) if choice.symmetrise is None else symmetrise(given, choice.symmetrise)[0]
     except CrystalError as error:  # the file has changed since the model saw it
         return Job(row, str(error))
     key = key_of(crystal, settings, engine)

@@ -23,6 +23,9 @@ function form(field, files) {
 export const health = () => json(fetch("/api/health"));
 export const examples = () => json(fetch("/api/examples"));
 export const predict = (files) => json(fetch("/api/predict", form("files", files)));
+export const compute = (file) => json(fetch("/api/compute", form("file", [file])));
+export const computation = (id) => json(fetch(`/api/compute/${id}`));
+export const cancelComputation = (id) => json(fetch(`/api/compute/${id}`, { method: "DELETE" }));
 export const material = (file) => json(fetch("/api/material", form("file", [file])));
 
 export async function exampleFile(example) {
