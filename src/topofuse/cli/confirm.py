@@ -181,7 +181,7 @@ def confirm_command(
         if traces is not None:
             rows = [report.read_row(paths, model, traces, electrons)]
         else:
-            choice = plan.Choice(max_atoms, unsure, budget, path, shard)
+            choice = plan.Choice(max_atoms, unsure, budget, path, shard=shard)
             rows = report.confirm(paths, model, settings.ACCURACIES[accuracy], choice, report.Effort(**effort), tell)
         if writer is not None:
             write_table(writer, rows)
