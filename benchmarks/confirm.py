@@ -1,17 +1,25 @@
-"""First-principles answers against labels: random crystals of a data set, calculated as `topofuse confirm` does.
+"""First-principles answers against labels and the model: crystals of a run's pool, as `topofuse confirm` calculates.
 
-    python benchmarks/confirm.py run DATA.parquet LOG.jsonl [--seed 0] [--count 150] [--max-atoms 6] [--cpu 60]
-    python benchmarks/confirm.py run DATA.parquet LOG.jsonl --ids mp-1018275,mp-632808
-    python benchmarks/confirm.py table LOG.jsonl [--second SECOND.parquet]
+    python benchmarks/confirm.py SAMPLE DATA.parquet RUN FOLDER [--count N] [--cpu SECONDS]
+    python benchmarks/confirm_table.py FOLDER [--second SECOND.parquet]
 
-Only rows of the split `pool` are drawn. The log gets a line per crystal as it is finished; the same command goes on
-with what is missing in it. `table` prints agreement with the labels, and with a second database on shared rows.
+SAMPLE is one of these, always of the split `pool`, whose crystals the model answered out of fold:
+
+    random   the first crystals of up to 6 atoms, in a fixed random order
+    cascade  of the first 300 crystals of up to 8 atoms in this order, those for which set_90 has not exactly one class
+    unsure   the first such crystals of up to 6 atoms
+    surest   wrong at two classes with a probability above 0.97, up to 12 atoms, the surest first
+    tight    `--accuracy tight` for crystals of `random` and `unsure` that took under 12 s
+
+--count counts those that can be calculated; the others are logged with the reason. FOLDER/SAMPLE.jsonl gets a line as
+soon as a crystal is finished, FOLDER/results its levels; the same command goes on with what is missing, and nothing is
+calculated twice. Other ids: `--ids mp-149,mp-22862` instead of the sample's own.
 """
 
 import argparse
-import itertools
 import json
 import signal
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,15 +31,121 @@ from topofuse.confirm.engine import engine_version, has_data
 from topofuse.confirm.plan import obstacle
 from topofuse.confirm.run import Calculate
 from topofuse.confirm.settings import ACCURACIES
-from topofuse.confirm.table import agreement
+from topofuse.confirm.store import Result, Store, key_of
 from topofuse.confirm.verdict import judge
 from topofuse.crystals import Crystal, CrystalError, analyse
+from topofuse.labels import FIVE, coarsen, decide, level_probabilities
+from topofuse.report.source import read_run
 from topofuse.symmetry import symmetry_table
 from topofuse.system.workers import Lost, supervised_map
 from topofuse.trust.domain import odd_electrons
+from topofuse.trust.sets import members
+from topofuse.trust.trust import cross_fit
 
-SECOND = {"trivial": 0, "semimetal": 1, "ti": 2, "tci": 2}
-THREE = {"trivial": 0, "hsp_semimetal": 1, "hsl_semimetal": 1, "ti": 2, "tci": 2}
+SEED = 16
+CASCADE = 300
+COUNTS = {"random": 150, "cascade": CASCADE, "unsure": 100, "surest": 1000, "tight": 20}
+LIMITS = {"random": 60, "cascade": 120, "unsure": 60, "surest": 300, "tight": 300}  # seconds of processor time
+TOO_LONG = "takes more processor time than allowed"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says out of fold: class, probability of its answer at two classes, classes left at 90 %."""
+
+    label: str
+    sure: float
+    set_90: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Rows of the data set in a random order, with the model's answers."""
+
+    rows: list[dict]
+    answers: dict[str, Answer]
+
+    @classmethod
+    def of(cls, data: Path, run_dir: Path) -> "Pool":
+        columns = ["material_id", "formula", "lattice", "numbers", "frac_coords", "class_soc", "split"]
+        rows = [row for row in pq.read_table(data, columns=columns).to_pylist() if row["split"] == "pool"]
+        order = np.random.default_rng(SEED).permutation(len(rows))
+        run = read_run(run_dir)
+        part = run.rows(run.results["chosen"], "oof")
+        fitted = cross_fit(part.labels, part.p5, part.table["fold"].to_numpy())
+        decided = decide(fitted.probabilities)
+        sure = level_probabilities(fitted.probabilities, "two").max(axis=1)
+        inside = members(fitted.p_values, 90)
+        answers = {
+            name: Answer(FIVE[label], float(p), tuple(np.array(FIVE)[own].tolist()))
+            for name, label, p, own in zip(part.table["material_id"], decided, sure, inside, strict=True)
+        }
+        return cls([rows[i] for i in order], answers)
+
+    def crystals(self, max_atoms: int) -> Iterator[tuple[dict, object]]:
+        """Rows in the random order, standardised, of so many atoms and an even number of electrons."""
+        for row in self.rows:
+            if len(row["numbers"]) > 8 * max_atoms:  # no cell is reduced by more than a factor of 4
+                continue
+            crystal = standardised(row)
+            if crystal and len(crystal.primitive) <= max_atoms and not odd_electrons(crystal.primitive.numbers):
+                yield row, crystal
+
+    def unsure(self, row: dict) -> bool:
+        return len(self.answers[row["material_id"]].set_90) != 1
+
+    def mistaken(self) -> list[dict]:
+        """Rows with a sure mistake, the surest first."""
+        wrong = []
+        for row in self.rows:
+            answer = self.answers[row["material_id"]]
+            codes = [FIVE.index(answer.label), FIVE.index(row["class_soc"])]
+            if answer.sure > 0.97 and len(set(coarsen(np.array(codes), "two").tolist())) == 2:
+                wrong.append(row)
+        return sorted(wrong, key=lambda row: -self.answers[row["material_id"]].sure)
+
+
+def standardised(row: dict):
+    crystal = Crystal(
+        np.reshape(row["lattice"], (3, 3)), np.array(row["numbers"]), np.reshape(row["frac_coords"], (-1, 3))
+    )
+    try:
+        return analyse(crystal)
+    except CrystalError:
+        return None
+
+
+def sample(name: str, pool: Pool, folder: Path, ids: list[str]) -> Iterator[tuple[dict, object]]:
+    if ids or name == "tight":
+        ids = ids or cheap_ids(folder)
+        named = {row["material_id"]: row for row in pool.rows}
+        yield from ((named[one], standardised(named[one])) for one in ids)
+    elif name == "random":
+        yield from pool.crystals(6)
+    elif name == "cascade":
+        for _, (row, crystal) in zip(range(CASCADE), pool.crystals(8), strict=False):
+            if pool.unsure(row):
+                yield row, crystal
+    elif name == "unsure":
+        yield from ((row, crystal) for row, crystal in pool.crystals(6) if pool.unsure(row))
+    else:
+        for row in pool.mistaken():
+            crystal = standardised(row)
+            if crystal and len(crystal.primitive) <= 12 and not odd_electrons(crystal.primitive.numbers):
+                yield row, crystal
+
+
+def cheap_ids(folder: Path) -> list[str]:
+    """Calculated in under 12 s: alternately of the random and of the unsure crystals."""
+    lists = [
+        [line["id"] for line in lines(folder / f"{name}.jsonl") if "verdict" in line and line["seconds"] < 12]
+        for name in ("random", "unsure")
+    ]
+    return list(dict.fromkeys(one for pair in zip(*lists, strict=False) for one in pair))
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 @dataclass(frozen=True)
@@ -49,68 +163,64 @@ class Limited:
         return found
 
 
-def drawn(path: Path, seed: int, ids: list[str], max_atoms: int):
-    """Records of the pool, in a random order, that the labels cover and that have few atoms."""
-    columns = ["material_id", "formula", "lattice", "numbers", "frac_coords", "class_soc", "split"]
-    rows = [row for row in pq.read_table(path, columns=columns).to_pylist() if row["split"] == "pool"]
-    if ids:
-        wanted = {row["material_id"]: row for row in rows}
-        rows = [wanted[name] for name in ids if name in wanted]
-    else:
-        rows = [rows[i] for i in np.random.default_rng(seed).permutation(len(rows))]
-    for row in rows:
-        crystal = Crystal(
-            np.reshape(row["lattice"], (3, 3)), np.array(row["numbers"]), np.reshape(row["frac_coords"], (-1, 3))
-        )
-        try:
-            symmetric = analyse(crystal)
-        except CrystalError:
-            continue
-        if ids or (len(symmetric.primitive) <= max_atoms and not odd_electrons(symmetric.primitive.numbers)):
-            yield row, symmetric
-
-
-def run(options: argparse.Namespace) -> None:
-    settings, log = ACCURACIES[options.accuracy], Path(options.log)
-    done = {json.loads(line)["id"] for line in log.read_text().splitlines()} if log.exists() else set()
-    chosen = drawn(Path(options.data), options.seed, options.ids.split(",") if options.ids else [], options.max_atoms)
-    to_do = []
-    for row, crystal in itertools.islice(chosen, options.count):
+def measure(options: argparse.Namespace) -> None:
+    folder, name = Path(options.folder), options.sample
+    settings = ACCURACIES["tight" if name == "tight" else "quick"]
+    limit, count = options.cpu or LIMITS[name], options.count or COUNTS[name]
+    log, store, pool = (
+        folder / f"{name}.jsonl",
+        Store(folder / "results"),
+        Pool.of(Path(options.data), Path(options.run)),
+    )
+    done = {line["id"]: line for line in lines(log)}
+    to_do, counted = [], 0
+    for row, crystal in sample(name, pool, folder, options.ids.split(",") if options.ids else []):
+        if counted >= count:
+            break
+        about = described(row, crystal, pool, settings)
+        reason = obstacle(crystal, 10**6, has_data)
+        counted += not reason
         if row["material_id"] in done:
             continue
-        if reason := obstacle(crystal, 10**6, has_data):
-            add(log, about(row, crystal, settings) | {"status": "left_out", "reason": reason})
+        if reason:
+            add(log, about | {"status": "left_out", "reason": reason})
+            continue
+        known = store.get(about["key"])
+        if known is not None and not (known.reason == TOO_LONG and known.seconds < limit):
+            add(log, about | judged(known))
         else:
-            to_do.append((row, crystal))
-    work = Limited(Calculate(settings, 1), options.cpu)
+            to_do.append((about, crystal))
+    print(len(to_do), "to calculate", flush=True)
+    work = Limited(Calculate(settings, 1), limit)
     results = supervised_map(work, (crystal for _, crystal in to_do), workers=1, time_limit=86400, ahead=1)
-    for (row, crystal), found in zip(to_do, results, strict=True):
-        ended = {"status": "failed", "reason": found.reason} if isinstance(found, Lost) else judged(found)
-        add(log, about(row, crystal, settings) | ended)
+    for (about, crystal), found in zip(to_do, results, strict=True):
+        if isinstance(found, Lost):
+            timed_out = "timer" in found.reason
+            reason = TOO_LONG if timed_out else found.reason
+            found = Result(reason, crystal.spacegroup, 0, (), limit if timed_out else 0.0, 0, engine_version())
+        store.put(about["key"], found)
+        add(log, about | judged(found))
 
 
-def about(row, crystal, settings) -> dict:
+def described(row, crystal, pool, settings) -> dict:
+    answer = pool.answers[row["material_id"]]
     return {
         "id": row["material_id"],
         "formula": row["formula"],
         "label": row["class_soc"],
+        "model": answer.label,
+        "model_sure": round(answer.sure, 4),
+        "set_90": "|".join(answer.set_90),
         "spacegroup": crystal.spacegroup,
         "atoms": len(crystal.primitive),
-        "numbers": crystal.primitive.numbers.tolist(),
         "accuracy": settings.accuracy,
         "engine": engine_version(),
+        "key": key_of(crystal, settings, engine_version()),
         **asdict(cost.size_of(crystal, settings)),
     }
 
 
-def add(log: Path, line: dict) -> None:
-    with log.open("a") as file:
-        file.write(json.dumps(line) + "\n")
-    shown = ("id", "formula", "label", "status", "verdict", "gap", "seconds", "reason")
-    print(*(line[name] for name in shown if name in line), flush=True)
-
-
-def judged(found) -> dict:
+def judged(found: Result) -> dict:
     if found.reason:
         return {"status": "failed", "reason": found.reason, "seconds": found.seconds}
     verdict = judge(symmetry_table(found.spacegroup), found.levels, found.electrons)
@@ -118,58 +228,29 @@ def judged(found) -> dict:
         "status": "too_close" if verdict.too_close else "ok",
         "verdict": verdict.as_computed,
         "gap": round(verdict.gap, 4),
+        "close": [asdict(filling) for filling in verdict.too_close],
         "seconds": found.seconds,
         "steps": found.steps,
     }
 
 
-def table(options: argparse.Namespace) -> None:
-    rows = [json.loads(line) for line in Path(options.log).read_text().splitlines()]
-    second = {}
-    if options.second:
-        second = {r["material_id"]: r["class_second"] for r in pq.read_table(options.second).to_pylist()}
-    for status in ("ok", "too_close", "failed", "left_out"):
-        print(f"{status}: {sum(row['status'] == status for row in rows)} of {len(rows)}")
-    for name, statuses in (("called", ("ok",)), ("called, or too close as computed", ("ok", "too_close"))):
-        own = [row for row in rows if row["status"] in statuses and row["label"] != "unknown"]
-        same = np.array([agreement(row["label"], row["verdict"]) for row in own])
-        print(f"{name}: {len(own)}; two", (same > 0).sum(), "three", (same > 2).sum(), "five", (same > 4).sum())
-        both = [row for row in own if row["id"] in second]
-        codes = np.array(
-            [[THREE[r["verdict"]], SECOND[second[r["id"]]], THREE[r["label"]]] for r in both], dtype=int
-        ).reshape(-1, 3)
-        for title, a, b in (
-            ("calculation and label", 0, 2),
-            ("second database and label", 1, 2),
-            ("calculation and second", 0, 1),
-        ):
-            two, three = ((codes[:, a] > 0) == (codes[:, b] > 0)).sum(), (codes[:, a] == codes[:, b]).sum()
-            print(f"  on {len(both)} shared rows, {title}: two {two}, three {three}")
-    for atoms in sorted({row["atoms"] for row in rows}):
-        seconds = [row["seconds"] for row in rows if row["atoms"] == atoms and "seconds" in row]
-        if seconds:
-            print(f"{atoms} atoms: {len(seconds)} timed, median {np.median(seconds):.0f} s, most {max(seconds):.0f} s")
+def add(log: Path, line: dict) -> None:
+    with log.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    shown = ("id", "formula", "label", "model", "set_90", "status", "verdict", "gap", "seconds", "reason")
+    print(*(line[name] for name in shown if name in line), flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(required=True)
-    one = commands.add_parser("run")
-    one.add_argument("data")
-    one.add_argument("log")
-    one.add_argument("--seed", type=int, default=0)
-    one.add_argument("--count", type=int, default=150)
-    one.add_argument("--max-atoms", type=int, default=6)
-    one.add_argument("--cpu", type=float, default=60)
-    one.add_argument("--accuracy", choices=list(ACCURACIES), default="quick")
-    one.add_argument("--ids", default="")
-    one.set_defaults(do=run)
-    two = commands.add_parser("table")
-    two.add_argument("log")
-    two.add_argument("--second")
-    two.set_defaults(do=table)
-    options = parser.parse_args()
-    options.do(options)
+    parser.add_argument("sample", choices=list(COUNTS))
+    parser.add_argument("data")
+    parser.add_argument("run", help="folder of a finished `topofuse run`")
+    parser.add_argument("folder")
+    parser.add_argument("--count", type=int)
+    parser.add_argument("--cpu", type=float)
+    parser.add_argument("--ids", default="")
+    measure(parser.parse_args())
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """What the carried bundles predict for 200 textbook crystals is pinned: no change of the code may move it.
 
-Another processor adds the same numbers in another order. Tables are rounded (`modalities.store.settled`), so nearly all
-predictions are the same to 1e-9 there; a few crystals may have a value that rounds the other way, next to a split of the
-trees or a step of the quantiles.
+Another processor adds the same numbers in another order. Tables are rounded (`modalities.store.settled`), so nearly
+all predictions are the same to 1e-9 there; a few crystals may have a value that rounds the other way, next to a split
+of the trees or a step of the quantiles.
 After new bundles are carried: `python tests/ensemble/test_carried_predictions.py`.
 """
 

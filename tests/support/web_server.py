@@ -15,11 +15,16 @@ from topofuse.web.service import Service
 
 
 @contextmanager
-def serving(model=None, *, time_limit: float = 30.0, load=None, limits=None) -> Iterator[str]:
+def serving(model=None, *, time_limit: float = 30.0, load=None, limits=None, compute=None) -> Iterator[str]:
     """Serve in a thread; gives the address, without a slash at its end."""
     with TemporaryDirectory() as folder, listen(0) as listening:
         service = Service(
-            load or (lambda: model or ByFirstAtom()), Path(folder), name="stand-in", workers=2, time_limit=time_limit
+            load or (lambda: model or ByFirstAtom()),
+            Path(folder),
+            name="stand-in",
+            workers=2,
+            time_limit=time_limit,
+            compute=compute,
         )
         server = make_server(service, limits)
         service.start()
@@ -32,4 +37,5 @@ def serving(model=None, *, time_limit: float = 30.0, load=None, limits=None) -> 
         finally:
             server.should_exit = True
             thread.join()
+            service.close()
         assert list(Path(folder).iterdir()) == []  # nothing of any request is left

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,21 @@ from topofuse.cli.terminal import say, tell
 _UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def _duration(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
+def duration(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
+    """An option's '30min' or '2h' in seconds."""
     if value is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*(s|min|h|d)", value.strip())
     if found is None or float(found[1]) == 0:
         raise click.BadParameter(f"{value!r} is no duration; write for example 90s, 30min, 2h or 1.5d")
     return float(found[1]) * _UNITS[found[2]]
+
+
+def _shard(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", value.strip())
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise click.BadParameter(f"{value!r} is no part; write for example 3/8 for the third of eight")
+    return int(found[1]), int(found[2])
 
 
 @click.command("confirm")
@@ -38,7 +47,28 @@ def _duration(_context: click.Context, _option: click.Parameter, value: str | No
     help="How finely to calculate.",
 )
 @click.option(
-    "--threads", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Threads of linear algebra."
+    "--path", is_flag=True, help="Calculate the bands between the special momenta too: takes 3 to 4 times as long."
+)
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Calculations at a time."
+)
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Threads of each calculation."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="local: processes on this machine; ray: a Ray cluster.",
+)
+@click.option("--address", help="Ray cluster to use: auto, HOST:PORT or ray://HOST:PORT [start one on this machine].")
+@click.option(
+    "--shard",
+    callback=_shard,
+    default="1/1",
+    metavar="I/N",
+    help="Only the I-th of N parts, for as many machines with a common --store.",
 )
 @click.option(
     "--time-limit",
@@ -59,7 +89,7 @@ def _duration(_context: click.Context, _option: click.Parameter, value: str | No
 @click.option("--unsure", is_flag=True, help="Only structures for which set_90 does not hold exactly one class.")
 @click.option(
     "--budget",
-    callback=_duration,
+    callback=duration,
     metavar="TIME",
     help="Processor time for all calculations, for example 30min or 2h; spent where it may change most answers.",
 )
@@ -91,10 +121,15 @@ def confirm_command(
     model: str,
     output: Path | None,
     accuracy: str,
+    max_atoms: int,
+    unsure: bool,
+    budget: float | None,
+    path: bool,
+    shard: tuple[int, int],
     write_inputs: tuple[str, Path] | None,
     traces: Path | None,
     electrons: int | None,
-    **choices: Any,
+    **effort: Any,
 ) -> None:
     """Calculate the class of structures from first principles, and compare it with the model's.
 
@@ -116,6 +151,7 @@ def confirm_command(
       agreement      at how many classes model and calculation agree: 5, 3 or 2; 0 if one says trivial and
                      the other does not
       dft_gap        smallest gap at the special momenta where the filling ends, eV
+      dft_gap_path   with --path: smallest direct gap at the momenta of the path between them, eV
       dft_indicator  symmetry indicator, and the group that it is an element of
       dft_cut        momenta at which the filling ends inside a degenerate level: 2/4 if it holds 2 of 4
       dft_close      momenta at which levels are too close, with the distance in eV
@@ -131,8 +167,11 @@ def confirm_command(
         raise click.UsageError("--read and --write-inputs exclude each other")
     if electrons is not None and traces is None:
         raise click.UsageError("--electrons needs --read")
+    if effort["address"] is not None and effort["engine"] != "ray":
+        raise click.UsageError("--address is for --engine ray")
     with plain_errors("finished calculations are kept; start the same command again to continue"):
-        from topofuse.confirm import report, settings, table
+        from topofuse.confirm import plan, report, settings, table
+        from topofuse.screening.predict import write_table
         from topofuse.screening.table import TableWriter, csv_text
 
         if write_inputs is not None:
@@ -142,12 +181,11 @@ def confirm_command(
         if traces is not None:
             rows = [report.read_row(paths, model, traces, electrons)]
         else:
-            rows = report.confirm(paths, model, settings.ACCURACIES[accuracy], tell, **choices)
+            choice = plan.Choice(max_atoms, unsure, budget, path, shard=shard)
+            rows = report.confirm(paths, model, settings.ACCURACIES[accuracy], choice, report.Effort(**effort), tell)
         if writer is not None:
-            with writer:
-                for row in rows:
-                    writer.write(row)
-            tell(report.summary(rows, output))
+            write_table(writer, rows)
+            tell(report.summary(Counter(str(row["dft_status"]) for row in rows), writer.path))
         elif sys.stdout.isatty():
             say(report.on_terminal(rows))
         else:

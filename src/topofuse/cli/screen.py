@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from topofuse.cli.confirm import duration
 from topofuse.cli.errors import plain_errors
 from topofuse.cli.terminal import say, tell
 
@@ -77,6 +78,18 @@ def _symbols(_context: click.Context, _option: click.Parameter, value: str | Non
     metavar="N",
     help="Number of structures in the ranking.",
 )
+@click.option(
+    "--confirm",
+    "confirmed",
+    is_flag=True,
+    help="Calculate unsure structures from first principles, as `confirm` does [needs GPAW].",
+)
+@click.option(
+    "--budget",
+    callback=duration,
+    metavar="TIME",
+    help="With --confirm: processor time for all calculations, for example 2h [no limit].",
+)
 @click.option("--progress/--no-progress", default=None, help="Show a progress bar on stderr [if stderr is a terminal].")
 def screen_command(
     source: str,
@@ -89,6 +102,8 @@ def screen_command(
     time_limit: float,
     memory_limit: float,
     symmetrise: float | None,
+    confirmed: bool,
+    budget: float | None,
     progress: bool | None,
     **filters: Any,
 ) -> None:
@@ -111,9 +126,15 @@ def screen_command(
     DIR/shards as the work goes on. Start the same command again to continue after an interruption. With other
     ranking options, it only ranks again and predicts nothing. If the source, the model or the program has
     changed, the command refuses DIR.
+
+    With --confirm, DIR gets confirmed.csv too: unsure structures (set_90 has not exactly one class), of
+    primitive cells of up to 20 atoms, with the columns of `topofuse confirm`. A --budget is spent where it may
+    change most answers.
     """
     if address is not None and engine != "ray":
         raise click.UsageError("--address is for --engine ray")
+    if budget is not None and not confirmed:
+        raise click.UsageError("--budget is for --confirm")
     progress = sys.stderr.isatty() if progress is None else progress
     with plain_errors("start the same command again to continue"):
         from topofuse.system import workers as processes
@@ -123,6 +144,10 @@ def screen_command(
         from topofuse.ensemble import bundle
         from topofuse.screening import predict, ranking, screen
 
+        if confirmed:
+            from topofuse.confirm import plan, report, settings
+
+            report.needs_gpaw()
         chosen = ranking.Filters(**filters)  # refuses what is none before the model is loaded
         work = predict.Work(workers or processes.default_workers(), time_limit, memory_limit, shard_size, symmetrise)
         counts, ranked = screen.screen(
@@ -139,4 +164,10 @@ def screen_command(
         )
         found = ", ".join(f"{counts[status]} {status}" for status in ("ok", "metal", "error"))
         tell(f"{counts.total()} structures ({found}); {ranked.passed} pass the filters")
+        if confirmed:
+            effort = report.Effort(work.workers, engine=engine, address=address)
+            choice = plan.Choice(unsure=True, budget=budget, symmetrise=symmetrise)
+            quick = settings.ACCURACIES["quick"]
+            made = report.confirm_screening(source, output, quick, choice, effort, tell)
+            tell(report.summary(made, output / "confirmed.csv"))
         say(str(output / "ranking.html"))

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from topofuse.confirm.path import PER_LINE
 from topofuse.confirm.settings import Settings
 from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.elements import valence_electrons
 from topofuse.symmetry import symmetry_table
+from topofuse.tightbinding.lines import lines_of
 
 _WAVES = 0.00286  # plane waves per Å³ and eV^1.5 of cutoff: (2 m / ħ²)^1.5 / 6π²
 # seconds = exp(_OFFSET) · (waves · bands · momenta)^_EXPONENT; least squares on the logarithms of what crystals of two
 # to eight atoms took on one core (docs/confirm.md); machines differ
 _OFFSET, _EXPONENT = -7.9, 0.8
+_PATH = 0.4  # of the effort for a momentum of the table: a momentum on the path converges to less
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,8 @@ class Size:
     momenta: float
 
 
-def size_of(crystal: SymmetricCrystal, settings: Settings) -> Size:
-    """The size of a calculation, from the structure alone."""
+def size_of(crystal: SymmetricCrystal, settings: Settings, *, path: bool = False) -> Size:
+    """The size of a calculation, from the structure alone; path: with bands along the path."""
     cell = crystal.primitive
     table = symmetry_table(crystal.spacegroup)
     waves = _WAVES * abs(float(np.linalg.det(cell.lattice))) * settings.cutoff_for(cell.numbers) ** 1.5
@@ -38,7 +41,8 @@ def size_of(crystal: SymmetricCrystal, settings: Settings) -> Size:
     mesh = np.ceil(reciprocal * settings.density)
     operations = len(table.rotations) * (1 if table.inversion else 2)
     irreducible = np.prod(mesh / 2 + 1) * 8 / operations
-    return Size(waves, electrons / 2 + 3 * len(cell), float(irreducible) + len(table.stars))
+    along = _PATH * lines_of(crystal, PER_LINE).distance.size if path else 0.0
+    return Size(waves, electrons / 2 + 3 * len(cell), float(irreducible) + len(table.stars) + along)
 
 
 def seconds_for(size: Size) -> float:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topofuse.confirm.path import PathBands
 from topofuse.confirm.settings import STAND_INS, Settings
 from topofuse.confirm.traces import state_traces
 from topofuse.crystals import SymmetricCrystal
@@ -24,10 +25,12 @@ from topofuse.crystals.formula import SYMBOLS
 from topofuse.errors import TopofuseError
 from topofuse.symmetry import Alignment, SymmetryTable, symmetry_table
 from topofuse.symmetry.spin import PAULI, spinor
+from topofuse.tightbinding.lines import lines_of
 
 _BOHR, _HARTREE = 0.529177210903, 27.211386245988  # Å, eV (CODATA 2018)
 _STEPS = 120  # of a self-consistent calculation
 _SPARE = 4  # bands beyond those that have to converge
+_LOOSE = 1e-3  # eV², where bands along the path end: those near the filling are then within 0.1 meV
 _FAR = 0.01  # Å; no atom may be farther from another's image
 
 
@@ -53,12 +56,14 @@ class Calculation:
     """What was calculated of a crystal.
 
     electrons: that the states hold, counted from the lowest of `stars`' states
+    path: bands along the path, where they were asked for
     seconds: of processor time; steps: of self-consistency
     """
 
     spacegroup: int
     electrons: int
     stars: tuple[StarStates, ...]
+    path: PathBands | None
     seconds: float
     steps: int
 
@@ -81,10 +86,11 @@ def chosen_momenta(table: SymmetryTable) -> list[int]:
     return [owner.index(star) for star in range(len(table.stars))]
 
 
-def calculate(crystal: SymmetricCrystal, settings: Settings, threads: int = 1) -> Calculation:
+def calculate(crystal: SymmetricCrystal, settings: Settings, threads: int = 1, per_line: int = 0) -> Calculation:
     """The states of a crystal at the momenta that its space group's table asks for.
 
-    threads: of linear algebra. Raises `EngineError` where a calculation does not converge or GPAW refuses the crystal.
+    threads: of linear algebra; per_line: momenta on each line of the path, 0 for no bands along it
+    Raises `EngineError` where a calculation does not converge or GPAW refuses the crystal.
     """
     from gpaw import KohnShamConvergenceError  # loads its linear algebra before that is told the number of threads
     from threadpoolctl import threadpool_limits
@@ -96,14 +102,15 @@ def calculate(crystal: SymmetricCrystal, settings: Settings, threads: int = 1) -
         warnings.simplefilter("ignore")  # GPAW's, of numpy's functions that it should no longer call
         try:
             density = _density(crystal, settings)
-            bands = _bands(density, table, settings)
+            bands = _bands(density, _points(table), _filled(density) + _empty(density), settings.bands)
         except KohnShamConvergenceError as error:
             raise EngineError(f"the calculation does not converge in {_STEPS} steps") from error
         electrons = round(float(density.wfs.nvalence))
         if electrons % 2:
             raise EngineError(f"its PAW data sets have an odd number of electrons, {electrons}: it is a metal")
         stars = _states(bands, table)
-    return Calculation(crystal.spacegroup, electrons, stars, time.process_time() - begin, int(density.scf.niter))
+        path = _path(density, crystal, per_line, electrons) if per_line else None
+    return Calculation(crystal.spacegroup, electrons, stars, path, time.process_time() - begin, int(density.scf.niter))
 
 
 def _check_setting(crystal: SymmetricCrystal, table: SymmetryTable) -> None:
@@ -150,16 +157,22 @@ def _density(crystal: SymmetricCrystal, settings: Settings) -> Any:
     return atoms.calc
 
 
-def _bands(density: Any, table: SymmetryTable, settings: Settings) -> Any:
-    """GPAW's calculator with the states without spin, one momentum of each star."""
-    needed = _filled(density) + _empty(density)
+def _points(table: SymmetryTable) -> list[list[float]]:
+    return [table.momenta[index].k.tolist() for index in chosen_momenta(table)]
+
+
+def _bands(density: Any, momenta: list[list[float]], needed: int, converged: float) -> Any:
+    """GPAW's calculator with the states without spin at some momenta, for the density of another.
+
+    needed: bands that have to converge, to `converged` eV²
+    """
     return density.fixed_density(
-        kpts=[table.momenta[index].k.tolist() for index in chosen_momenta(table)],
+        kpts=momenta,
         symmetry="off",
-        nbands=needed + _SPARE,
+        nbands=_filled(density) + _empty(density) + _SPARE,
         txt=None,
         maxiter=_STEPS,
-        convergence={"bands": needed, "eigenstates": settings.bands},
+        convergence={"bands": needed, "eigenstates": converged},
     )
 
 
@@ -174,28 +187,52 @@ def _empty(calculator: Any) -> int:
 
 
 def _states(bands: Any, table: SymmetryTable) -> tuple[StarStates, ...]:
-    from gpaw.spinorbit import soc
-
     waves_of, cell = bands.wfs, bands.atoms.cell.array / _BOHR
-    filled, empty = _filled(bands), _empty(bands)
-    # radial part of the coupling times the angular momentum, between the partial waves of each atom: (3, i, i), hartree
-    coupling = {
-        atom: soc(waves_of.setups[atom], bands.hamiltonian.xc, density) for atom, density in bands.density.D_asp.items()
-    }
+    coupling = _coupling(bands)
     stars = []
     for place, index in enumerate(chosen_momenta(table)):
         momentum, one = table.momenta[index], waves_of.kpt_u[place]
-        used = _whole_sets(one.eps_n * _HARTREE, filled + empty // 2, filled + empty)
-        projections = {atom: p[:used] for atom, p in one.P_ani.items()}
-        energy, spinors = _coupled(one.eps_n[:used] * _HARTREE, projections, coupling)
+        energy, spinors = _with_spin(bands, one, coupling)
+        used = spinors.shape[1]
         states = np.array(one.psit_nG[:used])
         dual = states.copy()
-        waves_of.pt.add(dual, {atom: p @ waves_of.setups[atom].dO_ii for atom, p in projections.items()}, one.q)
+        projections = {atom: p[:used] @ waves_of.setups[atom].dO_ii for atom, p in one.P_ani.items()}
+        waves_of.pt.add(dual, projections, one.q)
         # Cartesian, 1/bohr → reciprocal lattice units
         waves = waves_of.pd.get_reciprocal_vectors(one.q) @ cell.T / (2 * np.pi)
         waves = momentum.k + np.rint(waves - momentum.k)
         stars.append(StarStates(index, energy, state_traces(table, momentum, waves, states, dual, spinors)))
     return tuple(stars)
+
+
+def _path(density: Any, crystal: SymmetricCrystal, per_line: int, electrons: int) -> PathBands:
+    """The bands on the lines between special momenta, one line at a time: the states of all would need much memory."""
+    lines = lines_of(crystal, per_line)
+    energy = []
+    for momenta in lines.momenta.tolist():
+        bands = _bands(density, momenta, _filled(density) + _SPARE, _LOOSE)
+        coupling = _coupling(bands)
+        energy += [_with_spin(bands, one, coupling)[0] for one in bands.wfs.kpt_u]
+    return PathBands.near_filling(lines, energy, electrons)
+
+
+def _coupling(bands: Any) -> dict[int, NDArray[np.complex128]]:
+    """Radial part of the coupling times the angular momentum between partial waves: of each atom (3, i, i), hartree."""
+    from gpaw.spinorbit import soc
+
+    return {
+        atom: soc(bands.wfs.setups[atom], bands.hamiltonian.xc, density)
+        for atom, density in bands.density.D_asp.items()
+    }
+
+
+def _with_spin(
+    bands: Any, one: Any, coupling: Mapping[int, NDArray[np.complex128]]
+) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+    """Energies (2b,) in eV and spinors (2b, b, 2) at one of the calculator's momenta."""
+    filled, empty = _filled(bands), _empty(bands)
+    used = _whole_sets(one.eps_n * _HARTREE, filled + empty // 2, filled + empty)
+    return _coupled(one.eps_n[:used] * _HARTREE, {atom: p[:used] for atom, p in one.P_ani.items()}, coupling)
 
 
 def _whole_sets(energy: NDArray[np.float64], least: int, most: int) -> int:

@@ -11,6 +11,7 @@ from topofuse.confirm.settings import STAND_INS, Settings
 from topofuse.confirm.store import Result, Store, key_of
 from topofuse.crystals import CrystalError, SymmetricCrystal, analyse
 from topofuse.crystals.formula import SYMBOLS
+from topofuse.crystals.symmetrise import symmetrise
 from topofuse.screening.entries import Entry
 from topofuse.screening.table import Row
 from topofuse.trust.domain import open_shell
@@ -45,11 +46,17 @@ class Choice:
 
     max_atoms: of the primitive cell; unsure: only those whose set_90 has not exactly one class
     budget: seconds of processor time for all together; None for no limit
+    path: whether bands along the path are wanted too
+    symmetrise: Å; each structure is made symmetric within this tolerance first, as the model saw it; None: as it is
+    shard: (i, n), only the i-th of n parts, 1 ≤ i ≤ n, which several machines share; stored ones belong to all
     """
 
     max_atoms: int = 20
     unsure: bool = False
     budget: float | None = None
+    path: bool = False
+    symmetrise: float | None = None
+    shard: tuple[int, int] = (1, 1)
 
 
 def plan(
@@ -79,14 +86,19 @@ def _job(
     if choice.unsure and is_sure(row):
         return Job(row, f"the model is sure: its 90 % set is {row['set_90']}")
     try:
-        crystal = analyse(entry.crystal())
+        given = entry.crystal()
+        crystal = analyse(given) if choice.symmetrise is None else symmetrise(given, choice.symmetrise)[0]
     except CrystalError as error:  # the file has changed since the model saw it
         return Job(row, str(error))
     key = key_of(crystal, settings, engine)
-    if (result := store.get(key)) is not None:
+    result = store.get(key)
+    if result is not None and (result.path is not None or result.reason or not choice.path):
         return Job(row, "", crystal, key, 0.0, result)
+    part, parts = choice.shard
     reason = obstacle(crystal, choice.max_atoms, has_data)
-    return Job(row, reason, crystal, key, cost.seconds_for(cost.size_of(crystal, settings)))
+    if not reason and int(key, 16) % parts != part - 1:
+        reason = f"it is in another of the {parts} shards"
+    return Job(row, reason, crystal, key, cost.seconds_for(cost.size_of(crystal, settings, path=choice.path)))
 
 
 def is_sure(row: Row) -> bool:

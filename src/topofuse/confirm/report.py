@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from topofuse.confirm import cost
 from topofuse.confirm.engine import engine_version
 from topofuse.confirm.inputs import write_inputs
-from topofuse.confirm.plan import Choice, Job, announce, plan
-from topofuse.confirm.run import TIME_LIMIT, run
+from topofuse.confirm.path import PER_LINE
+from topofuse.confirm.plan import Choice, Job, announce, is_sure, plan
+from topofuse.confirm.run import TIME_LIMIT, Calculate, Engine, Local, run
 from topofuse.confirm.settings import Settings
 from topofuse.confirm.store import Result, Store, default_folder
 from topofuse.confirm.table import DFT_COLUMNS, dft_row, verdict_columns
@@ -18,9 +20,10 @@ from topofuse.confirm.trace_files import TraceFileError, read_traces, states_of
 from topofuse.confirm.verdict import judge, levels_of
 from topofuse.crystals import CrystalError, analyse
 from topofuse.screening.entries import Entry
-from topofuse.screening.predict import Work, predict_rows
+from topofuse.screening.predict import Work, predict_rows, write_table
+from topofuse.screening.screen import open_given
 from topofuse.screening.structures import entries
-from topofuse.screening.table import Row, aligned_text
+from topofuse.screening.table import Row, TableWriter, aligned_text
 from topofuse.symmetry import symmetry_table
 from topofuse.system.extras import require
 from topofuse.system.workers import default_workers
@@ -28,31 +31,77 @@ from topofuse.system.workers import default_workers
 _SHOWN = ("input", "formula", "spacegroup", "label", "p_nontrivial", "dft_status", "dft_class", "agreement", "dft_gap")
 
 
+@dataclass(frozen=True)
+class Effort:
+    """How the work is done; nothing here changes a result.
+
+    workers: calculations at a time, each with `threads` threads; time_limit: seconds that each may take
+    engine: 'local', or 'ray' at `address`; store: folder of finished calculations, None for the user's
+    """
+
+    workers: int = 1
+    threads: int = 1
+    time_limit: float = TIME_LIMIT
+    engine: str = "local"
+    address: str | None = None
+    store: Path | None = None
+
+
 def confirm(
-    paths: Iterable[Path],
-    model: str,
-    settings: Settings,
-    say: Callable[[str], None],
-    *,
-    threads: int = 1,
-    time_limit: float = TIME_LIMIT,
-    max_atoms: int = 20,
-    unsure: bool = False,
-    budget: float | None = None,
-    store: Path | None = None,
+    paths: Iterable[Path], model: str, settings: Settings, choice: Choice, effort: Effort, say: Callable[[str], None]
 ) -> list[Row]:
     """The rows of all structures behind paths, with the columns `DFT_COLUMNS`; `say` is told what is done.
 
-    Other arguments: as `topofuse confirm` has them; budget in seconds.
-    Raises `MissingLibraryError` where GPAW is missing.
+    model: 'full', 'fast' or a folder. Raises `MissingLibraryError` where GPAW is missing.
     """
+    needs_gpaw()
+    return confirmed(predicted(paths, model), settings, choice, effort, say)
+
+
+def needs_gpaw() -> None:
+    """`MissingLibraryError` where GPAW is missing."""
     require("topofuse confirm", "dft", "gpaw")
-    kept, engine = Store(store or default_folder()), engine_version()
-    jobs = plan(predicted(paths, model), settings, engine, kept, Choice(max_atoms, unsure, budget))
-    for line in announce(jobs, engine, settings, threads):
+
+
+def confirmed(
+    structures: Iterable[tuple[Entry, Row]],
+    settings: Settings,
+    choice: Choice,
+    effort: Effort,
+    say: Callable[[str], None],
+) -> list[Row]:
+    """The rows with the columns `DFT_COLUMNS`, after all calculations that `choice` asks for."""
+    kept, version = Store(effort.store or default_folder()), engine_version()
+    jobs = plan(structures, settings, version, kept, choice)
+    for line in announce(jobs, version, settings, effort.threads):
         say(line)
-    results = run(jobs, settings, kept, threads=threads, time_limit=time_limit, done=Progress(jobs, say))
+    work = Calculate(settings, effort.threads, PER_LINE if choice.path else 0)
+    engine: Engine = Local(work, kept, effort.workers, effort.time_limit)
+    if effort.engine == "ray":
+        from topofuse.confirm.cluster import Cluster
+
+        engine = Cluster(work, kept, effort.address, effort.workers, effort.threads, effort.time_limit)
+    results = run(jobs, engine, Progress(jobs, say))
     return [dft_row(job, result, settings) for job, result in zip(jobs, results, strict=True)]
+
+
+def confirm_screening(
+    source: str, folder: Path, settings: Settings, choice: Choice, effort: Effort, say: Callable[[str], None]
+) -> Counter[str]:
+    """Calculate the unsure structures of a finished screening, and write confirmed.csv beside its table.
+
+    The file has a row of each structure that was calculated, now or before, or should have been; rows by status are
+    counted. Raises as `confirm` and `screening.screen` do.
+    """
+    import pyarrow.parquet as pq
+
+    table = pq.ParquetFile(folder / "predictions.parquet")
+    rows = (row for batch in table.iter_batches() for row in batch.to_pylist())
+    pairs = zip(open_given(source, folder).entries(), rows, strict=True)
+    unsure = ((entry, row) for entry, row in pairs if row["status"] == "ok" and not is_sure(row))
+    found = [row for row in confirmed(unsure, settings, choice, effort, say) if row["dft_status"] != "left_out"]
+    write_table(TableWriter(folder / "confirmed.csv", extra=DFT_COLUMNS), found)
+    return Counter(str(row["dft_status"]) for row in found)
 
 
 def predicted(paths: Iterable[Path], model: str) -> Iterator[tuple[Entry, Row]]:
@@ -135,8 +184,7 @@ def on_terminal(rows: Iterable[Row]) -> str:
     return aligned_text(rows, [*_SHOWN, "dft_reason"])
 
 
-def summary(rows: Sequence[Row], path: Path | None) -> str:
+def summary(counts: Counter[str], path: Path) -> str:
     """How many rows there are of each status."""
-    counts = Counter(str(row["dft_status"]) for row in rows)
     tally = ", ".join(f"{counts[status]} {status}" for status in ("ok", "too_close", "left_out", "failed"))
-    return f"{len(rows)} structures ({tally}) in {path}"
+    return f"{counts.total()} structures ({tally}) in {path}"

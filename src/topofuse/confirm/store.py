@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from topofuse.confirm.path import PathBands
 from topofuse.confirm.settings import Settings
 from topofuse.crystals import SymmetricCrystal
 from topofuse.errors import TopofuseError
@@ -31,6 +32,7 @@ class Result:
 
     reason: why there are no levels, in words; empty where there are
     electrons: that the levels hold; levels: of every star of the space group's table
+    path: bands along the path, where they were asked for
     seconds: of processor time; steps: of self-consistency; engine: with its version
     """
 
@@ -41,6 +43,7 @@ class Result:
     seconds: float
     steps: int
     engine: str
+    path: PathBands | None = None
 
 
 def default_folder() -> Path:
@@ -81,7 +84,8 @@ class Store:
     def put(self, key: str, result: Result) -> None:
         """Keep a calculation."""
         levels = [{name: _plain(value) for name, value in vars(one).items()} for one in result.levels]
-        write_json(self.folder / f"{key}.json", {**vars(result), "levels": levels})
+        path = None if result.path is None else {name: _plain(value) for name, value in vars(result.path).items()}
+        write_json(self.folder / f"{key}.json", {**vars(result), "levels": levels, "path": path})
 
 
 def _plain(value: Any) -> Any:
@@ -99,4 +103,13 @@ def _result(content: dict[str, Any]) -> Result:
         )
         for one in content.pop("levels")
     ]
-    return Result(levels=tuple(levels), **content)
+    path = content.pop("path", None)
+    return Result(levels=tuple(levels), path=None if path is None else _path(path), **content)
+
+
+def _path(content: dict[str, Any]) -> PathBands:
+    ends = tuple((str(first), str(second)) for first, second in content["ends"])
+    energy, distance = (np.array(content[name], dtype=np.float64) for name in ("energy", "distance"))
+    if energy.ndim != 2:
+        raise ValueError("bands are a table of energies")
+    return PathBands(distance, np.array(content["line"], dtype=np.int64), ends, energy, int(content["filled"]))

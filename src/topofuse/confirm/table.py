@@ -18,6 +18,7 @@ DFT_COLUMNS: dict[str, type] = {
     "dft_class": str,
     "agreement": int,
     "dft_gap": float,
+    "dft_gap_path": float,
     "dft_indicator": str,
     "dft_cut": str,
     "dft_close": str,
@@ -40,6 +41,8 @@ def dft_row(job: Job, result: Result | str | None, settings: Settings) -> Row:
     if result.reason:
         return {**row, "dft_status": "failed", "dft_reason": result.reason}
     table = symmetry_table(result.spacegroup)
+    if result.path is not None:
+        row["dft_gap_path"] = round(result.path.gap, 4)
     return {**row, **verdict_columns(judge(table, result.levels, result.electrons), table, row["label"])}
 
 

@@ -43,7 +43,7 @@ class Cluster:
 
     def __call__(self, chunks: Numbered) -> Iterator[tuple[int, list[Row]]]:
         """The rows of each shard, as they come; as many are under way as keep every core busy."""
-        with _connected(self.address, self.work.workers) as ray:
+        with connected(self.address, self.work.workers) as ray:
             task = ray.remote(max_retries=ATTEMPTS - 1, num_cpus=1)(_shard)
             model = [ray.put(self.model)]  # in a list: ray would give the task the model anew each time
             work = replace(self.work, workers=1)
@@ -87,7 +87,8 @@ def _shard(entries: list[Entry], model: list[Any], identity: str, work: Work, co
 
 
 @contextlib.contextmanager
-def _connected(address: str | None, workers: int) -> Iterator[Any]:
+def connected(address: str | None, workers: int) -> Iterator[Any]:
+    """Ray, connected to the cluster at an address; None starts one on this machine, with so many cores."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # ray reports its use to its makers otherwise
     try:
         import ray

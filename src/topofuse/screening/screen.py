@@ -53,7 +53,7 @@ def screen(
 
         compute = Cluster(model, work, address)
     with Shards(folder / "shards") as shards:
-        source = _source(given, folder, progress)
+        source = open_given(given, folder, progress)
         writer = TableWriter(folder / "predictions.parquet", scratch=shards.folder)
         shards.begin(source.state, answering(model, work), work.chunk, say, spare=True)
         with progress_bar(source.total, progress) as bar:
@@ -74,7 +74,8 @@ def _make(folder: Path) -> None:
         raise OutputError(f"{folder} holds other files and no screening: choose an empty or a new folder for -o")
 
 
-def _source(given: str, folder: Path, progress: bool) -> Source:
+def open_given(given: str, folder: Path, progress: bool = False) -> Source:
+    """The source that a person gave; pages of a server are kept in `folder`, and fetched only once."""
     if not optimade.is_address(given):
         return open_source(given)
     with progress_bar(None, progress) as bar:

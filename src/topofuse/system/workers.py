@@ -85,8 +85,8 @@ def supervised_map(
     Raises `WorkerError` where a worker ends before it has begun its first task.
     """
     warm_up()
-    idle: queue.SimpleQueue[_Worker[T, R]] = queue.SimpleQueue()
-    crew = [_Worker(function, time_limit, memory_limit) for _ in range(workers)]
+    idle: queue.SimpleQueue[Worker[T, R]] = queue.SimpleQueue()
+    crew = [Worker(function, time_limit, memory_limit) for _ in range(workers)]
     for worker in crew:
         idle.put(worker)
 
@@ -112,8 +112,11 @@ def supervised_map(
                 worker.close()
 
 
-class _Worker(Generic[T, R]):
-    """One process and the pipe to it; another process whenever it has ended."""
+class Worker(Generic[T, R]):
+    """One process and the pipe to it; another process whenever it has ended.
+
+    Arguments as for `supervised_map`. `do` may be called by one thread at a time, `close` by any: it ends the task.
+    """
 
     def __init__(self, function: Callable[[T], R], time_limit: float, memory_limit: float) -> None:
         self._function = function

@@ -17,6 +17,19 @@ _EMPTY_LENGTH = 1e-9  # 1/Å; a line between two momenta that coincide is left o
 
 
 @dataclass(frozen=True, eq=False)
+class Lines:
+    """Momenta on the path between special momenta, n on each of its l lines with both ends.
+
+    momenta: (l, n, 3) in the reciprocal basis of the primitive cell; distance: (l, n) along the path, 1/Å, with 2π
+    ends: the labels of the ends of each line, as `kspace.irreps.path` has them
+    """
+
+    momenta: NDArray[np.float64]
+    distance: NDArray[np.float64]
+    ends: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, eq=False)
 class BandLines:
     """Bands at p momenta on l lines, each with both its ends: at a joint of two lines, the momentum comes twice.
 
@@ -39,8 +52,8 @@ class BandLines:
     filled_soc: int
 
 
-def band_lines(crystal: SymmetricCrystal, sketch: Sketch, per_line: int) -> BandLines:
-    """The bands at `per_line` equidistant momenta of each line of the path of Y. Hinuma et al. (see `sampling_of`)."""
+def lines_of(crystal: SymmetricCrystal, per_line: int) -> Lines:
+    """`per_line` equidistant momenta of each line of the path of Y. Hinuma et al. (see `sampling_of`)."""
     symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
     named = momenta(symbol, crystal.centering, crystal.conventional_lattice)
     basis = reciprocal(crystal.primitive.lattice)
@@ -48,14 +61,23 @@ def band_lines(crystal: SymmetricCrystal, sketch: Sketch, per_line: int) -> Band
     ends = tuple(pair for pair, length in lengths.items() if length > _EMPTY_LENGTH)
     share = np.linspace(0, 1, per_line)
     starts = np.cumsum([0.0, *(lengths[pair] for pair in ends)])
-    points = [named[a] + share[:, None] * (named[b] - named[a]) for a, b in ends]
-    parts = [_bands(sketch, part) for part in points]
+    return Lines(
+        np.array([named[a] + share[:, None] * (named[b] - named[a]) for a, b in ends]),
+        np.array([start + share * lengths[pair] for start, pair in zip(starts, ends, strict=False)]),
+        ends,
+    )
+
+
+def band_lines(crystal: SymmetricCrystal, sketch: Sketch, per_line: int) -> BandLines:
+    """The bands at the momenta of `lines_of`."""
+    lines = lines_of(crystal, per_line)
+    parts = [_bands(sketch, part) for part in lines.momenta]
     energy, energy_soc, weights, weights_soc = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return BandLines(
-        np.concatenate(points),
-        np.concatenate([start + share * lengths[pair] for start, pair in zip(starts, ends, strict=False)]),
-        np.repeat(np.arange(len(ends)), per_line),
-        ends,
+        lines.momenta.reshape(-1, 3),
+        lines.distance.ravel(),
+        np.repeat(np.arange(len(lines.ends)), per_line),
+        lines.ends,
         energy,
         energy_soc,
         weights,

@@ -18,7 +18,7 @@ from topofuse.web.atlas import Shelf, add_atlas
 from topofuse.web.examples import EXAMPLES, example_label, example_text
 from topofuse.web.queue import Limits, Queue
 from topofuse.web.security import Guard
-from topofuse.web.service import Service, UnavailableError, Upload, levels
+from topofuse.web.service import BusyError, Service, UnavailableError, Upload, levels
 from topofuse.web.token import Token
 
 MAX_FILES = 64  # in one request; the page sends more in several
@@ -76,6 +76,26 @@ class MaterialFound(BaseModel):
     scene: dict[str, Any] | None = Field(description="atoms, bonds, cells and Brillouin zone, as the page draws them")
     bands: dict[str, Any] | None = Field(description="the band sketch, or `none`: why there is none")
     why: dict[str, Any] | None = Field(description="the data of `topofuse explain --json`; null without a class")
+    compute: dict[str, Any] | None = Field(
+        description="`seconds`: what `POST /api/compute` would take, about; or `none`: why it cannot be done"
+    )
+
+
+class Calculation(BaseModel):
+    """The answer to `POST /api/compute`."""
+
+    id: int
+
+
+class CalculationState(BaseModel):
+    """The answer to `GET /api/compute/{id}`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    state: str = Field(description="running; done; ended: there is no result, `reason` says why")
+    elapsed: float | None = Field(None, description="seconds, while it is running")
+    reason: str | None = None
+    found: dict[str, Any] | None = Field(None, description="class, gap, indicator, bands along the path")
 
 
 class Health(BaseModel):
@@ -109,6 +129,7 @@ def create_app(service: Service, limits: Limits | None = None, token: str | None
     )
     shelf = Shelf()
     _add_api(app, service, shelf)
+    _add_calculations(app, service)
     add_atlas(app, shelf)
     _add_page(app)
     queue = Queue(app, limits)
@@ -120,6 +141,10 @@ def _add_api(app: FastAPI, service: Service, shelf: Shelf) -> None:
     @app.exception_handler(WorkerError)
     def unavailable(_: object, error: Exception) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, 503)
+
+    @app.exception_handler(BusyError)
+    def busy(_: object, error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 409)
 
     @app.exception_handler(OSError)
     def no_room(_: object, error: OSError) -> JSONResponse:
@@ -166,6 +191,27 @@ def _add_api(app: FastAPI, service: Service, shelf: Shelf) -> None:
         row = parts.pop("row")
         parts["neighbours"] = shelf.with_structures(parts["neighbours"])
         return MaterialFound(model=service.name, row=PredictedRow(**row, levels=levels(row)), **parts)
+
+
+def _add_calculations(app: FastAPI, service: Service) -> None:
+    @app.post("/api/compute", status_code=202)
+    def compute(file: Annotated[UploadFile, File(description="a structure file")]) -> Calculation:
+        """Begin to calculate a structure from first principles; one at a time. It goes on while it is asked after."""
+        return Calculation(id=service.compute(_upload(file)))
+
+    @app.get("/api/compute/{number}")
+    def state(number: int) -> CalculationState:
+        """How far a calculation is, and at its end what was found."""
+        found = service.calculations.state(number)
+        if found is None:
+            raise HTTPException(404, "no such calculation: it was replaced by another")
+        return CalculationState(**found)
+
+    @app.delete("/api/compute/{number}")
+    def cancel(number: int) -> CalculationState:
+        """End a calculation."""
+        service.calculations.cancel(number)
+        return state(number)
 
 
 def _add_page(app: FastAPI) -> None:

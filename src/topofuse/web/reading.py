@@ -14,6 +14,7 @@ from topofuse.screening.examine import Examine
 from topofuse.screening.table import Row
 from topofuse.trust.warnings import SEPARATOR
 from topofuse.web.bands import bands_of
+from topofuse.web.compute import offer
 from topofuse.web.scene import scene_of
 
 _log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ class Reading:
 
     row, features: as `Examine` gives them; material: for an explanation, where one is asked for
     scene, bands: what the page draws; None where the file cannot be used, {"none": sentence} where there is no such
+    compute: what a first-principles calculation would take (`compute.offer`)
     """
 
     row: Row
@@ -32,6 +34,7 @@ class Reading:
     material: Material | None = None
     scene: dict[str, Any] | None = None
     bands: dict[str, Any] | None = None
+    compute: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Read:
         if self.explained and features is not None:
             warnings = tuple(filter(None, (row["warnings"] or "").split(SEPARATOR)))
             material = replace(material_of(crystal, lambda _: features), warnings=warnings)
-        return Reading(row, features, material, _or_why_not(scene_of, crystal), _or_why_not(bands_of, crystal))
+        drawn = (_or_why_not(draw, crystal) for draw in (scene_of, bands_of, offer))
+        return Reading(row, features, material, *drawn)
 
 
 def _or_why_not(draw: Callable[[SymmetricCrystal], dict[str, Any]], crystal: SymmetricCrystal) -> dict[str, Any]:

@@ -81,7 +81,10 @@ def serve(model: str, port: int, *, open_browser: bool, say: Callable[[str], Non
         say(f"{address} (Ctrl-C ends it)")
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        server.run(sockets=[listening])
+        try:
+            server.run(sockets=[listening])
+        finally:
+            service.close()
         if failed:
             raise failed[0]
 

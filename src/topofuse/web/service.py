@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE, LEVELS, coarsen, level_probabilities
+
+if TYPE_CHECKING:
+    from topofuse.web.compute import Calculations
 
 TIME_LIMIT = 30.0  # seconds that one structure may take
 MEMORY_LIMIT = 2.0  # GiB that a worker may take for one structure
@@ -22,6 +26,10 @@ MEMORY_LIMIT = 2.0  # GiB that a worker may take for one structure
 
 class UnavailableError(TopofuseError, RuntimeError):
     """No structure can be worked on now; the message says why, for a person."""
+
+
+class BusyError(TopofuseError, RuntimeError):
+    """Another calculation is under way."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +46,18 @@ class Service:
     load: gives the model (see `screening.predict.Model`); called once, by `start`, in a thread of its own
     folder: where uploads lie while they are worked on; each request's are removed at its end
     workers: most processes for one request
+    compute: what a process calculates of a file; None: from first principles, kept where `topofuse confirm` keeps it
     """
 
     def __init__(
-        self, load: Callable[[], Any], folder: Path, *, name: str, workers: int = 1, time_limit: float = TIME_LIMIT
+        self,
+        load: Callable[[], Any],
+        folder: Path,
+        *,
+        name: str,
+        workers: int = 1,
+        time_limit: float = TIME_LIMIT,
+        compute: Callable[[Path], dict[str, Any]] | None = None,
     ) -> None:
         self.name = name
         self.time_limit = time_limit
@@ -49,6 +65,7 @@ class Service:
         self._folder = folder
         self._workers = workers
         self._model: Future[Any] = Future()
+        self._compute = compute
 
     def start(self, when_ready: Callable[[BaseException | None], None] = lambda _: None) -> None:
         """Load the model in the background; `when_ready` is told of the error, or None."""
@@ -80,6 +97,14 @@ class Service:
         except Exception as error:
             raise UnavailableError(f"the model cannot be loaded: {error}") from error
 
+    @functools.cached_property
+    def calculations(self) -> Calculations:
+        """First-principles calculations, one at a time."""
+        from topofuse.confirm.store import default_folder
+        from topofuse.web.compute import Calculations, Compute
+
+        return Calculations(self._compute or Compute(default_folder()))
+
     def predict(self, uploads: Sequence[Upload]) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
         """The columns of the table, and one row per file, in order; see `screening.predict.predict_rows`."""
         model = self.model  # waits until it is loaded; two threads that import at a time are slower than one
@@ -98,7 +123,8 @@ class Service:
         """All that the page shows of one file, which is read once, in one worker, with the limits of time and memory.
 
         columns, row: as `predict` gives them; neighbours: the nearest training materials; scene, bands: what is drawn;
-        why: `topofuse.explain` as data, None for a model that is no bundle. A file that cannot be used is a row with
+        compute: whether a calculation can be made (`compute.offer`); why: `topofuse.explain` as data, None for a model
+        that is no bundle. A file that cannot be used is a row with
         the reason, and None for the rest.
         """
         model = self.model
@@ -127,7 +153,23 @@ class Service:
             "scene": reading.scene,
             "bands": reading.bands,
             "why": why,
+            "compute": reading.compute,
         }
+
+    def compute(self, upload: Upload) -> int:
+        """Begin the calculation of a file; its number in `calculations`. `BusyError` where another is under way."""
+        stack = contextlib.ExitStack()
+        (path,) = stack.enter_context(self._written([upload]))
+        try:
+            return self.calculations.begin(path, stack.close)
+        except BusyError:
+            stack.close()
+            raise
+
+    def close(self) -> None:
+        """End a calculation that is under way."""
+        if "calculations" in vars(self):
+            self.calculations.close()
 
     def _read(self, path: Path, model: Any, *, explained: bool) -> Any:
         """The `Reading` of a file by a worker process; one that hangs or crashes is a row with the reason."""

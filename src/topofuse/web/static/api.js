@@ -36,6 +36,9 @@ export const health = () => json("/api/health");
 export const examples = () => json("/api/examples");
 export const predict = (files) => json("/api/predict", form("files", files));
 export const material = (file) => json("/api/material", form("file", [file]));
+export const compute = (file) => json("/api/compute", form("file", [file]));
+export const computation = (id) => json(`/api/compute/${id}`);
+export const cancelComputation = (id) => json(`/api/compute/${id}`, { method: "DELETE" });
 
 export const atlas = () => json("/api/atlas");
 export const atlasRows = (conditions) => json(`/api/atlas/rows?${new URLSearchParams(conditions)}`);

@@ -39,10 +39,11 @@ export class BandPlot {
     new ResizeObserver(() => this.draw()).observe(container);
   }
 
-  show(bands, { soc, half }) {
+  // over: bands of a calculation on the same path, or null
+  show(bands, { soc, half, over = null }) {
     const name = `Bands ${soc ? "with" : "without"} spin-orbit coupling along ${bands.ticks.map(([, label]) => label).join(" ")}. Arrow keys move from level to level.`;
     this.canvas.setAttribute("aria-label", name);
-    Object.assign(this, { bands, soc, half, own: soc ? bands.soc : bands.plain, at: null });
+    Object.assign(this, { bands, soc, half, over, own: soc ? bands.soc : bands.plain, at: null });
     this.cursor.hidden = true;
     this.readout.textContent = "Point at a band, or use the arrow keys, to read a level.";
     this.draw();
@@ -68,6 +69,7 @@ export class BandPlot {
     pen.rect(MARGIN.left, MARGIN.top, width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom);
     pen.clip();
     this.own.energy.forEach((energy, band) => this.line(pen, colours, energy, band));
+    if (this.over) this.overlay(pen, colours);
     pen.restore();
     this.marks(pen, colours);
     if (this.at) this.place();
@@ -125,6 +127,21 @@ export class BandPlot {
       pen.beginPath();
       pen.moveTo(this.x(distance[k]), this.y(energy[k]));
       pen.lineTo(this.x(distance[k + 1]) + 0.3, this.y(energy[k + 1]));
+      pen.stroke();
+    }
+  }
+
+  // Bands of a calculation along the same path.
+  overlay(pen, { ink }) {
+    const { distance, line, energy } = this.over;
+    pen.strokeStyle = ink;
+    pen.lineWidth = 0.9;
+    for (const band of energy) {
+      pen.beginPath();
+      band.forEach((value, k) => {
+        if (k && line[k] === line[k - 1]) pen.lineTo(this.x(distance[k]), this.y(value));
+        else pen.moveTo(this.x(distance[k]), this.y(value));
+      });
       pen.stroke();
     }
   }
@@ -212,6 +229,8 @@ export function kindLegend(bands) {
   const used = KINDS.filter((_, i) => [bands.plain, bands.soc].some((own) => own.weights.some((band) => band.some((shares) => shares[i] > 5))));
   return used.map((kind) => element("li", {}, element("span", { class: `stroke ${kind}`, "aria-hidden": "true" }), kind));
 }
+
+export const overLegend = () => element("li", {}, element("span", { class: "stroke over", "aria-hidden": "true" }), "first principles");
 
 // Levels with spin-orbit coupling at the momenta that symmetry fixes; the words above the table are in index.html.
 export function levelTable(bands) {

@@ -2,8 +2,9 @@
 
 import { Quaternion, Euler } from "./three/three.module.min.js";
 import * as api from "./api.js";
-import { BandPlot, kindLegend, levelTable, markList, summary } from "./bands.js";
+import { BandPlot, kindLegend, levelTable, markList, overLegend, summary } from "./bands.js";
 import { MOST_ATOMS, crystalPicture } from "./crystal.js";
+import { Computation } from "./compute.js";
 import { CLASSES, element, formula, percent, spaceGroup } from "./names.js";
 import { cards, fromAtlas, known, probabilities, trust } from "./answer.js";
 import { Orientation, View } from "./view.js";
@@ -20,6 +21,7 @@ export class Detail {
     for (const id of ["cell", "supercell", "bonds", "edges"]) $(id).addEventListener("change", () => this.drawCrystal());
     for (const id of ["path", "labels"]) $(id).addEventListener("change", () => this.drawZone());
     for (const id of ["coupling", "range"]) $(id).addEventListener("change", () => this.drawBands());
+    this.computation = new Computation($("compute"), $("compute-content"), (found) => this.over(found.bands));
     $("reset").addEventListener("click", () => this.orientation.reset());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       this.drawCrystal();
@@ -30,6 +32,7 @@ export class Detail {
 
   clear() {
     this.shown++;
+    this.computation.clear();
     $("result").hidden = true;
   }
 
@@ -38,6 +41,8 @@ export class Detail {
   async show(entry) {
     const turn = ++this.shown;
     this.scene = null;
+    this.overBands = null;
+    this.computation.clear();
     this.facts(entry.row);
     $("note").textContent = entry.note ? `Known as ${entry.note}.` : "";
     $("note").hidden = !entry.note;
@@ -59,6 +64,7 @@ export class Detail {
     if (found.scene?.none) this.notice(sentence(found.scene.none));
     else if (found.scene) this.pictures(found.scene);
     if (found.bands) this.sketch(found.bands);
+    this.computation.show(entry, found.compute);
     const reasons = explanation(found.why);
     $("why").hidden = !reasons;
     $("why-content").replaceChildren(reasons ?? "");
@@ -106,10 +112,19 @@ export class Detail {
     this.drawBands();
   }
 
+  // First-principles bands, which are drawn over the sketch's with spin-orbit coupling.
+  over(bands) {
+    if (!bands || !this.bands) return;
+    this.overBands = bands;
+    $("coupling").checked = true;
+    $("kinds").replaceChildren(...kindLegend(this.bands), overLegend());
+    this.drawBands();
+  }
+
   drawBands() {
     if (!this.bands) return;
     const soc = $("coupling").checked;
-    this.plot.show(this.bands, { soc, half: Number($("range").value) });
+    this.plot.show(this.bands, { soc, half: Number($("range").value), over: soc ? this.overBands : null });
     $("marks").replaceChildren(...markList(this.bands, soc));
   }
 
