@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import os
+import signal
 import subprocess
 import sys
+import time
 import types
 
 import numpy as np
@@ -15,6 +19,7 @@ from click.testing import CliRunner
 import topofuse
 from support.stand_ins import ByFirstAtom, poscar
 from topofuse.cli import main
+from topofuse.cli.errors import plain_errors
 
 CSCL = poscar("Cs", "Cl")
 
@@ -227,3 +232,35 @@ class TestData:
         assert result.exit_code == 2
         assert "the pool holds no row of class hsp_semimetal, hsl_semimetal, tci" in result.stdout
         assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_ends_a_command_in_order_and_with_a_sentence(monkeypatch, capsys, name):
+    which, closed = signal.Signals[name], []
+
+    def work():
+        with plain_errors("start again"), contextlib.ExitStack() as stack:
+            stack.callback(closed.append, "files")
+            os.kill(os.getpid(), which)
+            time.sleep(5)
+
+    before = signal.signal(which, signal.SIG_DFL)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            work()
+        assert signal.getsignal(which) is signal.SIG_DFL
+    finally:
+        signal.signal(which, before)
+    assert ended.value.code == 128 + which
+    assert closed == ["files"]
+    assert capsys.readouterr().err == f"ended by {name}: start again\n"
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup has it
+    try:
+        with plain_errors("start again"):
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -28,6 +28,7 @@ from topofuse.screening.examine import Examine
 from topofuse.screening.predict import Work, predict_paths
 from topofuse.screening.sources import open_source
 from topofuse.system import files
+from topofuse.system.processes import worker_pool
 
 pytestmark = pytest.mark.slow
 
@@ -216,3 +217,37 @@ def test_a_member_that_points_outside_is_written_nowhere(tmp_path):
     (entry,) = open_source(str(tmp_path / "x.zip")).entries()
     assert re.fullmatch(r"\.\./\.\./outside\.vasp", entry.name)
     assert [path.name for path in tmp_path.rglob("*")] == ["x.zip"]  # read from the archive, written nowhere
+
+
+class TestEnds:
+    def test_a_pool_that_is_left_with_an_exception_does_not_wait_for_its_workers(self):
+        def interrupted():
+            with worker_pool(1) as pool:
+                pool.submit(int).result()
+                pool.submit(time.sleep, 600)
+                raise KeyboardInterrupt
+
+        begun = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+        assert time.monotonic() - begun < 60
+
+    def test_ctrl_c_while_workers_begin_prints_nothing_of_them(self):
+        """The server that workers are forked from imports for a second, and got the Ctrl-C of the terminal too."""
+        code = (
+            "from topofuse.system.workers import warm_up; warm_up(); import time; print(1, flush=True); time.sleep(60)"
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        process.stdout.readline()
+        os.killpg(process.pid, signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+        assert stderr.count("Traceback") <= 1  # of the script itself
+        assert "forkserver" not in stderr

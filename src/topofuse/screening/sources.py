@@ -41,7 +41,7 @@ _DAMAGE = (
     struct.error,
     NotImplementedError,
 )
-# compressed structures are rarely a fiftieth of their text; a few MiB can also hold terabytes of zeros, which take days
+# structures are packed to a fiftieth, to a two-hundredth where all are nearly equal; zeros to a thousandth and far less
 _MAX_RATIO = 250
 _FREE_BYTES = 2**30  # so much may come of any file
 _MAX_BLANK = 100_000  # lines without text, one after another
@@ -113,7 +113,7 @@ class BombError(ValueError):
     """A compressed file that holds far more than structures can."""
 
     def __init__(self) -> None:
-        super().__init__(f"it expands to more than {_MAX_RATIO} times its size, as structures do not")
+        super().__init__(f"it expands to more than {_MAX_RATIO} times its size: if you trust it, unpack it")
 
 
 class _Bounded(io.RawIOBase):
