@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from support.recorded_states import recorded
 from topofuse.cli import main
 from topofuse.confirm import report
+from topofuse.confirm.plan import Choice
 from topofuse.confirm.settings import ACCURACIES
 from topofuse.confirm.store import Result, Store, key_of
 from topofuse.confirm.table import DFT_COLUMNS
@@ -21,7 +22,8 @@ from topofuse.crystals import analyse
 from topofuse.crystals.read import read_structure
 from topofuse.crystals.write_poscar import poscar
 from topofuse.screening.examine import blank_row
-from topofuse.screening.table import COLUMNS
+from topofuse.screening.predict import write_table
+from topofuse.screening.table import COLUMNS, TableWriter
 
 QUICK = ACCURACIES["quick"]
 
@@ -76,6 +78,26 @@ def test_a_stored_calculation_stands_beside_the_model(told):
     assert 0.1 < float(row["dft_gap"]) < 0.4
 
 
+def test_a_screening_is_confirmed_where_the_model_is_unsure(told, tmp_path, monkeypatch):
+    """The table's rows that hold one class, or none, are left alone."""
+    path, store = told
+    folder, out = tmp_path / "files", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.vasp").write_text(path.read_text())
+    out.mkdir()
+    rows = [row for _, row in report.predicted([folder], "full")]
+    for row, answer in zip(rows, ("trivial", "trivial|tci", None), strict=True):
+        row.update({"set_90": answer, "status": "ok" if answer else "metal"})
+    write_table(TableWriter(out / "predictions.parquet"), rows)
+    effort, told_lines = report.Effort(store=store), []
+    counts = report.confirm_screening(str(folder), out, QUICK, Choice(unsure=True), effort, told_lines.append)
+    assert dict(counts) == {"ok": 1}
+    (row,) = csv.DictReader((out / "confirmed.csv").read_text().splitlines())
+    assert (row["input"].rsplit("/", 1)[-1], row["label"], row["dft_class"]) == ("b.vasp", "trivial", "tci")
+    assert "1 structures: 0 to calculate" in told_lines[0]
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
 def test_tables_of_every_format_have_the_columns(told, tmp_path, suffix):
     import pandas as pd
@@ -98,6 +120,8 @@ def test_tables_of_every_format_have_the_columns(told, tmp_path, suffix):
         (["--budget", "0h"], "is no duration"),
         (["--electrons", "20"], "--electrons needs --read"),
         (["--read", "trace.txt", "--write-inputs", "qe", "d"], "exclude each other"),
+        (["--shard", "4/3"], "'4/3' is no part"),
+        (["--address", "auto"], "--address is for --engine ray"),
         (["--accuracy", "sloppy"], "is not one of"),
     ],
 )

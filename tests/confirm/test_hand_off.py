@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from support.recorded_states import recorded
 from topofuse.confirm.engine import chosen_momenta
 from topofuse.confirm.inputs import CODES, write_inputs
 from topofuse.confirm.store import StoreError
+from topofuse.confirm.table import verdict_columns
 from topofuse.confirm.trace_files import TraceFileError, read_traces, states_of
 from topofuse.confirm.verdict import judge, levels_of
 from topofuse.crystals import analyse
@@ -44,6 +47,15 @@ def test_traces_of_another_code_have_the_same_verdict(textbook, tmp_path, name):
     assert file.filled == electrons
     found = judge(table, levels_of(table, states_of(file, table), electrons), electrons)
     assert found.label == textbook[name].label
+
+
+def test_without_empty_states_the_class_is_found_and_the_gap_is_not(textbook, tmp_path):
+    """vasp2trace writes the filled states only."""
+    table, stars, electrons = recorded("Sb-arsenic_a7")
+    filled = [replace(one, energy=one.energy[:electrons], traces=one.traces[:, :electrons]) for one in stars]
+    verdict = judge(table, levels_of(table, filled, electrons), electrons)
+    columns = verdict_columns(verdict, table, "trivial")
+    assert (columns["dft_class"], columns["agreement"], columns["dft_gap"]) == ("ti", 0, None)
 
 
 @pytest.mark.parametrize(

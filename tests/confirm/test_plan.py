@@ -106,3 +106,25 @@ def test_larger_cells_and_finer_settings_take_longer(textbook):
 @pytest.mark.parametrize(("seconds", "words"), [(40, "40 s"), (720, "12 min"), (12600, "3.5 h")])
 def test_durations_in_words(seconds, words):
     assert in_words(seconds) == words
+
+
+def test_shards_share_the_work_and_stored_ones_belong_to_all(textbook, store):
+    names = ("NaCl-rock_salt", "SnTe-rock_salt", "HgTe-zinc_blende", "GaAs-zinc_blende", "Sb-arsenic_a7")
+    structures = [answered(name, textbook[name].crystal) for name in names]
+    done = planned(structures[:1], store)[0].key
+    store.put(done, Result("", 225, 8, (), 1.0, 1, "engine 1"))
+    parts = [planned(structures, store, Choice(shard=(i, 3))) for i in (1, 2, 3)]
+    to_do = [job.key for jobs in parts for job in jobs if job.to_do]
+    assert sorted(to_do) == sorted(job.key for job in planned(structures, store) if job.to_do)
+    assert all(jobs[0].result is not None for jobs in parts)
+    assert any("in another of the 3 shards" in job.reason for job in parts[0])
+
+
+def test_bands_along_the_path_are_calculated_where_only_the_class_is_stored(textbook, store):
+    structures = [answered("salt", textbook["NaCl-rock_salt"].crystal)]
+    without = planned(structures, store)[0]
+    store.put(without.key, Result("", 225, 8, (), 1.0, 1, "engine 1"))
+    assert not planned(structures, store)[0].to_do
+    (job,) = planned(structures, store, Choice(path=True))
+    assert job.to_do
+    assert job.seconds > 2 * without.seconds

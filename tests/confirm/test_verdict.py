@@ -11,7 +11,7 @@ from support.recorded_states import recorded
 from topofuse.confirm.settings import CLOSE
 from topofuse.confirm.table import agreement, indicator
 from topofuse.confirm.verdict import Verdict, judge, levels_of
-from topofuse.symmetry import Levels, SymmetryTable
+from topofuse.symmetry import Levels, RepresentationError, SymmetryTable
 
 
 def verdict_on(name: str) -> Verdict:
@@ -96,3 +96,23 @@ def test_a_level_that_is_cut_is_certain_unless_a_neighbour_could_close_it():
 def test_agreement_is_the_finest_level_at_which_two_classes_agree(one, other, classes):
     assert agreement(one, other) == classes
     assert agreement(other, one) == classes
+
+
+def test_levels_that_a_grid_splits_are_one_still():
+    """GPAW gave the fluorine states of AgF at Γ 9 meV apart; symmetry makes them four at one energy."""
+    table, stars, electrons = recorded("SnTe-rock_salt")
+    place = next(i for i, one in enumerate(stars) if table.stars[table.momenta[one.momentum].star].label == "GAMMA")
+    energy = stars[place].energy.copy()
+    top = np.flatnonzero(np.abs(energy - energy[electrons - 1]) < 1e-3)
+    assert len(top) == 4
+    plus = stars[place].traces.copy()
+    plus[:, top[:2]] += 0.3  # states mixed within the set: only the sum of their traces is known
+    plus[:, top[2:]] -= 0.3
+    for distance, whole in ((0.009, True), (2 * CLOSE, False)):
+        energy[top[2:]] = energy[top[0]] + distance
+        split = [*stars[:place], replace(stars[place], energy=energy, traces=plus), *stars[place + 1 :]]
+        if whole:
+            assert judge(table, levels_of(table, split, electrons), electrons).label == "tci"
+        else:
+            with pytest.raises(RepresentationError):
+                levels_of(table, split, electrons)

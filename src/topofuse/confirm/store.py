@@ -18,7 +18,7 @@ from topofuse.modalities.extraction import default_cache
 from topofuse.symmetry import Levels
 from topofuse.system.files import read_json, write_json
 
-_VERSION = 2  # of what a calculation does with its settings, and of the files
+_VERSION = 3  # of what a calculation does with its settings, and of the files
 _DECIMALS = 4  # of Å and of fractional coordinates; what differs by less is the same crystal
 
 

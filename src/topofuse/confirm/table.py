@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from topofuse.confirm.plan import Job
@@ -54,7 +55,7 @@ def verdict_columns(verdict: Verdict, table: SymmetryTable, label: str | None) -
         "dft_reason": _too_close(verdict) if close else "",
         "dft_class": verdict.label,
         "agreement": None if verdict.label is None or label is None else agreement(label, verdict.label),
-        "dft_gap": round(verdict.gap, 4),
+        "dft_gap": round(verdict.gap, 4) if math.isfinite(verdict.gap) else None,  # traces of filled states only
         "dft_indicator": indicator(verdict, table),
         "dft_cut": ", ".join(f"{f.label} {f.held}/{f.size}" for f in verdict.fillings if f.cut),
         "dft_close": ", ".join(f"{f.label} {f.gap:.3f}" for f in close),

@@ -69,8 +69,14 @@ class Verdict:
 
 
 def levels_of(table: SymmetryTable, stars: Sequence[StarStates], electrons: int) -> list[Levels]:
-    """The coirreps of states; `RepresentationError` where they are none."""
-    return [identify(table, table.momenta[one.momentum], one.energy, one.traces, electrons=electrons) for one in stars]
+    """The coirreps of states; `RepresentationError` where they are none.
+
+    GPAW's grids split degenerate levels by up to 0.01 eV. What lies farther apart than `CLOSE` is different.
+    """
+    return [
+        identify(table, table.momenta[one.momentum], one.energy, one.traces, electrons=electrons, split=CLOSE)
+        for one in stars
+    ]
 
 
 def judge(table: SymmetryTable, levels: Sequence[Levels], electrons: int) -> Verdict:

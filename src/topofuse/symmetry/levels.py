@@ -92,12 +92,14 @@ def identify(
     traces: NDArray[np.complex128],
     below: NDArray[np.complex128] | None = None,
     electrons: int = 0,
+    split: float = _JOINED[-1],
 ) -> Levels:
     """The coirreps of states with energies (s,) ascending, eV.
 
     traces: (c, s) expectation values of `momentum.operations`, in the table's convention (`Alignment`)
     below: (c,) traces over all states beneath these; None if there are none
     electrons: that the levels, with all beneath, have to hold
+    split: eV, the farthest that levels of a set may lie apart by numerical errors
     States from the first set on that is no representation are left out: the last set may be given in part, and high
     states of a poor basis may be wrong. Raises `RepresentationError` where too few are left.
     """
@@ -106,7 +108,7 @@ def identify(
     base, whole = (nothing, True) if below is None else _whole(momentum.from_traces @ below)
     if not whole:
         raise RepresentationError(f"the states beneath those at {star.label} are no coirreps")
-    sets, multiplicities = _sets(star.dimensions, momentum.from_traces, energy, traces)
+    sets, multiplicities = _sets(star.dimensions, momentum.from_traces, energy, traces, split)
     hold = int((base + multiplicities.sum(0)) @ star.dimensions)
     if hold < electrons or not len(multiplicities):
         raise RepresentationError(f"only {hold} of {electrons} electrons at {star.label} are in states of coirreps")
@@ -127,6 +129,7 @@ def _sets(
     from_traces: NDArray[np.complex128],
     energy: NDArray[np.float64],
     traces: NDArray[np.complex128],
+    split: float,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Number of the degenerate set of each state, and (sets, c) multiplicities of the coirreps in each.
 
@@ -134,7 +137,8 @@ def _sets(
     """
     apart = np.diff(energy)
     ends = apart > DEGENERATE
-    for distance in (*_JOINED, 0.0):
+    wider = (split,) if split > _JOINED[-1] else ()
+    for distance in (*_JOINED, *wider, 0.0):
         starts = np.concatenate([[0], np.flatnonzero(ends) + 1])
         size = np.diff([*starts, len(energy)])
         count = np.add.reduceat(traces, starts, axis=1).T @ from_traces.T
