@@ -5,25 +5,22 @@ from __future__ import annotations
 import csv
 import json
 import os
-from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
 
+from support.browser import CHROMIUM, browser, opened_page
 from support.stand_ins import ByFirstAtom, poscar
 from support.web_server import serving
 from topofuse.screening.predict import predict_paths
 from topofuse.screening.table import COLUMNS, csv_text
 from topofuse.web.examples import EXAMPLES, example_text
 
-CHROMIUM = next((p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(p).exists()), None)
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium in /usr/bin")]
 SCREENSHOTS = Path(os.environ.get("TOPOFUSE_SCREENSHOTS", Path(__file__).parents[2] / "build" / "screenshots"))
 AUDIT = (Path(__file__).parents[1] / "support/page_audit.js").read_text(encoding="utf-8")
-# software rendering, so that WebGL works on machines without a graphics card; root may not have a sandbox
-FLAGS = ["--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-sandbox"]
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +31,8 @@ def address():
 
 @pytest.fixture(scope="module")
 def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+    with browser() as started:
+        yield started
 
 
 @pytest.fixture
@@ -53,25 +46,6 @@ def phone(chromium, address):
     screen = {"viewport": {"width": 360, "height": 740}, "device_scale_factor": 2}
     with opened_page(chromium, address, **screen, is_mobile=True, has_touch=True) as opened:
         yield opened
-
-
-@contextmanager
-def opened_page(chromium, address, **options):
-    """A fresh page; at the end it must have asked no other host and reported no error."""
-    context = chromium.new_context(**options)
-    context.set_default_timeout(120_000)  # of milliseconds: software rendering beside other work takes its time
-    opened = context.new_page()
-    asked, wrong = [], []
-    opened.on("request", lambda r: asked.append(r.url))
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    refused = "Failed to load resource"  # what a test does to a request, not what the page does wrong
-    opened.on("console", lambda m: wrong.append(m.text) if m.type == "error" and refused not in m.text else None)
-    opened.goto(address)
-    opened.wait_for_selector(".model[data-state=ready]")
-    yield opened
-    context.close()
-    elsewhere = [url for url in asked if not url.startswith((address + "/", "blob:"))]
-    assert (elsewhere, wrong) == ([], [])
 
 
 def upload(page, *named):

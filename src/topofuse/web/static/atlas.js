@@ -7,6 +7,7 @@ import { PeriodicTable } from "./periodic.js";
 import { Scatter } from "./scatter.js";
 
 const $ = (id) => document.getElementById(id);
+const NAMES = { metal: "Metal, no class", error: "Not usable" };
 const PAUSE = 250; // milliseconds without a key before a search begins
 const COLUMNS = [
   { key: "id", title: "Id", ascending: true },
@@ -67,8 +68,7 @@ export class AtlasView {
 
   choice(key) {
     const box = element("input", { type: "checkbox", name: "classes", value: key });
-    const name = key === "metal" ? "Metal, no class" : className(key);
-    return element("label", { class: `choice ${CLASSES[key]?.colour ?? "metal"}` }, box, name);
+    return element("label", { class: `choice ${CLASSES[key]?.colour ?? "metal"}` }, box, NAMES[key] ?? className(key));
   }
 
   conditions() {
@@ -135,8 +135,8 @@ export class AtlasView {
   }
 
   show({ total, counts, page, pages, size, rows }) {
-    const parts = [...FIVE, "metal", "error"].filter((key) => counts[key]).map((key) => `${counts[key].toLocaleString("en")} ${className(key)}`);
-    $("atlas-found").textContent = total ? `${total.toLocaleString("en")} found: ${parts.join(", ")}.` : "Nothing is found under these conditions.";
+    const parts = [...FIVE, "metal", "error"].filter((key) => counts[key]).map((key) => `${NAMES[key] ?? className(key)} ${counts[key].toLocaleString("en")}`);
+    $("atlas-found").textContent = total ? [`${total.toLocaleString("en")} found`, ...parts].join(" · ") : "Nothing is found under these conditions.";
     $("atlas-found").classList.remove("wrong");
     const first = page * size;
     $("atlas-where").textContent = total ? `${(first + 1).toLocaleString("en")} to ${(first + rows.length).toLocaleString("en")} of ${total.toLocaleString("en")}` : "";
@@ -182,7 +182,7 @@ export class AtlasView {
 }
 
 function cell(key, value, row) {
-  if (key === "label") return element("span", { class: `class ${CLASSES[value]?.colour ?? row.status}`, text: value ? className(value) : className(row.status) });
+  if (key === "label") return element("span", { class: `class ${CLASSES[value]?.colour ?? row.status}`, text: NAMES[row.status] ?? className(value) });
   if (value == null) return "";
   if (key === "formula") return formula(value);
   if (key === "known_class") return className(value);

@@ -1,4 +1,4 @@
-// Probability against novelty, as cells that are darker the more materials they hold; a rectangle can be drawn in it.
+// Probability against novelty, as cells that are stronger the more materials they hold; a rectangle can be drawn in it.
 
 import { className, CLASSES, element } from "./names.js";
 
@@ -88,7 +88,7 @@ export class Scatter {
     this.readout.textContent = cell
       ? `${cell[2].toLocaleString("en")} ${cell[2] === 1 ? "material" : "materials"} at novelty ${(cell[0] / size).toFixed(2)} to ${((cell[0] + 1) / size).toFixed(2)}, ` +
         `probability ${(cell[1] / size).toFixed(2)} to ${((cell[1] + 1) / size).toFixed(2)}; ${cell[2] > 1 ? "most are " : ""}${className(cell[3])}`
-      : "Darker: more materials. Click, or draw a rectangle, to list those in it.";
+      : "Stronger colour: more materials. Click, or draw a rectangle, to list those in it.";
   }
 
   draw() {
