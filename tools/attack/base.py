@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 MUST_BE_ZERO = ("traceback", "hang", "wrong answer", "row lost or doubled", "table touched", "left behind", "wrong end")
-PATIENCE = 300.0  # seconds until a command counts as hanging, unless an attack says otherwise
+# until a command counts as hanging: seconds of processor time, which other work on the machine does not lengthen, and
+# seconds of the clock, in which it may do nothing at all
+PATIENCE, SLEEP = 120.0, 1800.0
 METALS, ANIONS = ("Mg", "Ca", "Sr", "Ba"), ("O", "S", "Se", "Te")
 
 
@@ -50,7 +52,11 @@ class Tally:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended; code: as the shell has it, 128 + n after signal n; None where it hung and was killed."""
+    """How a command ended.
+
+    code: as the shell has it, 128 + n after signal n; None where it hung and was killed
+    seconds: of processor time, without what passed since the last look, two seconds before
+    """
 
     code: int | None
     out: str
@@ -83,21 +89,37 @@ class Watched:
         for name in [name for name, value in variables.items() if value is None]:
             values.pop(name, None)
         self.begun = time.monotonic()
+        self._used: dict[str, float] = {}
         self.process = subprocess.Popen(
             command, cwd=place, env=values, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, errors="replace", start_new_session=True, preexec_fn=_default_signals,
         )  # fmt: skip
 
     def end(self, patience: float = PATIENCE) -> Ended:
-        """Wait for it; after `patience` seconds it is killed with all its processes."""
-        try:
-            out, err = self.process.communicate(timeout=patience)
-            code: int | None = self.process.returncode
-        except subprocess.TimeoutExpired:
-            self.kill(signal.SIGKILL, group=True)
-            out, err = self.process.communicate()
-            code = None
-        return Ended(128 - code if code is not None and code < 0 else code, out, err, time.monotonic() - self.begun)
+        """Wait for it; after `patience` seconds of processor time it is killed with all its processes."""
+        code: int | None = None
+        while True:
+            try:
+                out, err = self.process.communicate(timeout=2.0)
+                code = self.process.returncode
+                break
+            except subprocess.TimeoutExpired:
+                if self.processor_seconds() > patience or time.monotonic() - self.begun > SLEEP:
+                    self.kill(signal.SIGKILL, group=True)
+                    out, err = self.process.communicate()
+                    break
+        return Ended(128 - code if code is not None and code < 0 else code, out, err, self.processor_seconds())
+
+    def processor_seconds(self) -> float:
+        """Of all processes of its session that are there, or were when it was last asked."""
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                words = path.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(words[3]) == self.process.pid:
+                self._used[path.parent.name] = (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+        return sum(self._used.values())
 
     def kill(self, which: signal.Signals, *, group: bool) -> None:
         """Send a signal to the command, or to all of its processes."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from base import Tally, Watched, judge, table, workplace
 
-SECONDS = 120.0  # that a bomb may cost, on a machine that has other work
+SECONDS = 120.0  # of processor time that a bomb may cost
 LITTLE_MEMORY = "ulimit -v 4000000"  # KiB of address space, of which libraries take most
 
 
@@ -118,7 +118,7 @@ def _one(tally: Tally, what: str, place: Path, words: tuple[str, ...], made: str
         rows = table(place / made)
         tally.count("rows with a reason", sum(row["status"] == "error" for row in rows))
         last = rows[-1]["reason"] if rows else "no row"
-        print(f"    {words[0]}: {ended.seconds:.1f} s, {len(rows)} rows: {last}", flush=True)
+        print(f"    {words[0]}: {ended.seconds:.0f} s of processor time, {len(rows)} rows: {last}", flush=True)
         if any(row["status"] == "ok" for row in rows):
             tally.fault("wrong answer", what)
     if watched.processes_left() or watched.files_left():

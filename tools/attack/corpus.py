@@ -137,7 +137,7 @@ def hostile() -> int:
         expected = {path: what for path, what in make_corpus(folder).items() if "\0" not in str(path)}
         (folder / "odd" / "locked").chmod(0o700)
         words = ("predict", *expected, "--model", "fast", "-o", "t.jsonl", "--workers", 2, "--time-limit", 30)
-        ended = Watched(*words, place=place).end(1800)
+        ended = Watched(*words, place=place).end(1200)
         tally.count("files", len(expected))
         judge(tally, "predict", ended, (2,))  # some of the paths do not exist
         rows = table(place / "t.jsonl")

@@ -50,14 +50,16 @@ def attack(command: str, kills: int, seed: int, python: str | None) -> int:
     tally, rng = Tally(f"kills of {command}"), seeded(seed)
     with workplace() as place:
         victim = VICTIMS[command](place, python)
+        begun = time.monotonic()
         undisturbed = victim.start(place).end()
+        seconds = time.monotonic() - begun
         if not judge(tally, "undisturbed", undisturbed, (0,)):
             print(undisturbed.err)
             return tally.report()
         wanted, listing = victim.found(place / victim.result), _listing(place)
         shutil.rmtree(place / "cache", ignore_errors=True)
         while tally.counts["kills"] < kills:
-            _until_done(tally, victim, place, rng, undisturbed.seconds, kills)
+            _until_done(tally, victim, place, rng, seconds, kills)
             if victim.found(place / victim.result) != wanted:
                 tally.fault("wrong answer", f"the result of round {tally.counts['rounds']} is another one")
             if more := [name for name in _listing(place) if name not in listing]:
@@ -75,10 +77,9 @@ def _until_done(tally: Tally, victim: Victim, place: Path, rng: random.Random, s
     shutil.rmtree(place / "store", ignore_errors=True)
     while True:
         watched = victim.start(place)
-        if tally.counts["kills"] < kills:
-            time.sleep(rng.uniform(0.2, 1.1 * seconds))
-        else:
-            watched.process.wait(timeout=300)
+        if tally.counts["kills"] >= kills:
+            break
+        time.sleep(rng.uniform(0.2, 1.1 * seconds))
         if watched.process.poll() is not None:
             break
         watched.kill(signal.SIGKILL, group=rng.random() < 0.5)

@@ -73,7 +73,7 @@ class Page:
     def end(self) -> Any:
         """SIGINT, and how it ended."""
         self.watched.kill(signal.SIGINT, group=False)
-        return self.watched.end(60)
+        return self.watched.end()
 
 
 def _private(number: int) -> float:
@@ -105,7 +105,7 @@ def attack(uploads: int, deaths: int) -> int:
 
 def _port_in_use(tally: Tally, place: Path, port: int) -> None:
     other = Watched(*SERVE, "--port", str(port), place=place)
-    ended = other.end(60)
+    ended = other.end()
     judge(tally, "a port in use", ended, (2,))
     if ended.err.count("\n") != 1 or str(port) not in ended.err:
         tally.fault("wrong end", f"a port in use: {ended.err!r}")

@@ -17,6 +17,17 @@ from topofuse.system.signals import SignalledError, signals_raise
 
 # errno of a disk, a quota or an allowed file size that is used up
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# of a system that has no more of something, or a disk that fails
+_SYSTEM = (
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EAGAIN,
+    errno.EROFS,
+    errno.EIO,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)
 USAGE_ERROR = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -42,17 +53,29 @@ def plain_errors(interrupted: str) -> Iterator[None]:
     except click.ClickException:
         raise
     except Exception as error:
-        if isinstance(error, TopofuseError):
-            message = str(error)
-        elif isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
-            message = f"{error.strerror}: {error.filename}" if error.strerror else str(error)
-        elif isinstance(error, OSError) and error.errno in _FULL:
-            where = f" ({error.filename})" if error.filename else ""
-            message = (
-                f"no room is left to write in{where}: {os.strerror(error.errno)}. Files that were whole before are "
-                f"untouched, finished work is kept. Make room; {interrupted}"
-            )
-        else:
+        message = _in_words(error, interrupted)
+        if message is None:
             raise
         tell("error: " + " ".join(message.split()))
         sys.exit(USAGE_ERROR)
+
+
+def _in_words(error: Exception, interrupted: str) -> str | None:
+    """What to say to a person of an error; None of a bug."""
+    if isinstance(error, TopofuseError):
+        return str(error)
+    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
+        return f"{error.strerror}: {error.filename}" if error.strerror else str(error)
+    if isinstance(error, MemoryError):
+        return f"the memory that this process may have is used up; {interrupted}"
+    if not isinstance(error, OSError):
+        return None
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in _FULL:
+        return (
+            f"no room is left to write in{where}: {os.strerror(error.errno)}. Files that were whole before are "
+            f"untouched, finished work is kept. Make room; {interrupted}"
+        )
+    if error.errno in _SYSTEM:
+        return f"the system refuses{where}: {os.strerror(error.errno)}; see `ulimit -a` for limits; {interrupted}"
+    return None
