@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from support.browser import CHROMIUM, browser, opened_page
-from support.stand_ins import ByFirstAtom, poscar
+from support.stand_ins import ByFirstAtom, poscar, pretended
 from support.web_server import serving
 from topofuse.screening.predict import predict_paths
 from topofuse.screening.table import COLUMNS, csv_text
@@ -418,3 +418,29 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(phone):
     assert page.locator("#table .class").first.bounding_box()["x"] < 360  # the class is in sight
     assert page.is_visible("#table .class >> nth=0")
     page.screenshot(path=SCREENSHOTS / "phone.png", full_page=True)
+
+
+def test_a_calculation_is_offered_shown_and_drawn(chromium):
+    """The server has no GPAW here, so its offer is put in on the way; the calculation is a pretended one."""
+
+    def offer(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "compute": {"seconds": 40}})
+
+    with (
+        serving(compute=pretended) as address,
+        opened_page(chromium, address, viewport={"width": 1000, "height": 800}) as page,
+    ):
+        page.route("**/api/material", offer)
+        page.set_input_files("#files", [{"name": "slow.vasp", "mimeType": "", "buffer": example_text("SnTe").encode()}])
+        page.click("#compute-it")
+        assert "of about 40 s" in page.inner_text("#compute-content:has(progress)")
+        page.click("#compute-cancel")
+        assert "No result: it was cancelled." in page.inner_text("#compute-content:has(#compute-it)")
+        page.set_input_files("#files", [{"name": "SnTe.vasp", "mimeType": "", "buffer": example_text("SnTe").encode()}])
+        page.wait_for_function("document.querySelector('#about').textContent.includes('SnTe.vasp')")
+        page.click("#compute-it")
+        assert "Topological crystalline insulator" in page.inner_text("#compute-content:has(strong)")
+        assert "first principles" in page.inner_text("#kinds")
+        assert "Its bands are drawn over the sketch's" in page.inner_text("#compute-content")
+        page.screenshot(path=SCREENSHOTS / "computed.png", full_page=True)
