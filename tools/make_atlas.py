@@ -63,6 +63,7 @@ def main() -> None:
     if predictions["input"].to_pylist() != ids.to_pylist():
         raise SystemExit("the rows of the screening are not those of the structures, in their order")
     card = card_of(arguments.screening, arguments.structures)
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
     write(arguments.output, from_predictions(predictions), card)
     size = arguments.output.stat().st_size / 2**20
     print(card_text(Atlas.open(arguments.output)))
