@@ -52,7 +52,9 @@ upload = Upload(example.name, example.read_bytes())
 _, (row,) = service.predict([upload])
 assert row["label"] == rows[0]["label"] == "ti", row
 assert service.material(upload)["why"]["features"]
-given = ["screen", str(example.parent), "-o", str(folder / "found"), "--model", model, "--workers", "1"]
+(folder / "in").mkdir()
+(folder / "in" / example.name).write_bytes(example.read_bytes())
+given = ["screen", str(folder / "in"), "-o", str(folder / "found"), "--model", model, "--workers", "1"]
 main(given, standalone_mode=False)
 assert (folder / "found/predictions.parquet").exists()
 print("whole", *sorted({"torch", "lightgbm"} & set(sys.modules)))

@@ -194,10 +194,19 @@ class TestWhole:
             for of in (sets["classes"][name], sets["labels"][name]):
                 assert of["share"] > confidence / 100 - 0.015
                 assert of["low"] < confidence / 100 < of["high"]
-                assert of["kept"] == (of["share"] >= of["low"])
+                assert of["kept"]
         assert sum(sets["sizes"]) == pytest.approx(1)
         assert sets["sizes"][0] == 0  # the label is in each
         assert sets["mean_size"] == pytest.approx(sum(k * share for k, share in enumerate(sets["sizes"])))
+
+    def test_a_promise_that_is_not_kept_is_said(self):
+        labels, p = honest(2_000, seed=12)
+        trust = Trust.fit(labels, p, "made up")
+        swapped = np.where(labels == 0, 3, labels)  # what was trivial is now `ti`
+        rows = TrustRows.of(trust, swapped, p)
+        sets = measure_trust(trust, rows, None)["oof"]["sets"]["90"]
+        assert not sets["classes"]["ti"]["kept"]
+        assert sets["classes"]["trivial"] == {"n": 0, "covered": 0, "share": None, "low": None, "high": None, "kept": None}
 
     def test_the_surest_rows_are_right_more_often(self, told):
         curve = told["oof"]["risk_coverage"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -93,8 +95,10 @@ def test_a_small_gap_of_the_sketch(nacl):
     wide, narrow = analyse(nacl), analyse(rock_salt(6.46, 82, 52))
     assert warnings_of(wide, sketch_facts(wide)) == []
     sketch = sketch_facts(narrow)
-    assert any("small_gap" in text for text in warnings_of(narrow, sketch)) == (1e-4 < sketch.point_gap < 1.0)
-    assert codes(SEPARATOR.join(warnings_of(narrow))) == []  # no sketch, no word of it
+    for gap, expected in ((0.3, ["small_gap"]), (1.5, []), (0.0, [])):  # eV; one of zero is closed by symmetry
+        told = warnings_of(narrow, replace(sketch, point_gap=gap))
+        assert codes(SEPARATOR.join(told)) == expected
+    assert warnings_of(narrow) == []  # no sketch, no word of it
 
 
 def test_experiment_is_told_of_the_material_itself_only():

@@ -335,7 +335,9 @@ class TestZone:
 
     def test_the_path_joins_points_and_names_are_written_as_people_do(self, bi2se3):
         found = brillouin_zone(analyse(bi2se3))
-        assert all(0 <= i < len(found["points"]) for line in found["path"] for i in line)
+        names = [point["label"] for point in found["points"]]
+        lines = ["Γ T", "T H₂", "H₀ L", "L Γ", "Γ S₀", "S₂ F", "F Γ"]
+        assert [f"{names[a]} {names[b]}" for a, b in found["path"]] == lines
         assert [written(name) for name in ("GAMMA", "SIGMA_0", "H_2", "X")] == ["Γ", "Σ₀", "H₂", "X"]
 
 
