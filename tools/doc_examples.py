@@ -9,7 +9,7 @@ holds a copy of docs/examples. In shown output `…` stands for anything: alone 
 comment on the line before a block changes what is done with it:
 
     <!-- long -->            takes long, or does not end: only the commands' names and options are checked
-    <!-- needs: topomat -->  needs the large table: the same
+    <!-- needs: topomat -->  needs the large table: the same; a block that needs: atlas is run where the package has it
     <!-- tiny -->            trains: run for real, with the settings TINY in place of the preset that is shown
     <!-- fails -->           ends with an exit code other than 0
     <!-- file: PATH -->      the content of a file, written to PATH before the next block runs
@@ -33,6 +33,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from topofuse.atlas.file import carried
 
 ROOT = Path(__file__).resolve().parents[1]
 MARKS = ("long", "needs", "tiny", "fails", "file")
@@ -150,11 +152,15 @@ class Place:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text)
             return []
+        not_run = block.mark in ("long", "needs") and not (block.of == "atlas" and carried().is_file())
+        if block.language == "python" and not_run:
+            compile(block.text, block.name, "exec")
+            return []
         if block.language == "python":
             return [(block.name, block.shown or "", self._python(block.text))]
         at, done = self.folder, []
         for command in block.commands():
-            if block.mark in ("long", "needs"):
+            if not_run:
                 check_command(command.line)
             elif words := re.fullmatch(r"cd (\S+)", command.line):
                 at = at / words[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import errno
 import io
 import os
 import signal
@@ -264,3 +265,21 @@ def test_a_signal_that_is_ignored_stays_so():
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "the system refuses: Too many open files"),
+        (OSError(errno.EROFS, "Read-only file system", "out.csv"), "refuses (out.csv): Read-only file system"),
+        (MemoryError(), "the memory that this process may have is used up"),
+    ],
+)
+def test_limits_of_the_system_are_a_sentence(capsys, error, words):
+    with pytest.raises(SystemExit) as ended, plain_errors("start again"):
+        raise error
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.endswith("start again\n")
+    assert said.count("\n") == 1

@@ -39,8 +39,9 @@ def main() -> None:
       topofuse serve                                   open a local web page: drop structure files on it
       topofuse data check mine.parquet                 check a data set for problems
 
-    If an argument or an input is wrong, the command prints one line on stderr and ends with exit code 2. An
-    interrupted command ends with exit code 130.
+    If an argument or an input is wrong, the command prints one line on stderr and ends with exit code 2. A
+    command that is ended by a signal says how to go on; its exit code is 128 and the signal's number: 130 after
+    Ctrl-C, 143 after SIGTERM.
     """
     # waiting OpenMP threads sleep instead of spinning: beside other work, spinning made everything many times slower
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
