@@ -86,7 +86,7 @@ function result(found, row) {
   const more = [found.indicator ? `Indicator ${found.indicator}.` : "", found.cut ? `The filling ends inside a degenerate level at ${found.cut}.` : ""].filter(Boolean).join(" ");
   const drawn = found.bands ? " Its bands are drawn over the sketch's, as thin dark lines." : "";
   return [
-    element("p", {}, element("strong", { class: `class ${name ? CLASSES[name].colour : ""}`, text: said }), `.${compared}`),
+    element("p", {}, element("strong", { text: said }), `.${compared}`),
     name ? null : element("p", { text: `${upper(found.reason)}.` }),
     element("p", { text: `${gaps}. ${more}${drawn}` }),
     element("p", { class: "hint", text: `${found.settings}. ${duration(found.seconds)} of processor time.` }),
