@@ -9,7 +9,7 @@ SAMPLE is one of these, always of the split `pool`, whose crystals the model ans
     cascade  of the first 300 crystals of up to 8 atoms in this order, those for which set_90 has not exactly one class
     unsure   the first such crystals of up to 6 atoms
     surest   wrong at two classes with a probability above 0.97, up to 12 atoms, the surest first
-    doubts   `--accuracy tight` for crystals of the other samples whose class is not the label's and that took under 30 s
+    doubts   `--accuracy tight` for crystals of the others whose class is not the label's and that took under 30 s
     tight    `--accuracy tight` for crystals of `random` and `cascade` that took under 12 s
 
 --count counts those that can be calculated; the others are logged with the reason. FOLDER/SAMPLE.jsonl gets a line as
@@ -59,9 +59,10 @@ TOO_LONG = "takes more processor time than allowed"
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says out of fold: class, probability of its answer at two classes, classes left at 90 %."""
+    """What the model says out of fold: class, its probability; the one at two classes; classes left at 90 %."""
 
     label: str
+    p: float
     sure: float
     set_90: tuple[str, ...]
 
@@ -85,8 +86,10 @@ class Pool:
         sure = level_probabilities(fitted.probabilities, "two").max(axis=1)
         inside = members(fitted.p_values, 90)
         answers = {
-            name: Answer(FIVE[label], float(p), tuple(np.array(FIVE)[own].tolist()))
-            for name, label, p, own in zip(part.table["material_id"], decided, sure, inside, strict=True)
+            name: Answer(FIVE[label], float(p5[label]), float(p), tuple(np.array(FIVE)[own].tolist()))
+            for name, label, p5, p, own in zip(
+                part.table["material_id"], decided, fitted.probabilities, sure, inside, strict=True
+            )
         }
         return cls([rows[i] for i in order], answers)
 
