@@ -9,7 +9,8 @@ SAMPLE is one of these, always of the split `pool`, whose crystals the model ans
     cascade  of the first 300 crystals of up to 8 atoms in this order, those for which set_90 has not exactly one class
     unsure   the first such crystals of up to 6 atoms
     surest   wrong at two classes with a probability above 0.97, up to 12 atoms, the surest first
-    tight    `--accuracy tight` for crystals of `random` and `unsure` that took under 12 s
+    doubts   `--accuracy tight` for crystals of the others whose class is not the label's and that took under 30 s
+    tight    `--accuracy tight` for crystals of `random` and `cascade` that took under 12 s
 
 --count counts those that can be calculated; the others are logged with the reason. FOLDER/SAMPLE.jsonl gets a line as
 soon as a crystal is finished, FOLDER/results its levels; the same command goes on with what is missing, and nothing is
@@ -44,16 +45,24 @@ from topofuse.trust.trust import cross_fit
 
 SEED = 16
 CASCADE = 300
-COUNTS = {"random": 150, "cascade": CASCADE, "unsure": 100, "surest": 1000, "tight": 20}
-LIMITS = {"random": 60, "cascade": 120, "unsure": 60, "surest": 300, "tight": 300}  # seconds of processor time
+COUNTS = {"random": 150, "cascade": CASCADE, "unsure": 100, "surest": 1000, "tight": 20, "doubts": 1000}
+LIMITS = {
+    "random": 60,
+    "cascade": 120,
+    "unsure": 60,
+    "surest": 300,
+    "tight": 300,
+    "doubts": 300,
+}  # seconds of processor time
 TOO_LONG = "takes more processor time than allowed"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says out of fold: class, probability of its answer at two classes, classes left at 90 %."""
+    """What the model says out of fold: class, its probability; the one at two classes; classes left at 90 %."""
 
     label: str
+    p: float
     sure: float
     set_90: tuple[str, ...]
 
@@ -77,8 +86,10 @@ class Pool:
         sure = level_probabilities(fitted.probabilities, "two").max(axis=1)
         inside = members(fitted.p_values, 90)
         answers = {
-            name: Answer(FIVE[label], float(p), tuple(np.array(FIVE)[own].tolist()))
-            for name, label, p, own in zip(part.table["material_id"], decided, sure, inside, strict=True)
+            name: Answer(FIVE[label], float(p5[label]), float(p), tuple(np.array(FIVE)[own].tolist()))
+            for name, label, p5, p, own in zip(
+                part.table["material_id"], decided, fitted.probabilities, sure, inside, strict=True
+            )
         }
         return cls([rows[i] for i in order], answers)
 
@@ -116,8 +127,8 @@ def standardised(row: dict):
 
 
 def sample(name: str, pool: Pool, folder: Path, ids: list[str]) -> Iterator[tuple[dict, object]]:
-    if ids or name == "tight":
-        ids = ids or cheap_ids(folder)
+    if ids or name in ("tight", "doubts"):
+        ids = ids or (cheap_ids(folder) if name == "tight" else doubted_ids(folder))
         named = {row["material_id"]: row for row in pool.rows}
         yield from ((named[one], standardised(named[one])) for one in ids)
     elif name == "random":
@@ -136,12 +147,19 @@ def sample(name: str, pool: Pool, folder: Path, ids: list[str]) -> Iterator[tupl
 
 
 def cheap_ids(folder: Path) -> list[str]:
-    """Calculated in under 12 s: alternately of the random and of the unsure crystals."""
+    """Calculated in under 12 s: alternately of the random and of the unsure crystals of the cascade."""
     lists = [
         [line["id"] for line in lines(folder / f"{name}.jsonl") if "verdict" in line and line["seconds"] < 12]
-        for name in ("random", "unsure")
+        for name in ("random", "cascade")
     ]
     return list(dict.fromkeys(one for pair in zip(*lists, strict=False) for one in pair))
+
+
+def doubted_ids(folder: Path) -> list[str]:
+    """Called otherwise than the label says, in under 30 s; the cheapest first."""
+    rows = [line for name in ("surest", "random", "cascade", "unsure") for line in lines(folder / f"{name}.jsonl")]
+    rows = [line for line in rows if line.get("verdict", line["label"]) != line["label"] and line["seconds"] < 30]
+    return list(dict.fromkeys(line["id"] for line in sorted(rows, key=lambda line: line["seconds"])))
 
 
 def lines(path: Path) -> list[dict]:
@@ -165,7 +183,7 @@ class Limited:
 
 def measure(options: argparse.Namespace) -> None:
     folder, name = Path(options.folder), options.sample
-    settings = ACCURACIES["tight" if name == "tight" else "quick"]
+    settings = ACCURACIES["tight" if name in ("tight", "doubts") else "quick"]
     limit, count = options.cpu or LIMITS[name], options.count or COUNTS[name]
     log, store, pool = (
         folder / f"{name}.jsonl",

@@ -7,12 +7,13 @@ The second database has four classes, so it is compared at two and at three.
 """
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from confirm import CASCADE, Pool, described, lines
 
+from confirm import CASCADE, Answer, Pool, lines
 from topofuse.confirm import cost
 from topofuse.confirm.engine import has_data
 from topofuse.confirm.plan import obstacle
@@ -53,7 +54,8 @@ def sample(name: str, rows: list[dict], second: dict[str, str]) -> None:
             f"   shared, second and label: {agreeing([(SECOND[second[r['id']]], r['label']) for r in shared], coarse)}"
         )
         print(
-            f"   shared, calculation and second: {agreeing([(r['verdict'], SECOND[second[r['id']]]) for r in shared], coarse)}"
+            "   shared, calculation and second:",
+            agreeing([(r["verdict"], SECOND[second[r["id"]]]) for r in shared], coarse),
         )
     for row in rows:
         if row["status"] in ("ok", "too_close") and row["verdict"] != row["label"]:
@@ -72,56 +74,65 @@ def seconds(rows: list[dict]) -> None:
         own = [row["seconds"] for row in rows if row["atoms"] == atoms and row["status"] != "left_out"]
         ended = sum("more processor time" in row.get("reason", "") for row in rows if row["atoms"] == atoms)
         if own:
-            print(
-                f"{atoms} atoms: {len(own)} timed, median {np.median(own):.0f} s, 90 % {np.quantile(own, 0.9):.0f} s, {ended} ended by the limit"
-            )
+            middle, slow = np.quantile(own, [0.5, 0.9])
+            print(f"{atoms} atoms: {len(own)} timed, median {middle:.0f} s, 90 % {slow:.0f} s, {ended} over the limit")
     timed = [row for row in rows if "verdict" in row]
     work = np.log([row["waves"] * row["bands"] * row["momenta"] for row in timed])
     took = np.log([row["seconds"] for row in timed])
     slope, offset = np.polyfit(work, took, 1)
     model = np.array([cost.seconds_for(cost.Size(row["waves"], row["bands"], row["momenta"])) for row in timed])
-    off = np.abs(took - np.log(model))
-    print(
-        f"fit: offset {offset:.2f}, exponent {slope:.2f}; present estimate: factor {np.exp(np.median(off)):.2f} median, {np.exp(np.quantile(off, 0.9)):.2f} at 90 %; sum estimated {model.sum():.0f} s, measured {np.exp(took).sum():.0f} s"
-    )
+    middle, slow = np.exp(np.quantile(np.abs(took - np.log(model)), [0.5, 0.9]))
+    print(f"fit: offset {offset:.2f}, exponent {slope:.2f}; present estimate off by {middle:.2f}, {slow:.2f} at 90 %")
+    print(f"sum estimated {model.sum():.0f} s, measured {np.exp(took).sum():.0f} s")
 
 
-def cascade(known: dict[str, dict], second: dict[str, str], data: Path, run_dir: Path) -> None:
-    pool, quick = Pool.of(data, run_dir), ACCURACIES["quick"]
-    chosen = [
-        (row, crystal, pool.unsure(row)) for _, (row, crystal) in zip(range(CASCADE), pool.crystals(8), strict=False)
-    ]
-    labels, alone, together, spent, everything, computed, missing = [], [], [], 0.0, 0.0, 0, 0
-    for row, crystal, unsure in chosen:
-        about = described(row, crystal, pool, quick)
-        line = known.get(about["id"])
-        labels.append(row["class_soc"])
-        alone.append(about["model"])
-        together.append(about["model"])
-        if obstacle(crystal, 10**6, has_data):
-            continue
-        own = line["seconds"] if line else cost.seconds_for(cost.size_of(crystal, quick))
-        everything += own
-        if unsure and line is None:
-            missing += 1
-        elif unsure:
-            computed += 1
-            spent += own
-            if line["status"] == "ok":
-                together[-1] = line["verdict"]
-    unsure = sum(u for *_, u in chosen)
-    print(
-        f"\n## cascade: {len(chosen)} crystals, {unsure} unsure, {computed} of them calculated, {missing} still to do"
-    )
-    print(
-        f"processor time: unsure {spent / 3600:.2f} h, all {everything / 3600:.2f} h, share {100 * spent / everything:.1f} %"
-    )
-    shared = [i for i, (row, *_) in enumerate(chosen) if row["material_id"] in second]
-    for title, answers in (("model alone", alone), ("model and confirm", together)):
-        print(f"{title}: {agreeing(list(zip(answers, labels, strict=True)))}")
-        print(f"   shared: {agreeing([(answers[i], labels[i]) for i in shared], ('two', 'three'))}")
-    coarse = [(SECOND[second[chosen[i][0]["material_id"]]], labels[i]) for i in shared]
+@dataclass(frozen=True)
+class Member:
+    """A crystal of the cascade: cost is None where it cannot be calculated, outcome where that gave no class."""
+
+    id: str
+    label: str
+    answer: Answer
+    unsure: bool
+    cost: float | None
+    estimate: float
+    outcome: str | None
+
+
+def members_of(known: dict[str, dict], data: Path, run_dir: Path) -> list[Member]:
+    pool, quick, found = Pool.of(data, run_dir), ACCURACIES["quick"], []
+    for _, (row, crystal) in zip(range(CASCADE), pool.crystals(8), strict=False):
+        name, line = row["material_id"], known.get(row["material_id"])
+        estimate = cost.seconds_for(cost.size_of(crystal, quick))
+        spent = None if obstacle(crystal, 10**6, has_data) else line["seconds"] if line else estimate
+        outcome = line["verdict"] if line and line["status"] == "ok" else None
+        unsure = pool.unsure(row)
+        if unsure and spent is not None and line is None:
+            print("not calculated yet:", name, row["formula"], len(crystal.primitive))
+        found.append(Member(name, row["class_soc"], pool.answers[name], unsure, spent, estimate, outcome))
+    return found
+
+
+def cascade(members: list[Member], second: dict[str, str]) -> None:
+    """The model alone; with the calculation of all unsure ones; of those first that a budget would take."""
+    everything = sum(one.cost for one in members if one.cost is not None)
+    unsure = [one for one in members if one.unsure]
+    waiting = [one for one in unsure if one.cost is not None]
+    print(f"\n## cascade: {len(members)} crystals, {len(unsure)} unsure, {len(waiting)} of these can be calculated")
+    print(f"all together {everything / 3600:.2f} h")
+    waiting.sort(key=lambda one: -(1 - one.answer.p) / one.estimate)
+    shared = [one for one in members if one.id in second]
+    coarse = [(SECOND[second[one.id]], one.label) for one in shared]
     print(f"second database, shared: {agreeing(coarse, ('two', 'three'))}")
+    for part in (0.0, 0.05, 0.1, 0.2, 1.0):
+        taken, spent = {}, 0.0
+        for one in waiting:
+            if spent + one.cost <= part * everything:
+                taken[one.id], spent = one.outcome, spent + one.cost
+        final = {one.id: taken.get(one.id) or one.answer.label for one in members}
+        print(f"budget {part:.0%}: {len(taken)} calculated, {spent / 3600:.2f} h = {100 * spent / everything:.1f} %")
+        print(f"   all: {agreeing([(final[one.id], one.label) for one in members])}")
+        print(f"   shared: {agreeing([(final[one.id], one.label) for one in shared], ('two', 'three'))}")
 
 
 def surest(rows: list[dict]) -> None:
@@ -130,67 +141,54 @@ def surest(rows: list[dict]) -> None:
     for row in rows:
         outcome = row.get("verdict", row.get("reason"))
         close = ", too close to call" if row["status"] == "too_close" else ""
-        cells = (
-            row["id"],
-            row["formula"],
-            row["spacegroup"],
-            row["atoms"],
-            row["label"],
-            f"{row['model']} ({row['model_sure']:.3f})",
-            outcome + close,
-            row.get("gap", ""),
-            row.get("seconds", ""),
-        )
+        said = f"{row['model']} ({row['model_sure']:.3f})"
+        about = (row["id"], row["formula"], row["spacegroup"], row["atoms"], row["label"], said)
+        cells = (*about, outcome + close, row.get("gap", ""), row.get("seconds", ""))
         print("|", " | ".join(map(str, cells)), "|")
     called = [row for row in rows if row["status"] == "ok"]
     sides = [agreement(row["verdict"], row["model"]) > 0 for row in called]
     print(
-        f"of {len(called)} called: {sum(sides)} trivial or not as the model says, {len(sides) - sum(sides)} as the label says"
+        f"of {len(called)} called, two classes: {sum(sides)} as the model says, {len(sides) - sum(sides)} as the label"
     )
 
 
-def tight(rows: list[dict], known: dict[str, dict]) -> None:
-    print("\n## tight against quick")
+def tight(name: str, rows: list[dict], known: dict[str, dict]) -> None:
     pairs = [(row, known[row["id"]]) for row in rows if "verdict" in row and row["id"] in known]
+    print(f"\n## {name}: tight against quick, {len(pairs)} crystals")
     for one, other in pairs:
-        if one["verdict"] != other["verdict"] or one["status"] != other["status"]:
-            print(
-                "   changes:",
-                one["id"],
-                one["formula"],
-                one["label"],
-                "quick",
-                other["status"],
-                other["verdict"],
-                other["gap"],
-                "tight",
-                one["status"],
-                one["verdict"],
-                one["gap"],
-            )
+        same = one["verdict"] == other["verdict"] and one["status"] == other["status"]
+        print("   same:" if same else "   CHANGES:", one["id"], one["formula"], "label", one["label"], end="; ")
+        print(
+            *(f"{line['accuracy']} {line['status']} {line['verdict']} {line['gap']}" for line in (other, one)), sep="; "
+        )
     same = sum(one["verdict"] == other["verdict"] for one, other in pairs)
-    gaps = np.array([[one["gap"], other["gap"]] for one, other in pairs])
+    apart = np.abs([one["gap"] - other["gap"] for one, other in pairs])
     ratio = np.median([one["seconds"] / other["seconds"] for one, other in pairs])
-    print(
-        f"{same} of {len(pairs)} verdicts the same; gaps differ by {np.median(np.abs(gaps[:, 0] - gaps[:, 1])):.3f} eV (median), {np.abs(gaps[:, 0] - gaps[:, 1]).max():.3f} at most; {ratio:.1f} times the processor time"
-    )
+    print(f"{same} of {len(pairs)} verdicts the same; {ratio:.1f} times the processor time")
+    print(f"gaps differ by {np.median(apart):.3f} eV (median), {apart.max():.3f} eV at most")
     print("   failed:", [(row["id"], row["reason"]) for row in rows if row["status"] == "failed"])
+
+
+SAMPLES = ("random", "cascade", "unsure", "surest", "tight", "doubts")
 
 
 def main(folder: Path, second_path: Path, rest: list[str]) -> None:
     second = {r["material_id"]: r["class_second"] for r in pq.read_table(second_path).to_pylist()}
-    samples = {name: lines(folder / f"{name}.jsonl") for name in ("random", "cascade", "unsure", "surest", "tight")}
+    samples = {
+        name: lines(folder / f"{name}.jsonl") for name in ("random", "cascade", "unsure", "surest", "tight", "doubts")
+    }
     known = {r["id"]: r for name in ("surest", "cascade", "unsure", "random") for r in samples[name] if "seconds" in r}
     for name in ("random", "cascade", "unsure"):
         if samples[name]:
             sample(name, samples[name], second)
     seconds(list(known.values()))
     if rest:
-        cascade(known, second, *map(Path, rest))
+        cascade(members_of(known, *map(Path, rest)), second)
     if samples["surest"]:
         surest(samples["surest"])
-    if samples["tight"]:
-        tight(samples["tight"], known)
+    for name in ("tight", "doubts"):
+        if samples[name]:
+            tight(name, samples[name], known)
 
 
 if __name__ == "__main__":

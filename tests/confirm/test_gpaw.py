@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from topofuse.cli import main
 from topofuse.confirm import plan
 from topofuse.confirm.engine import calculate, engine_version, has_data
-from topofuse.confirm.run import run
+from topofuse.confirm.run import Calculate, Local, run
 from topofuse.confirm.settings import ACCURACIES
 from topofuse.confirm.store import Store, key_of
 from topofuse.confirm.verdict import judge, levels_of
@@ -51,7 +51,8 @@ def test_a_calculation_over_the_time_limit_is_lost_and_not_stored(tmp_path, text
     store, told = Store(tmp_path), []
     crystal = analyse(textbook["SiO2-quartz"].crystal)
     job = plan.Job(blank_row("quartz"), "", crystal, key_of(crystal, QUICK, engine_version()), 1.0)
-    (found,) = run([job], QUICK, store, time_limit=1, done=lambda job, result: told.append(job.row["input"]))
+    engine = Local(Calculate(QUICK), store, time_limit=1)
+    (found,) = run([job], engine, lambda job, result: told.append(job.row["input"]))
     assert found == "took longer than the time limit of 1 s"
     assert told == ["quartz"]
     assert store.get(job.key) is None
@@ -70,6 +71,29 @@ def test_the_command_calculates_once(tmp_path, textbook):
     assert "1 stored" in again.stderr
     (row,) = csv.DictReader(output.open())
     assert (row["dft_class"], row["agreement"], row["dft_status"]) == ("trivial", "5", "ok")
+
+
+def test_bands_along_the_path_meet_the_levels_at_its_special_momenta(textbook):
+    found = Calculate(QUICK, per_line=3)(analyse(textbook["SnTe-rock_salt"].crystal))
+    table = symmetry_table(found.spacegroup)
+    at_l = next(one for one in found.levels if table.stars[one.star].label == "L")
+    gap = judge(table, [at_l], found.electrons).gap
+    place = next(i for i, (first, second) in enumerate(found.path.ends) if "L" in (first, second))
+    on_line = found.path.energy[found.path.line == place]
+    end = on_line[-1 if found.path.ends[place][1] == "L" else 0]
+    assert end[found.path.filled] - end[found.path.filled - 1] == pytest.approx(gap, abs=2e-3)
+    assert found.path.gap <= gap + 2e-3
+
+
+def test_a_ray_cluster_calculates_too(tmp_path, textbook):
+    pytest.importorskip("ray")
+    from topofuse.confirm.cluster import Cluster
+
+    store, crystal = Store(tmp_path), analyse(textbook["NaCl-rock_salt"].crystal)
+    job = plan.Job(blank_row("salt"), "", crystal, key_of(crystal, QUICK, engine_version()), 1.0)
+    (found,) = run([job], Cluster(Calculate(QUICK), store), lambda job, result: None)
+    assert found.reason == ""
+    assert store.get(job.key).electrons == found.electrons
 
 
 def test_data_sets_are_found_and_missed():

@@ -438,7 +438,7 @@ def test_a_calculation_is_offered_shown_and_drawn(chromium):
         page.click("#compute-cancel")
         assert "No result: it was cancelled." in page.inner_text("#compute-content:has(#compute-it)")
         page.set_input_files("#files", [{"name": "SnTe.vasp", "mimeType": "", "buffer": example_text("SnTe").encode()}])
-        page.wait_for_function("document.querySelector('#about').textContent.includes('SnTe.vasp')")
+        page.wait_for_selector("#about:has-text('SnTe.vasp')")
         page.click("#compute-it")
         assert "Topological crystalline insulator" in page.inner_text("#compute-content:has(strong)")
         assert "first principles" in page.inner_text("#kinds")

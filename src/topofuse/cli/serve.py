@@ -32,8 +32,9 @@ def serve_command(port: int, host: str, model: str, open_browser: bool) -> None:
     """Open a local web page for structure files.
 
     Drop structure files on it, and see their classes, crystals and Brillouin zones. The page is for this
-    machine alone: it listens on 127.0.0.1, contacts no other address, and keeps no file. Programs can use the
-    same interface; it is described at /api/openapi.json. Ctrl-C ends the command.
+    machine alone: it listens on 127.0.0.1, contacts no other address, and keeps no file. With GPAW installed, it
+    can check an answer from first principles. Programs can use the same interface; it is described at
+    /api/openapi.json. Ctrl-C ends the command.
     """
     with plain_errors("the page is no longer served"):
         from topofuse.web.serve import serve

@@ -31,7 +31,7 @@ export class Computation {
     const { offer, elapsed, reason, found, id } = entry.calculation;
     const parts = [];
     if (found) parts.push(...result(found, entry.row));
-    else if (id != null) parts.push(...progress(elapsed ?? 0, offer.seconds, () => this.cancel(entry)));
+    else if (id != null) return this.progress(entry, elapsed ?? 0, offer.seconds);
     else {
       if (reason) parts.push(element("p", { class: "warning", text: `No result: ${reason}.` }));
       if (offer.none) parts.push(element("p", { class: "hint", text: `${upper(offer.none)}.` }));
@@ -66,16 +66,23 @@ export class Computation {
     if (calculation.found && entry === this.entry) this.whenFound(calculation.found);
   }
 
+  // Made once for an entry, so that the button stays where it is while it is pressed.
+  progress(entry, elapsed, seconds) {
+    let bar = this.content.querySelector("progress");
+    if (!bar || this.running !== entry) {
+      bar = element("progress", { max: seconds, "aria-label": "Progress of the calculation, by the estimated time" });
+      const cancel = element("button", { type: "button", id: "compute-cancel", text: "Cancel", onclick: () => this.cancel(entry) });
+      this.content.replaceChildren(element("p", {}, bar, " ", element("span", { class: "hint" }), " ", cancel));
+      this.running = entry;
+    }
+    bar.value = Math.min(elapsed, seconds);
+    const late = elapsed > seconds ? "; it takes longer than estimated" : "";
+    this.content.querySelector(".hint").textContent = `${duration(elapsed)} of about ${duration(seconds)}${late}`;
+  }
+
   async cancel(entry) {
     await api.cancelComputation(entry.calculation.id).catch(() => null); // it has ended meanwhile
   }
-}
-
-function progress(elapsed, seconds, cancel) {
-  const bar = element("progress", { max: seconds, value: Math.min(elapsed, seconds), "aria-label": "Progress of the calculation, by the estimated time" });
-  const late = elapsed > seconds ? "; it takes longer than estimated" : "";
-  const words = element("span", { class: "hint", text: ` ${duration(elapsed)} of about ${duration(seconds)}${late} ` });
-  return [element("p", {}, bar, words, element("button", { type: "button", id: "compute-cancel", text: "Cancel", onclick: cancel }))];
 }
 
 function result(found, row) {
@@ -86,7 +93,7 @@ function result(found, row) {
   const more = [found.indicator ? `Indicator ${found.indicator}.` : "", found.cut ? `The filling ends inside a degenerate level at ${found.cut}.` : ""].filter(Boolean).join(" ");
   const drawn = found.bands ? " Its bands are drawn over the sketch's, as thin dark lines." : "";
   return [
-    element("p", {}, element("strong", { class: `class ${name ? CLASSES[name].colour : ""}`, text: said }), `.${compared}`),
+    element("p", {}, element("strong", { text: said }), `.${compared}`),
     name ? null : element("p", { text: `${upper(found.reason)}.` }),
     element("p", { text: `${gaps}. ${more}${drawn}` }),
     element("p", { class: "hint", text: `${found.settings}. ${duration(found.seconds)} of processor time.` }),
