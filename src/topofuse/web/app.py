@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from topofuse import __version__
 from topofuse.system.workers import WorkerError
 from topofuse.web.atlas import Shelf, add_atlas
+from topofuse.web.errors import BusyError, UnavailableError
 from topofuse.web.examples import EXAMPLES, example_label, example_text
 from topofuse.web.queue import Limits, Queue
 from topofuse.web.security import Guard
-from topofuse.web.service import BusyError, Service, UnavailableError, Upload, levels
+from topofuse.web.service import Service, Upload, levels
 from topofuse.web.token import Token
 
 MAX_FILES = 64  # in one request; the page sends more in several

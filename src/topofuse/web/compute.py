@@ -26,7 +26,7 @@ from topofuse.crystals import CrystalError, SymmetricCrystal, analyse
 from topofuse.crystals.read import read_structure
 from topofuse.symmetry import symmetry_table
 from topofuse.system.workers import Lost, Worker
-from topofuse.web.service import BusyError
+from topofuse.web.errors import BusyError
 
 MAX_ATOMS = 20  # of the primitive cell
 TIME_LIMIT = 3600.0  # seconds

@@ -14,22 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE, LEVELS, coarsen, level_probabilities
+from topofuse.web.errors import BusyError, UnavailableError
 
 if TYPE_CHECKING:
     from topofuse.web.compute import Calculations
 
 TIME_LIMIT = 30.0  # seconds that one structure may take
 MEMORY_LIMIT = 2.0  # GiB that a worker may take for one structure
-
-
-class UnavailableError(TopofuseError, RuntimeError):
-    """No structure can be worked on now; the message says why, for a person."""
-
-
-class BusyError(TopofuseError, RuntimeError):
-    """Another calculation is under way."""
 
 
 @dataclass(frozen=True)
