@@ -69,15 +69,14 @@ def test_the_command_calculates_once(tmp_path, textbook):
     again = CliRunner().invoke(main, arguments)
     assert "0 to calculate" in again.stderr
     assert "1 stored" in again.stderr
-    (row,) = csv.DictReader(output.open())
+    (row,) = csv.DictReader(output.read_text().splitlines())
     assert (row["dft_class"], row["agreement"], row["dft_status"]) == ("trivial", "5", "ok")
 
 
 def test_bands_along_the_path_meet_the_levels_at_its_special_momenta(textbook):
     found = Calculate(QUICK, per_line=3)(analyse(textbook["SnTe-rock_salt"].crystal))
-    table = symmetry_table(found.spacegroup)
-    at_l = next(one for one in found.levels if table.stars[one.star].label == "L")
-    gap = judge(table, [at_l], found.electrons).gap
+    verdict = judge(symmetry_table(found.spacegroup), found.levels, found.electrons)
+    gap = next(filling.gap for filling in verdict.fillings if filling.label == "L")
     place = next(i for i, (first, second) in enumerate(found.path.ends) if "L" in (first, second))
     on_line = found.path.energy[found.path.line == place]
     end = on_line[-1 if found.path.ends[place][1] == "L" else 0]
