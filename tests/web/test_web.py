@@ -437,7 +437,7 @@ class TestCommand:
                 process.send_signal(signal.SIGTERM)
                 rest = process.stderr.read()
             assert process.wait() == 128 + signal.SIGTERM
-        assert rest == ""
+        assert rest == "ended by SIGTERM: the page is no longer served\n"
         assert list(tmp_path.iterdir()) == []
 
     def test_a_model_that_cannot_be_loaded_ends_it_with_one_line(self, tmp_path):
