@@ -5,10 +5,12 @@ Each command is killed alone or with all of its processes, and started again, on
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,7 +61,7 @@ def attack(command: str, kills: int, seed: int, python: str | None) -> int:
         wanted, listing = victim.found(place / victim.result), _listing(place)
         shutil.rmtree(place / "cache", ignore_errors=True)
         while tally.counts["kills"] < kills:
-            _until_done(tally, victim, place, rng, seconds, kills)
+            seconds = min(seconds, _until_done(tally, victim, place, rng, seconds, kills))
             if victim.found(place / victim.result) != wanted:
                 tally.fault("wrong answer", f"the result of round {tally.counts['rounds']} is another one")
             if more := [name for name in _listing(place) if name not in listing]:
@@ -67,8 +69,8 @@ def attack(command: str, kills: int, seed: int, python: str | None) -> int:
     return tally.report("row lost or doubled", "wrong answer", "table touched", "left behind", "traceback", "hang")
 
 
-def _until_done(tally: Tally, victim: Victim, place: Path, rng: random.Random, seconds: float, kills: int) -> None:
-    """A round: kills until the command has ended by itself, or there were enough."""
+def _until_done(tally: Tally, victim: Victim, place: Path, rng: random.Random, seconds: float, kills: int) -> float:
+    """A round: kills until the command has ended by itself, or there were enough; seconds that its last call took."""
     result = place / victim.result
     if result.is_dir():
         shutil.rmtree(result)
@@ -79,7 +81,8 @@ def _until_done(tally: Tally, victim: Victim, place: Path, rng: random.Random, s
         watched = victim.start(place)
         if tally.counts["kills"] >= kills:
             break
-        time.sleep(rng.uniform(0.2, 1.1 * seconds))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            watched.process.wait(rng.uniform(0.2, 1.1 * seconds))
         if watched.process.poll() is not None:
             break
         watched.kill(signal.SIGKILL, group=rng.random() < 0.5)
@@ -97,7 +100,10 @@ def _until_done(tally: Tally, victim: Victim, place: Path, rng: random.Random, s
             else:
                 tally.fault("table touched", "the output is neither the old table nor a whole one")
     tally.count("rounds")
-    _compare(tally, victim, place, watched.end())
+    ended = watched.end()
+    taken = time.monotonic() - watched.begun
+    _compare(tally, victim, place, ended)
+    return taken
 
 
 def _compare(tally: Tally, victim: Victim, place: Path, ended: Ended) -> None:
