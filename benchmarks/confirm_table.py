@@ -177,7 +177,7 @@ def main(folder: Path, second_path: Path, rest: list[str]) -> None:
     samples = {
         name: lines(folder / f"{name}.jsonl") for name in ("random", "cascade", "unsure", "surest", "tight", "doubts")
     }
-    known = {r["id"]: r for name in ("surest", "cascade", "unsure", "random") for r in samples[name] if "seconds" in r}
+    known = {r["id"]: r for name in ("surest", "random", "unsure", "cascade") for r in samples[name] if "seconds" in r}
     for name in ("random", "cascade", "unsure"):
         if samples[name]:
             sample(name, samples[name], second)

@@ -15,10 +15,10 @@ from topofuse.symmetry import symmetry_table
 from topofuse.tightbinding.lines import lines_of
 
 _WAVES = 0.00286  # plane waves per Å³ and eV^1.5 of cutoff: (2 m / ħ²)^1.5 / 6π²
-# seconds = exp(_OFFSET) · (waves · bands · momenta)^_EXPONENT; least squares on the logarithms of what crystals of two
-# to eight atoms took on one core (docs/confirm.md); machines differ
-_OFFSET, _EXPONENT = -7.9, 0.8
-_PATH = 0.4  # of the effort for a momentum of the table: a momentum on the path converges to less
+# seconds = exp(_OFFSET) · (waves · bands · momenta)^_EXPONENT; least squares on the logarithms of what 190 crystals of
+# one to eight atoms took on one core (docs/confirm.md); machines differ
+_OFFSET, _EXPONENT = -6.73, 0.72
+_PATH = 0.6  # of the effort for a momentum of the table: a momentum on the path converges to less
 
 
 @dataclass(frozen=True)
