@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -101,9 +102,8 @@ class TestBrowser:
         return page.locator("#atlas-table tbody th").all_inner_texts()
 
     def found(self, page, words: str) -> list[str]:
-        page.wait_for_function(
-            "(words) => document.querySelector('#atlas-found').textContent.startsWith(words)", arg=words
-        )
+        # no wait_for_function: it polls by eval, which the page's Content-Security-Policy refuses
+        page.locator("#atlas-found").filter(has_text=re.compile(f"^{re.escape(words)}")).wait_for()
         return self.ids(page)
 
     def test_conditions_lead_to_rows_and_a_row_to_its_material(self, chromium, address):

@@ -389,7 +389,7 @@ def test_the_keyboard_reaches_everything_in_the_order_of_the_page(page):
             break
     pictures = ["cell", "supercell", "bonds", "edges", "crystal picture", "path", "labels", "reset", "zone picture"]
     assert order == [
-        *("Skip to the result", "files", "Paste a structure", *(e.formula for e in EXAMPLES), *pictures),
+        *("Skip to the result", "topofuse", "files", "Paste a structure", *(e.formula for e in EXAMPLES), *pictures),
         *("coupling", "range", "plot picture", "Levels and parities at special momenta"),
         *("High-symmetry momenta", "Interface for programs"),
     ]

@@ -17,9 +17,9 @@ const COLUMNS = [
   { key: "set_90", title: "90 % set", plain: true },
   { key: "novelty", title: "Novelty", number: true, ascending: true },
   { key: "known_class", title: "Known class", plain: true },
-  { key: "spacegroup", title: "Space group", number: true, ascending: true },
+  { key: "spacegroup", title: "Group", number: true, ascending: true },
   { key: "n_atoms", title: "Atoms", number: true, ascending: true },
-  { key: "sketch_gap", title: "Sketch gap, eV", number: true },
+  { key: "sketch_gap", title: "Gap, eV", number: true },
 ];
 
 export class AtlasView {
