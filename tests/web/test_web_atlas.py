@@ -18,6 +18,7 @@ from support.stand_ins import poscar
 from support.web_server import serving
 
 SCREENSHOTS = Path(os.environ.get("TOPOFUSE_SCREENSHOTS", Path(__file__).parents[2] / "build" / "screenshots"))
+AUDIT = (Path(__file__).parents[1] / "support/page_audit.js").read_text(encoding="utf-8")
 in_browser = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium in /usr/bin")]
 
 
@@ -159,6 +160,11 @@ class TestBrowser:
             assert page.input_value("[name=p-from]") == "0.92"
             assert page.evaluate("document.documentElement.scrollWidth") == 400
             page.screenshot(path=SCREENSHOTS / "atlas-phone.png", full_page=True)
+            page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+            assert page.evaluate(f"{AUDIT}.unnamed()") == []
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)
+                assert page.evaluate(f"{AUDIT}.faint()") == [], scheme
 
     def test_a_full_line_is_asked_again(self, chromium, address):
         with opened_page(chromium, address) as page:
