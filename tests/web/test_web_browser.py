@@ -198,8 +198,22 @@ def test_what_is_known_and_how_far_to_believe_the_model_is_shown(page):
     why = {
         "answer": {"p_nontrivial": 0.95},
         "modalities": [
-            {"name": "bands", "title": "Sketch of the bands", "change": 0.2, "p_without": 0.75, "columns": [column]},
-            {"name": "kspace", "title": "Brillouin zone", "change": -0.01, "p_without": 0.96, "columns": []},
+            {
+                "name": "bands",
+                "title": "Sketch of the bands",
+                "from_sketch": True,
+                "change": 0.2,
+                "p_without": 0.75,
+                "columns": [column],
+            },
+            {
+                "name": "kspace",
+                "title": "Brillouin zone",
+                "from_sketch": False,
+                "change": -0.01,
+                "p_without": 0.96,
+                "columns": [],
+            },
         ],
         "features": [{"words": "share of Bi", "value": 0.4, "log_odds": -0.32}],
         "zone": {"electrons": 28, "atomic_filling": 4, "atomic_limit": False, "indicators": [2, 4]},
