@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from support.broken_inputs import understandable
 from support.screening_sources import archive_of, as_optimade, as_pymatgen, environment, record
-from support.stand_ins import ByFirstAtom, gluttonous, leaky, poscar
+from support.stand_ins import ByFirstAtom, blocked_signals, gluttonous, leaky, poscar
 from support.workplace import numbers
 from topofuse.modalities import extraction
 from topofuse.screening.entries import RecordEntry
@@ -29,6 +29,7 @@ from topofuse.screening.predict import Work, predict_paths
 from topofuse.screening.sources import open_source
 from topofuse.system import files
 from topofuse.system.processes import worker_pool
+from topofuse.system.workers import supervised_map
 
 pytestmark = pytest.mark.slow
 
@@ -232,22 +233,7 @@ class TestEnds:
             interrupted()
         assert time.monotonic() - begun < 60
 
-    def test_ctrl_c_while_workers_begin_prints_nothing_of_them(self):
-        """The server that workers are forked from imports for a second, and got the Ctrl-C of the terminal too."""
-        code = (
-            "from topofuse.system.workers import warm_up; warm_up(); import time; print(1, flush=True); time.sleep(60)"
-        )
-        process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
-        process.stdout.readline()
-        os.killpg(process.pid, signal.SIGINT)
-        _, stderr = process.communicate(timeout=60)
-        assert stderr.count("Traceback") <= 1  # of the script itself
-        assert "forkserver" not in stderr
+    def test_ctrl_c_is_kept_from_workers_and_from_what_they_are_forked_from(self):
+        """It goes to all processes of a terminal; while these import, it would be a traceback."""
+        (blocked,) = supervised_map(blocked_signals, [0], workers=1, time_limit=60, ahead=1)
+        assert blocked == [signal.SIGINT]

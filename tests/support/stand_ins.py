@@ -103,6 +103,11 @@ def fill_cache(crystals, cache_dir, rounds=1):
         extraction.extract_all(crystals, cache_dir=cache_dir, workers=0, names=("scalar", "physics"))
 
 
+def blocked_signals(_):
+    """What does not reach this process."""
+    return sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
 class DiesOnce(ByFirstAtom):
     """A model whose process is killed the first time that it sees oxygen; the file `marker` remembers it."""
 

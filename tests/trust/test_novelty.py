@@ -106,7 +106,8 @@ def test_it_does_not_matter_how_a_crystal_is_written_down(reference, compounds, 
 def test_an_answer_does_not_depend_on_the_rest_of_the_batch(reference, small_world):
     together = reference.place(small_world.store)
     alone = [reference.place(small_world.store, np.array([i])) for i in range(10)]
-    np.testing.assert_allclose([a.novelty[0] for a in alone], together.novelty[:10], atol=1e-4)
+    np.testing.assert_array_equal([a.novelty[0] for a in alone], together.novelty[:10])
+    np.testing.assert_array_equal([a.nearest[0] for a in alone], together.nearest[:10])
 
 
 def test_what_is_saved_comes_back(reference, small_world):

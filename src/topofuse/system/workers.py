@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import forkserver, get_context
+from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -60,6 +60,7 @@ def warm_up() -> None:
     (a process that has used OpenMP must not be forked), so that another worker costs milliseconds.
     """
     get_context("forkserver").set_forkserver_preload(list(_PRELOADED))
+    resource_tracker.ensure_running()  # else the server starts it, and that unblocks Ctrl-C again
     # inherited: the server ignores Ctrl-C only when its imports are done, and would print a traceback until then
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

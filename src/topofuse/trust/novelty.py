@@ -114,16 +114,23 @@ class TrainingMaterials:
         return (self.codes * self.step).astype(np.float32)
 
     def embed(self, table: NDArray[np.floating]) -> Array:
-        """(b, f) tables → (b, k) points."""
+        """(b, f) tables → (b, k) points; in double precision, since BLAS rounds by how many rows there are."""
         standard = _standardised(np.ascontiguousarray(table, dtype=np.float32), self.quantiles)
-        return standard @ self.projection.astype(np.float32) - self.centre
+        axes = self.projection.astype(np.float64)
+        blocks = [standard[start : start + _BLOCK] @ axes for start in range(0, len(standard), _BLOCK)]
+        points = np.concatenate(blocks) if blocks else np.empty((0, axes.shape[1]))
+        return np.asarray(points - self.centre, dtype=np.float32)
 
     def place(self, store: FeatureStore, rows: NDArray[np.integer] | None = None) -> Neighbourhood:
         """Where the crystals of a store lie, or those of `rows`."""
         rows = np.arange(len(store)) if rows is None else rows
         points = self.embed(store.table(self.names)[rows])
-        squares, nearest = _nearest(points, self._points)
-        distance = np.sqrt(squares[:, 0]).astype(np.float64)
+        _, nearest = _nearest(points, self._points)
+        # its distances lose digits near zero, which ones by how many rows there are: those of the nearest anew
+        apart = np.linalg.norm(points[:, None].astype(np.float64) - self._points[nearest], axis=2)
+        order = np.argsort(apart, axis=1, kind="stable")
+        nearest = np.take_along_axis(nearest, order, axis=1)
+        distance = np.take_along_axis(apart, order, axis=1)[:, 0]
         novelty = self._ranked(distance)
         for i, row in enumerate(rows):
             z = store.facts.atoms(int(row))
