@@ -24,7 +24,7 @@ FREE, MUCH = 2**17, 2**21  # bytes
 @pytest.fixture(autouse=True)
 def little(monkeypatch):
     monkeypatch.setattr(sources, "_FREE_BYTES", FREE)
-    monkeypatch.setattr(sources, "_MAX_BLANK", 1000)
+    monkeypatch.setattr(sources, "_MAX_IDLE", 1000)
 
 
 def last_reason(path) -> str:
@@ -74,6 +74,12 @@ def test_blank_lines_without_end(tmp_path, suffix):
             assert last.crystal()
         else:
             assert "lines without text" in last_reason(path)
+
+
+def test_members_of_no_interest_without_end(tmp_path):
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(gzip.compress(tarfile.TarInfo("README").tobuf() * 1001))
+    assert "1,000 members that are no structures" in last_reason(path)
 
 
 def test_members_of_a_zip_that_share_their_bytes(tmp_path):

@@ -144,8 +144,9 @@ def _run(place: Path, _: str | None) -> Victim:
     from topofuse.labels import FIVE
 
     lines = ["path,label,split,fold"]
+    parts: dict[str, int] = {}
     for i, path in enumerate(path for path in make_structures(place / "in", 70) if len(path.read_text()) > 30):
-        part = i % 5
+        part = parts.setdefault(path.read_text().splitlines()[5], len(parts) % 5)  # a formula is in one part only
         lines.append(f"in/{path.name},{FIVE[i // 2 % 5]},{'test,' if part == 4 else f'pool,{part % 2}'}")
     (place / "data.csv").write_text("\n".join(lines) + "\n")
     preset = str(ROOT / "tools/attack/tiny.toml")

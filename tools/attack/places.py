@@ -14,8 +14,6 @@ from pathlib import Path
 from base import Tally, Watched, judge, judge_rows, make_structures, table, workplace
 
 BEFORE = "the table that was there\n"
-# root may write anywhere: rights are tried as somebody else
-AS_NOBODY = "import os; os.setgid(65534); os.setuid(65534); from topofuse.cli import main; main()"
 COMMANDS = {
     "predict": ("predict", "in", "--model", "fast"),
     "predict -o": ("predict", "in", "--model", "fast", "-o", "out/t.csv"),
@@ -78,7 +76,11 @@ def attack(only: str | None) -> int:
             for command, words in COMMANDS.items():
                 if only is None or only in what:
                     _one(tally, place, (what, case), (command, words), wanted)
-        for what, kind in (("a full disk", "full"), ("a full temporary folder", "temporary"), ("no rights", "rights")):
+        for what, kind in (
+            ("a full disk", "full"),
+            ("a full temporary folder", "temporary"),
+            ("a read-only disk", "read-only"),
+        ):
             if only is None or only in what:
                 _file_system(tally, place, what, kind)
         if only is None or only in "two commands on one output":
@@ -139,27 +141,22 @@ def _judge_table(tally: Tally, what: str, path: Path, wanted: str, done: bool) -
 
 
 def _file_system(tally: Tally, place: Path, what: str, kind: str) -> None:
-    """A file system of 64 KiB for the output or the temporary files; a folder that belongs to somebody else."""
+    """A file system of 64 KiB for the output or the temporary files, full to the last page; one that is read-only."""
     for name, words in COMMANDS.items():
         folder = place / ("temporary" if kind == "temporary" else "out")
         folder.mkdir(exist_ok=True)
-        if kind != "rights":
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)], check=True)
         try:
-            if kind != "temporary":
-                (folder / "t.csv").write_text(BEFORE)
-            else:
+            if kind == "temporary":
                 (place / "out").mkdir()
-            if kind != "rights":
+            else:
+                (folder / "t.csv").write_text(BEFORE)
+            if kind == "read-only":
+                subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+            else:
                 with contextlib.suppress(OSError):
                     (folder / "filling").write_bytes(bytes(60 << 10))
-            before = "" if kind != "rights" else f"cd {place}"
-            if kind == "rights":
-                for path in (place, place / "in", place / "temporary"):
-                    path.chmod(0o755 if path.name != "temporary" else 0o777)
-                folder.chmod(0o555)
-                words = ("-c", AS_NOBODY, *words)
-            watched = Watched(*words, place=place, before=before)
+            watched = Watched(*words, place=place)
             ended = watched.end()
             if judge(tally, f"{name}, {what}", ended):
                 tally.count("worked" if ended.code == 0 else "refused with a sentence")
@@ -168,8 +165,7 @@ def _file_system(tally: Tally, place: Path, what: str, kind: str) -> None:
             if watched.processes_left():
                 tally.fault("left behind", f"{name}, {what}: processes")
         finally:
-            if kind != "rights":
-                subprocess.run(["umount", "-l", str(folder)], check=True)
+            subprocess.run(["umount", "-l", str(folder)], check=True)
             shutil.rmtree(place / "out", ignore_errors=True)
 
 

@@ -44,7 +44,7 @@ _DAMAGE = (
 # structures are packed to a fiftieth, to a two-hundredth where all are nearly equal; zeros to a thousandth and far less
 _MAX_RATIO = 250
 _FREE_BYTES = 2**30  # so much may come of any file
-_MAX_BLANK = 100_000  # lines without text, one after another
+_MAX_IDLE = 500_000  # lines without text, or members that are no structures, one after another
 _MAX_GROUP_VALUES = 100_000_000  # of a parquet column: one row may hold them all, 0.8 GB
 _NUMERIC = ("lattice", "numbers", "frac_coords")  # the columns of a parquet
 _HUGE = f"more than {MAX_ATOMS} atoms, or a lattice of more than nine numbers"
@@ -149,12 +149,16 @@ def _tar(path: Path) -> Iterator[Entry]:
     last = "its beginning"
     try:
         with _decompressed(path) as content, tarfile.open(fileobj=content, mode="r|") as archive:
+            idle = 0
             for member in archive:
                 archive.members = []  # type: ignore[attr-defined]  # else it keeps them all
                 last = member.name
                 stream = archive.extractfile(member) if member.isfile() and _wanted(member.name) else None
                 if stream is not None:
+                    idle = 0
                     yield _member(member.name, member.size, stream)
+                elif (idle := idle + 1) > _MAX_IDLE:
+                    raise ValueError(f"{_MAX_IDLE:,} members that are no structures")
         if path.suffix.lower() == ".tar" and path.stat().st_size % tarfile.BLOCKSIZE:
             raise EOFError("its last block is incomplete")  # which tarfile takes for an end
     except _DAMAGE as error:
@@ -230,8 +234,8 @@ def _jsonl(path: Path) -> Iterator[Entry]:
                 elif line.strip():
                     blank = 0
                     yield json_entry(line, last)
-                elif (blank := blank + 1) > _MAX_BLANK:
-                    raise ValueError(f"{_MAX_BLANK:,} lines without text")
+                elif (blank := blank + 1) > _MAX_IDLE:
+                    raise ValueError(f"{_MAX_IDLE:,} lines without text")
     except _DAMAGE as error:
         yield _broken_off(path, last, error)
 
