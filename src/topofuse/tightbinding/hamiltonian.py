@@ -129,7 +129,8 @@ class TightBinding:
         """Energies and states at momenta (k, 3), and energies (m, n) at other ones (m, 3)."""
         solutions = self._solutions(np.concatenate([momenta, others]), len(momenta))
         energy, states, dual, parity = zip(*solutions[: len(momenta)], strict=True)
-        return Bands(np.array(energy), states, dual, parity), np.array([s.energy for s in solutions[len(momenta) :]])
+        at_others = np.array([solution.energy for solution in solutions[len(momenta) :]])
+        return Bands(np.array(energy), states, dual, parity), at_others.reshape(len(others), self.basis.size)
 
     def _solutions(self, momenta: NDArray[np.float64], with_states: int) -> list[Solution]:
         """Solutions at momenta (k, 3), the first of them with states."""

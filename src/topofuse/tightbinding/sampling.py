@@ -42,6 +42,11 @@ class Sampling:
         middle: NDArray[np.float64] = self.points[self.lines].mean(1)
         return middle
 
+    def only(self, points: NDArray[np.int64]) -> Sampling:
+        """Some of the points, without lines and without what is told of the TRIMs."""
+        none = np.empty(0, dtype=np.int64)
+        return Sampling(self.points[points], 0, none, np.empty(0), none.reshape(0, 2), ())
+
 
 def same_momentum(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether momenta (..., 3) agree up to a reciprocal lattice vector."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -19,6 +20,8 @@ from topofuse.tightbinding.sampling import Sampling, sampling_of
 # Time grows with the cube: about 0.07 s for 100 to 150 orbitals. Sketches of up to 120 orbitals instead of 60 brought
 # the trees 0.18 points of two-class accuracy on topomat's pool (docs/levers.md).
 MAX_ORBITALS = 150
+# of a sketch at the momenta that symmetry fixes alone: half of the time
+MAX_FIXED_ORBITALS = 250
 DEGENERATE = 1e-5  # eV; levels this close are one; spin-orbit coupling of light atoms splits by less than 1e-3
 WINDOW = 12  # bands on each side of the filling that spin-orbit coupling mixes
 _WINDOW_GAP = 1e-2  # eV; the window is widened until it ends at a gap
@@ -129,14 +132,21 @@ class Sketch:
 
 def sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
     """The sketch of a crystal, or why there is none (never `NoSketch.SKIPPED`: that is a model's choice)."""
-    atoms = _sketchable_atoms(crystal)
+    return sketch_at(crystal, lambda sampling: sampling, MAX_ORBITALS)
+
+
+def sketch_at(
+    crystal: SymmetricCrystal, momenta: Callable[[Sampling], Sampling], most_orbitals: int
+) -> Sketch | NoSketch:
+    """The sketch at what `momenta` takes of a crystal's sampling, or why there is none; cells up to `most_orbitals`."""
+    atoms = _sketchable_atoms(crystal, most_orbitals)
     if isinstance(atoms, NoSketch):
         return atoms
     filled = sum(atom.electrons for atom in atoms) // 2
     basis = basis_of(atoms)
     operators = Operators(crystal, basis)
     model = TightBinding(crystal.primitive, basis, operators.inversion)
-    sampling = sampling_of(crystal, operators)
+    sampling = momenta(sampling_of(crystal, operators))
     bands, inside = model.bands(sampling.points, sampling.middles)
     spin = tuple(spin_levels(basis, bands, point, filled) for point in range(len(sampling.points)))
     return Sketch(basis, model, operators, sampling, filled, bands, inside, spin)
@@ -157,11 +167,11 @@ def shared_sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
 
 def why_no_sketch(crystal: SymmetricCrystal) -> NoSketch | None:
     """Why `sketch_of` has none for a crystal, without computing it; None where there is one."""
-    atoms = _sketchable_atoms(crystal)
+    atoms = _sketchable_atoms(crystal, MAX_ORBITALS)
     return atoms if isinstance(atoms, NoSketch) else None
 
 
-def _sketchable_atoms(crystal: SymmetricCrystal) -> tuple[FreeAtom, ...] | NoSketch:
+def _sketchable_atoms(crystal: SymmetricCrystal, most_orbitals: int) -> tuple[FreeAtom, ...] | NoSketch:
     known = [free_atom(int(z)) for z in crystal.primitive.numbers]
     atoms = tuple(atom for atom in known if atom is not None)
     if len(atoms) < len(known):
@@ -171,7 +181,7 @@ def _sketchable_atoms(crystal: SymmetricCrystal) -> tuple[FreeAtom, ...] | NoSke
         return NoSketch.ODD_ELECTRONS
     if electrons >= 2 * orbitals:
         return NoSketch.ALL_FILLED
-    return NoSketch.TOO_LARGE if orbitals > MAX_ORBITALS else atoms
+    return NoSketch.TOO_LARGE if orbitals > most_orbitals else atoms
 
 
 def _shared_occupation(energy: NDArray[np.float64], filled: int) -> NDArray[np.float64]:

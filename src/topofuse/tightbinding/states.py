@@ -8,9 +8,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from topofuse.crystals import SymmetricCrystal
 from topofuse.symmetry import Alignment, Levels, Momentum, SymmetryTable, identify
 from topofuse.tightbinding.sampling import Sampling, same_momentum
-from topofuse.tightbinding.sketch import Sketch
+from topofuse.tightbinding.sketch import MAX_FIXED_ORBITALS, NoSketch, Sketch, sketch_at
 
 _ONE_SET = 2e-5  # eV; levels without spin-orbit coupling that are this close are one set
 _DECIMALS = 6  # of weights, so that a tie between two sets is not decided by rounding errors
@@ -44,6 +45,17 @@ def star_levels(sketch: Sketch, table: SymmetryTable) -> list[StarLevels]:
         levels = identify(table, momentum, sketch.spin[point].energy, traces, below, 2 * sketch.filled)
         found.append(StarLevels(levels, _rigid(sketch, point, levels)))
     return found
+
+
+def fixed_sketch_of(crystal: SymmetricCrystal, table: SymmetryTable) -> Sketch | NoSketch:
+    """A sketch that has what `star_levels` asks for and no more, for cells of up to `MAX_FIXED_ORBITALS` orbitals."""
+    return sketch_at(crystal, lambda sampling: _fixed(sampling, table), MAX_FIXED_ORBITALS)
+
+
+@lru_cache(maxsize=1024)
+def _fixed(sampling: Sampling, table: SymmetryTable) -> Sampling:
+    """One momentum of every star, shared by crystals with the same sampling."""
+    return sampling.only(np.unique([point for point, _ in sampled_momenta(sampling, table)]))
 
 
 @lru_cache(maxsize=1024)
