@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import time
@@ -18,20 +19,36 @@ COMMANDS = {
     "serve": ("serve", "--no-open", "--port", "0", "--model", "fast"),
 }
 
+_IMPORTING = re.compile(r'cli/__init__\.py", line \d+, in <module>')  # before there is a command to say a sentence
+ENDLESS = ("run", "serve")  # they take minutes, or do not end
+
 
 def attack(trials: int, seed: int) -> int:
     """Every signal to every command, to it alone and to all of its processes, `trials` times at random moments."""
     tally, rng = Tally("signals"), seeded(seed)
     with workplace() as place:
         make_structures(place / "in", 60)
+        seconds = {name: _seconds(place, words) if name not in ENDLESS else 5.0 for name, words in COMMANDS.items()}
         for _ in range(trials):
             for name, words in COMMANDS.items():
                 for title, which in SIGNALS.items():
                     for group in (False, True):
-                        _one(tally, place, (name, words), (title, which), group, rng.uniform(0.7, 4.0))
+                        _one(tally, place, (name, words), (title, which), group, rng.uniform(0.4, seconds[name]))
         for name in ("predict", "screen"):
             _closed_pipe(tally, place, name)
     return tally.report("traceback", "hang", "wrong end", "wrong answer", "left behind")
+
+
+def _seconds(place: Path, words: tuple[str, ...]) -> float:
+    """How long a command takes."""
+    watched = Watched(*words, place=place)
+    watched.process.communicate()
+    _clear(place)
+    return time.monotonic() - watched.begun
+
+
+def _clear(place: Path) -> None:
+    subprocess.run(["rm", "-rf", *(place / name for name in ("out.csv", "out.csv.partial", "found"))], check=True)
 
 
 def _one(
@@ -56,10 +73,14 @@ def _one(
         began = ended.err.strip() != "" or ended.code == 0
         if ended.code is None:
             tally.fault("hang", what)
+        elif "Traceback" in ended.err and _IMPORTING.search(ended.err):
+            tally.count("while Python imported the command")
         elif "Traceback" in ended.err:
             tally.fault("traceback", f"{what}: {ended.last}")
         elif not began and ended.code == 128 + which:
             tally.count("before its first line of code")
+        elif ended.code == 128 + which and " structures (" in ended.last:
+            tally.count("after its last line of output")
         elif ended.code not in (128 + which, 0) or (ended.code and not _sentence(ended.last)):
             tally.fault("wrong end", f"{what}: exit code {ended.code}: {ended.last!r}")
     judge_rest(tally, what, watched)
@@ -70,7 +91,7 @@ def _one(
     parts = [path.name for path in place.rglob("*.part")]
     if parts:
         tally.fault("left behind", f"{what}: {parts}")
-    subprocess.run(["rm", "-rf", *(place / name for name in ("out.csv", "out.csv.partial", "found"))], check=True)
+    _clear(place)
 
 
 def _sentence(line: str) -> bool:
