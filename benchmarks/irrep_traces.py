@@ -150,7 +150,7 @@ def compare(table: SymmetryTable, found: list[States], traces: Path) -> Iterator
         b = identify(table, table.momenta[other.momentum], other.energy, other.traces)
         top = min(a.energy.max(), b.energy.max())
         ours, read = (below_gaps(table, levels, one.energy, top) for levels in (a, b))
-        yield "" if ours == read and len(ours) > 2 else f"{star}: {ours} is read as {read}"
+        yield "" if ours and ours == read else f"{star}: {ours} is read as {read}"
 
 
 def main() -> None:
