@@ -1,6 +1,6 @@
 """First-principles answers against labels and the model: crystals of a run's pool, as `topofuse confirm` calculates.
 
-    python benchmarks/confirm.py SAMPLE DATA.parquet RUN FOLDER [--count N] [--cpu SECONDS]
+    python benchmarks/confirm.py SAMPLE DATA.parquet RUN FOLDER [--count N] [--cpu SECONDS] [--cheap-first]
     python benchmarks/confirm_table.py FOLDER [--second SECOND.parquet]
 
 SAMPLE is one of these, always of the split `pool`, whose crystals the model answered out of fold:
@@ -208,7 +208,9 @@ def measure(options: argparse.Namespace) -> None:
             add(log, about | judged(known))
         else:
             to_do.append((about, crystal))
-    print(len(to_do), "to calculate", flush=True)
+    if options.cheap_first:
+        to_do.sort(key=lambda one: estimate(one[0]))
+    print(len(to_do), f"to calculate, about {sum(estimate(about) for about, _ in to_do) / 60:.0f} min", flush=True)
     work = Limited(Calculate(settings, 1), limit)
     results = supervised_map(work, (crystal for _, crystal in to_do), workers=1, time_limit=86400, ahead=1)
     for (about, crystal), found in zip(to_do, results, strict=True):
@@ -218,6 +220,11 @@ def measure(options: argparse.Namespace) -> None:
             found = Result(reason, crystal.spacegroup, 0, (), limit if timed_out else 0.0, 0, engine_version())
         store.put(about["key"], found)
         add(log, about | judged(found))
+
+
+def estimate(about: dict) -> float:
+    """Seconds of processor time."""
+    return cost.seconds_for(cost.Size(about["waves"], about["bands"], about["momenta"]))
 
 
 def described(row, crystal, pool, settings) -> dict:
@@ -268,6 +275,7 @@ def main() -> None:
     parser.add_argument("--count", type=int)
     parser.add_argument("--cpu", type=float)
     parser.add_argument("--ids", default="")
+    parser.add_argument("--cheap-first", action="store_true")
     measure(parser.parse_args())
 
 

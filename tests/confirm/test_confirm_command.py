@@ -118,7 +118,8 @@ def test_tables_of_every_format_have_the_columns(told, tmp_path, suffix):
     [
         (["--budget", "soon"], "'soon' is no duration"),
         (["--budget", "0h"], "is no duration"),
-        (["--electrons", "20"], "--electrons needs --read"),
+        (["--electrons", "20"], "--read and --electrons need each other"),
+        (["--read", "trace.txt"], "--read and --electrons need each other"),
         (["--read", "trace.txt", "--write-inputs", "qe", "d"], "exclude each other"),
         (["--shard", "4/3"], "'4/3' is no part"),
         (["--address", "auto"], "--address is for --engine ray"),
@@ -132,7 +133,7 @@ def test_bad_arguments_are_one_line(arguments, words):
 
 
 def test_traces_that_are_missing_are_named(tmp_path):
-    found = CliRunner().invoke(main, ["confirm", "x.cif", "--read", str(tmp_path / "none.txt")])
+    found = CliRunner().invoke(main, ["confirm", "x.cif", "--read", str(tmp_path / "none.txt"), "--electrons", "2"])
     assert found.exit_code == 2
     assert "none.txt" in found.stderr
 

@@ -113,9 +113,7 @@ def _shard(_context: click.Context, _option: click.Parameter, value: str) -> tup
     metavar="FILE",
     help="Calculate nothing: judge the traces of PATH in FILE, which vasp2trace or IrRep wrote.",
 )
-@click.option(
-    "--electrons", type=click.IntRange(1), metavar="N", help="Filled states in FILE [the number in its first line]."
-)
+@click.option("--electrons", type=click.IntRange(1), metavar="N", help="With --read: how many states are filled.")
 def confirm_command(
     paths: tuple[Path, ...],
     model: str,
@@ -165,8 +163,8 @@ def confirm_command(
     """
     if traces is not None and write_inputs is not None:
         raise click.UsageError("--read and --write-inputs exclude each other")
-    if electrons is not None and traces is None:
-        raise click.UsageError("--electrons needs --read")
+    if (electrons is None) != (traces is None):
+        raise click.UsageError("--read and --electrons need each other")
     if effort["address"] is not None and effort["engine"] != "ray":
         raise click.UsageError("--address is for --engine ray")
     with plain_errors("finished calculations are kept; start the same command again to continue"):
@@ -178,7 +176,7 @@ def confirm_command(
             report.write_all_inputs(paths, *write_inputs, tell)
             return
         writer = None if output is None else TableWriter(output, extra=table.DFT_COLUMNS)
-        if traces is not None:
+        if traces is not None and electrons is not None:
             rows = [report.read_row(paths, model, traces, electrons)]
         else:
             choice = plan.Choice(max_atoms, unsure, budget, path, shard=shard)

@@ -16,8 +16,8 @@ from topofuse.confirm.run import TIME_LIMIT, Calculate, Engine, Local, run
 from topofuse.confirm.settings import Settings
 from topofuse.confirm.store import Result, Store, default_folder
 from topofuse.confirm.table import DFT_COLUMNS, dft_row, verdict_columns
-from topofuse.confirm.trace_files import TraceFileError, read_traces, states_of
-from topofuse.confirm.verdict import judge, levels_of
+from topofuse.confirm.trace_files import TraceFileError, levels_in, read_traces
+from topofuse.confirm.verdict import judge
 from topofuse.crystals import CrystalError, analyse
 from topofuse.screening.entries import Entry
 from topofuse.screening.predict import Work, predict_rows, write_table
@@ -113,8 +113,8 @@ def predicted(paths: Iterable[Path], model: str) -> Iterator[tuple[Entry, Row]]:
     return zip(entries(given), rows, strict=True)
 
 
-def read_row(paths: Sequence[Path], model: str, traces: Path, electrons: int | None) -> Row:
-    """The row of one structure, judged by traces that another code gave; electrons: else as the file has it.
+def read_row(paths: Sequence[Path], model: str, traces: Path, electrons: int) -> Row:
+    """The row of one structure, judged by traces that another code gave, so many of the states filled.
 
     Raises `TraceFileError` where the traces cannot be used.
     """
@@ -127,8 +127,7 @@ def read_row(paths: Sequence[Path], model: str, traces: Path, electrons: int | N
         raise TraceFileError(f"{row['input']}: {row['reason']}")
     table = symmetry_table(analyse(entry.crystal()).spacegroup)
     try:
-        levels = levels_of(table, states_of(file, table), electrons or file.filled)
-        verdict = judge(table, levels, electrons or file.filled)
+        verdict = judge(table, levels_in(file, table, electrons), electrons)
     except ValueError as error:  # no representations, or too few states
         raise TraceFileError(f"{traces}: {error}") from error
     columns = verdict_columns(verdict, table, row["label"])

@@ -1,8 +1,9 @@
 """trace.txt: what vasp2trace and IrRep write of a calculation by another code, read as states.
 
-The format is that of M. G. Vergniory et al., Nature 566, 480 (2019): number of filled states, 1 for spin-orbit
-coupling, operations {W|t} with their rotations of the spin, momenta, and for each of these the degenerate levels with
-traces.
+The format is that of M. G. Vergniory et al., Nature 566, 480 (2019): number of bands that were asked for, 1 for
+spin-orbit coupling, operations {W|t} with their rotations of the spin, momenta, and for each of these the degenerate
+levels with traces. Both programs mean the filled bands by that number, and write any other that the user gave them; so
+it is not used.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.confirm.engine import StarStates
+from topofuse.confirm.verdict import levels_of
 from topofuse.errors import TopofuseError
-from topofuse.symmetry import Alignment, SymmetryTable
+from topofuse.symmetry import Alignment, Levels, Star, SymmetryTable
 
 _MOST = 64 * 2**20  # bytes
 _OPERATION = 9 + 3 + 8  # numbers of a rotation, a translation and a complex 2 × 2 matrix
@@ -43,9 +45,9 @@ class MomentumTraces:
 
 @dataclass(frozen=True, eq=False)
 class TraceFile:
-    """A whole file; rotations (h, 3, 3), translations (h, 3), spins (h, 2, 2), filled states, momenta."""
+    """A whole file; rotations (h, 3, 3), translations (h, 3), spins (h, 2, 2), bands that were asked for, momenta."""
 
-    filled: int
+    bands: int
     rotations: NDArray[np.int64]
     translations: NDArray[np.float64]
     spins: NDArray[np.complex128]
@@ -57,7 +59,7 @@ def read_traces(path: Path) -> TraceFile:
     if path.stat().st_size > _MOST:
         raise TraceFileError(f"{path} is larger than {_MOST // 2**20} MiB")
     lines = _Lines(path)
-    filled, coupled = lines.whole(), lines.whole()
+    bands, coupled = lines.whole(), lines.whole()
     if coupled != 1:
         raise TraceFileError(f"{path} is of a calculation without spin-orbit coupling; with it, its second line is 1")
     operations = np.array([lines.numbers(_OPERATION) for _ in range(lines.whole())]).reshape(-1, _OPERATION)
@@ -65,7 +67,7 @@ def read_traces(path: Path) -> TraceFile:
     points = [lines.numbers(3) for _ in range(lines.whole())]
     momenta = tuple(lines.momentum(k, len(operations)) for k in points)
     rotations = np.rint(operations[:, :9]).astype(np.int64).reshape(-1, 3, 3)
-    return TraceFile(filled, rotations, operations[:, 9:12], spins.reshape(-1, 2, 2), momenta)
+    return TraceFile(bands, rotations, operations[:, 9:12], spins.reshape(-1, 2, 2), momenta)
 
 
 class _Lines:
@@ -114,12 +116,34 @@ class _Lines:
             yield self.numbers(width)
 
 
-def states_of(file: TraceFile, table: SymmetryTable) -> list[StarStates]:
-    """The states at one momentum of each star.
+def levels_in(file: TraceFile, table: SymmetryTable, electrons: int) -> list[Levels]:
+    """The coirreps of the states at each star of momenta.
 
     The calculation must have been of the standardised primitive cell (`topofuse confirm --write-inputs` writes it).
-    Raises `TraceFileError` where it was not, or a momentum is missing.
+    A star with a single coirrep may be missing: K of the face-centred cubic groups, which the lists of momenta of
+    vasp2trace do not have. Its bands are filled by the electrons, whatever they are. Raises `TraceFileError` where the
+    cell is another or a momentum is missing, `RepresentationError` where states are no coirreps.
     """
+    states = states_of(file, table)
+    missing = set(range(len(table.stars))) - {table.momenta[one.momentum].star for one in states}
+    needed = [star for i, star in enumerate(table.stars) if i in missing and not _one_filling(star, electrons)]
+    if needed:
+        raise TraceFileError(f"the traces lack the momenta {', '.join(star.label for star in needed)}")
+    return levels_of(table, states, electrons) + [_unseen(i, table.stars[i], electrons) for i in sorted(missing)]
+
+
+def _one_filling(star: Star, electrons: int) -> bool:
+    return len(star.dimensions) == 1 and electrons % int(star.dimensions[0]) == 0
+
+
+def _unseen(index: int, star: Star, electrons: int) -> Levels:
+    """So many electrons in the star's only coirrep, and nothing about their energies."""
+    nothing = np.zeros(0, dtype=np.int64)
+    return Levels(index, electrons // star.dimensions, np.zeros(0), nothing, nothing, nothing)
+
+
+def states_of(file: TraceFile, table: SymmetryTable) -> list[StarStates]:
+    """The states at one momentum of each star that the file has; `TraceFileError` where its cell is another."""
     try:
         alignment = Alignment.of(table, file.rotations, file.translations, file.spins)
     except ValueError as error:
@@ -139,6 +163,4 @@ def states_of(file: TraceFile, table: SymmetryTable) -> list[StarStates]:
         found[momentum.star] = StarStates(
             index, np.repeat(one.energy, one.size), np.repeat(traces / one.size, one.size, axis=1)
         )
-    if missing := [star.label for i, star in enumerate(table.stars) if i not in found]:
-        raise TraceFileError(f"the traces lack the momenta {', '.join(missing)}")
     return [found[star] for star in sorted(found)]

@@ -18,8 +18,9 @@ from topofuse.symmetry import Diagnosis, Levels, SymmetryTable, diagnose, identi
 class Filling:
     """Where the electrons end at a star.
 
-    label: of the star; gap: eV between the last filled and the first empty level, 0 where a level is cut
-    held, size: electrons in the level where the filling ends, and how many it can hold
+    label: of the star; gap: eV between the last filled and the first empty level, 0 where a level is cut, infinite
+        where the levels above or all levels are unknown
+    held, size: electrons in the level where the filling ends, and how many it can hold; 0 where it is unknown
     certain: whether no other order of levels within `CLOSE` would turn a cut into a gap, or a gap into a cut
     """
 
@@ -86,6 +87,8 @@ def judge(table: SymmetryTable, levels: Sequence[Levels], electrons: int) -> Ver
 
 def _filling(table: SymmetryTable, levels: Levels, electrons: int) -> Filling:
     star = table.stars[levels.star]
+    if not len(levels.energy):
+        return Filling(star.label, float("inf"), 0, 0, True)
     dimensions = star.dimensions[levels.coirrep]
     size = np.bincount(levels.set, dimensions).astype(int)
     energy = np.bincount(levels.set, levels.energy) / np.bincount(levels.set)
