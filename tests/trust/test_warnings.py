@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pymatgen.core import Composition
 
 from topofuse.crystals import Crystal, CrystalError, analyse
 from topofuse.crystals.symmetrise import symmetrise
@@ -107,8 +108,9 @@ def test_experiment_is_told_of_the_material_itself_only():
     assert experiment_of(analyse(rock_salt(5.64, 11, 17))) == ""
 
 
-def test_every_finding_has_a_reference_with_a_year_and_a_doi():
-    for finding in findings().values():
+def test_every_finding_has_a_reduced_formula_and_a_reference_with_a_year_and_a_doi():
+    for (formula, *_), finding in findings().items():
+        assert Composition(formula).reduced_formula == formula
         assert finding.reference[-6] == "("
         assert 1900 < int(finding.reference[-5:-1]) < 2030
         assert finding.doi.startswith("10.")
