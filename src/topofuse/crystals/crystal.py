@@ -115,8 +115,9 @@ class Crystal:
             apart -= np.rint(apart)
             if heights.min() > 2 * reach:  # no image farther than half of a height in one coordinate is within reach
                 return first, second, np.sqrt(((apart @ self.lattice) ** 2).sum(1))
-            images = (apart[:, None] + _AROUND) @ self.lattice  # of the pairs, and of an atom itself
-            own = ((_AROUND[1:] @ self.lattice) ** 2).sum(1).min()
+            steps = _AROUND[~_AROUND[:, heights > 2 * reach].any(1)]
+            images = (apart[:, None] + steps) @ self.lattice  # of the pairs, and of an atom itself
+            own = ((steps[1:] @ self.lattice) ** 2).sum(1).min()
             atoms = np.arange(len(self))
             squares = np.append((images**2).sum(2).min(1), np.full(len(self), own))
             return np.append(first, atoms), np.append(second, atoms), np.sqrt(squares)
