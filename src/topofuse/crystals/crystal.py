@@ -116,10 +116,11 @@ class Crystal:
             if heights.min() > 2 * reach:  # no image farther than half of a height in one coordinate is within reach
                 return first, second, np.sqrt(((apart @ self.lattice) ** 2).sum(1))
             steps = _AROUND[~_AROUND[:, heights > 2 * reach].any(1)]
-            images = (apart[:, None] + steps) @ self.lattice  # of the pairs, and of an atom itself
+            images = (apart[:, None] + steps).reshape(-1, 3) @ self.lattice  # of the pairs, and of an atom itself
+            nearest = (images**2).sum(1).reshape(-1, len(steps)).min(1)
             own = ((steps[1:] @ self.lattice) ** 2).sum(1).min()
             atoms = np.arange(len(self))
-            squares = np.append((images**2).sum(2).min(1), np.full(len(self), own))
+            squares = np.append(nearest, np.full(len(self), own))
             return np.append(first, atoms), np.append(second, atoms), np.sqrt(squares)
         from scipy.spatial import cKDTree  # a fifth of a second of start-up
 

@@ -62,8 +62,9 @@ def has_operation(cell: Crystal, rotation: NDArray[np.int64], tolerance: float) 
             return False
         of_kind = z == kind
         away = (moved[of_kind] + translations[:, None])[:, :, None] - cell.frac_coords[of_kind]
-        distance = ((away - np.rint(away)) @ cell.lattice) ** 2  # of each moved atom from each atom in place
-        translations = translations[(distance.sum(-1).min(-1) < tolerance**2).all(-1)]
+        squares = ((away - np.rint(away)).reshape(-1, 3) @ cell.lattice) ** 2
+        distance = squares.sum(1).reshape(away.shape[:3])  # of each moved atom from each atom in place
+        translations = translations[(distance.min(-1) < tolerance**2).all(-1)]
     return len(translations) > 0
 
 
@@ -99,7 +100,8 @@ def lattice_operations(lattice: NDArray[np.float64], tolerance: float) -> NDArra
     moved = np.stack([_STEPS[image[at]] for image, at in zip(images, fits, strict=True)], axis=1)
     moved = moved[np.rint(np.abs(np.linalg.det(moved))) == 1]
     change = np.rint(basis @ np.linalg.inv(lattice))
-    return np.rint(np.linalg.inv(change) @ moved @ change).astype(np.int64)
+    found: NDArray[np.int64] = np.rint(np.linalg.inv(change) @ moved @ change).astype(np.int64)
+    return found
 
 
 def _operations(crystal: SymmetricCrystal) -> float:
