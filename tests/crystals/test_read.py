@@ -614,7 +614,9 @@ class TestFormulas:
     def test_reduced_formulas_are_written_as_pymatgen_does(self):
         from pymatgen.core import Composition
 
-        for formula in ("Bi4Se6", "Na2O2", "O8", "Si8", "HeNe", "La2CuO4"):
+        rng = np.random.default_rng(0)
+        mixed = [dict(zip(rng.permutation(SYMBOLS[1:])[:4], rng.integers(1, 7, 4), strict=True)) for _ in range(200)]
+        for formula in ("Bi4Se6", "Na2O2", "O8", "Si8", "HeNe", "La2CuO4", "Ca6P4O16", "CsO", "S8", *mixed):
             composition = Composition(formula)
             numbers = [element.Z for element, n in composition.items() for _ in range(int(n))]
             with warnings.catch_warnings():

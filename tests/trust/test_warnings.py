@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from pymatgen.core import Composition
 
 from topofuse.crystals import Crystal, CrystalError, analyse
 from topofuse.crystals.symmetrise import symmetrise
 from topofuse.modalities.material import sketch_facts
 from topofuse.trust.experiment import experiment_of, findings
-from topofuse.trust.near_symmetry import has_translation, higher_symmetry, lattice_operations
+from topofuse.trust.near_symmetry import has_operation, higher_symmetry, lattice_operations
 from topofuse.trust.warnings import SEPARATOR, codes, warnings_of, widest_layer
 
 
@@ -68,13 +69,19 @@ def test_symmetry_that_noise_broke_is_named_and_can_be_made_exact(bi2se3):
 
 def test_spglib_is_asked_only_where_symmetry_can_grow():
     cubic, stretched = 4.0 * np.eye(3), np.diag([4.0, 4.0, 4.2])
-    assert [lattice_operations(cubic, tolerance) for tolerance in (0.3, 0.01)] == [48, 48]
-    assert [lattice_operations(stretched, tolerance) for tolerance in (0.3, 0.01)] == [48, 16]
+    assert [len(lattice_operations(cubic, tolerance)) for tolerance in (0.3, 0.01)] == [48, 48]
+    assert [len(lattice_operations(stretched, tolerance)) for tolerance in (0.3, 0.01)] == [48, 16]
     hexagonal = np.array([[3.0, 0, 0], [-1.5, 1.5 * 3**0.5, 0], [0, 0, 5]])
-    assert [lattice_operations(lattice, 0.01) for lattice in (hexagonal, rock_salt(5.6, 11, 17).lattice)] == [24, 48]
+    for lattice, number in ((hexagonal, 24), (rock_salt(5.6, 11, 17).lattice, 48)):
+        found = lattice_operations(lattice, 0.01)
+        assert len(found) == number
+        assert np.allclose(found @ (lattice @ lattice.T) @ found.transpose(0, 2, 1), lattice @ lattice.T)
     two = np.array([[0, 0, 0], [0.5, 0.5, 0.52]])
-    assert [has_translation(Crystal(cubic, np.array([55, 55]), two), tolerance) for tolerance in (0.3, 0.01)] == [1, 0]
-    assert not has_translation(Crystal(cubic, np.array([55, 17]), two), 0.3)
+    none, inversion = np.eye(3, dtype=np.int64), -np.eye(3, dtype=np.int64)
+    like, unlike = (Crystal(cubic, np.array(numbers), two) for numbers in ([55, 55], [55, 17]))
+    assert [has_operation(like, none, tolerance) for tolerance in (0.3, 0.01)] == [True, False]
+    assert not has_operation(unlike, none, 0.3)
+    assert [has_operation(unlike, inversion, tolerance) for tolerance in (0.3, 0.01)] == [True, False]
 
 
 def test_what_is_exact_does_not_move(compounds):
@@ -107,8 +114,9 @@ def test_experiment_is_told_of_the_material_itself_only():
     assert experiment_of(analyse(rock_salt(5.64, 11, 17))) == ""
 
 
-def test_every_finding_has_a_reference_with_a_year_and_a_doi():
-    for finding in findings().values():
+def test_every_finding_has_a_reduced_formula_and_a_reference_with_a_year_and_a_doi():
+    for (formula, *_), finding in findings().items():
+        assert Composition(formula).reduced_formula == formula
         assert finding.reference[-6] == "("
         assert 1900 < int(finding.reference[-5:-1]) < 2030
         assert finding.doi.startswith("10.")

@@ -12,7 +12,7 @@ from topofuse.confirm.plan import Job
 from topofuse.confirm.run import TIME_LIMIT, Calculator, crystal_of
 from topofuse.confirm.store import Result, Store
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.registry import code_hash
+from topofuse.modalities.source import package_digest
 from topofuse.screening.cluster import ATTEMPTS, ClusterError, connected
 from topofuse.system.workers import Lost, supervised_map
 
@@ -36,7 +36,7 @@ class Cluster:
         """The results, as they come."""
         with connected(self.address, self.workers * self.threads) as ray:
             task = ray.remote(max_retries=ATTEMPTS - 1, num_cpus=self.threads)(_calculate)
-            version = (code_hash(), engine_version())
+            version = (package_digest(), engine_version())
             pending = {task.remote(self.work, crystal_of(job), self.time_limit, version): job for job in jobs}
             while pending:
                 (done,), _ = ray.wait(list(pending), num_returns=1)
@@ -63,7 +63,7 @@ def _calculate(
     work: Calculator, crystal: SymmetricCrystal, time_limit: float, version: tuple[str, str]
 ) -> Result | str:
     """What a worker of the cluster does: the calculation, in a process with a time limit."""
-    if version != (code_hash(), engine_version()):
+    if version != (package_digest(), engine_version()):
         raise ClusterError(
             "a worker of the cluster has another version of topofuse or GPAW: install the same everywhere"
         )

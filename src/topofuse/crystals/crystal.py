@@ -23,6 +23,7 @@ MIN_VOLUME_PER_ATOM = 1.5  # Å³; diamond, the densest known at ambient pressur
 
 
 _MOST_IMAGES = 3  # cells to each side that are looked at, more only in cells that nobody writes down
+_AROUND = np.array(sorted(product((-1, 0, 1), repeat=3), key=np.any))  # lattice vectors, none first
 _FEW_ATOMS = 150  # up to here looking at all pairs takes less time than building a tree of all images
 
 
@@ -108,12 +109,19 @@ class Crystal:
     def _pairs_within(self, reach: float) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """Indices of atoms and distances (Å) of all pairs up to `reach`, images included, maybe some farther ones."""
         heights = face_distances(self.lattice)
-        if heights.min() > 2 * reach and len(self) <= _FEW_ATOMS:
-            # images closer than half of every height differ by less than a half in every fractional coordinate
+        if heights.min() > reach and len(self) <= _FEW_ATOMS:
             first, second = _pairs(len(self))
             apart = self.frac_coords[first] - self.frac_coords[second]
             apart -= np.rint(apart)
-            return first, second, np.sqrt(((apart @ self.lattice) ** 2).sum(1))
+            if heights.min() > 2 * reach:  # no image farther than half of a height in one coordinate is within reach
+                return first, second, np.sqrt(((apart @ self.lattice) ** 2).sum(1))
+            steps = _AROUND[~_AROUND[:, heights > 2 * reach].any(1)]
+            images = (apart[:, None] + steps).reshape(-1, 3) @ self.lattice  # of the pairs, and of an atom itself
+            nearest = (images**2).sum(1).reshape(-1, len(steps)).min(1)
+            own = ((steps[1:] @ self.lattice) ** 2).sum(1).min()
+            atoms = np.arange(len(self))
+            squares = np.append(nearest, np.full(len(self), own))
+            return np.append(first, atoms), np.append(second, atoms), np.sqrt(squares)
         from scipy.spatial import cKDTree  # a fifth of a second of start-up
 
         # images of the cell's atoms that are within reach of the cell

@@ -49,7 +49,8 @@ def images(
     image = np.einsum("gij,aj->gai", rotations, positions) + translations[:, None]
     apart = image[:, :, None] - positions
     apart -= np.rint(apart)
-    nearest: NDArray[np.int64] = (np.abs(apart @ lattice).max(-1)).argmin(-1)
+    farthest = np.abs(apart.reshape(-1, 3) @ lattice).max(1)  # one product instead of one for each atom
+    nearest: NDArray[np.int64] = farthest.reshape(apart.shape[:3]).argmin(-1)
     return nearest, np.rint(positions[nearest] - image).astype(np.int64)
 
 

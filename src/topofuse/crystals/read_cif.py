@@ -92,7 +92,7 @@ def _block_with_atoms(text: str) -> gemmi.cif.Block:
         raise CrystalError(f"not a readable CIF: {_plain(str(error))}") from error
     if len(document) == 0:
         raise CrystalError("the CIF holds no data block (no line starts with 'data_')")
-    found = [block for block in document if _column(block, "_atom_site_fract_x", "_atom_site_fract.x")]
+    found = [block for block in document if any(block.find_values(f"_atom_site_fract{dot}x") for dot in "_.")]
     if len(found) == 1:
         return found[0]
     if found:

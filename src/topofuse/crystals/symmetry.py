@@ -76,6 +76,11 @@ class SymmetricCrystal:
         """Neighbours of the orbit representatives; found once, shared by the modalities."""
         return find_neighbours(self.primitive, self.orbit_atoms)
 
+    @cached_property
+    def empty_layers(self) -> NDArray[np.float64]:
+        """(3,) widths of the widest empty layers along the axes of the primitive cell, Å."""
+        return empty_layers(self.primitive.lattice, self.primitive.frac_coords)
+
     def distorted(self, deformation: NDArray[np.floating], neighbours: Neighbours) -> SymmetricCrystal:
         """The same symmetry assignment on a slightly distorted geometry (see `crystals.views`).
 
@@ -158,9 +163,9 @@ def _averaged_moves(
     return symmetric_part(lattice, coords, moves, (dataset.hall_number, dataset.international[0]))
 
 
-def _refuse_molecule(primitive: Crystal) -> None:
+def _refuse_molecule(crystal: SymmetricCrystal) -> None:
     """`CrystalError` where empty layers wider than `MAX_GAP` cross all three axes of the cell: nothing is bonded on."""
-    gaps = empty_layers(primitive.lattice, primitive.frac_coords)
+    gaps = crystal.empty_layers
     if gaps.min() > MAX_GAP:
         raise CrystalError(
             f"its atoms are a molecule or cluster in an empty box ({gaps.min():.1f} Å and more to the next on all "
@@ -176,6 +181,6 @@ def analyse(crystal: Crystal) -> SymmetricCrystal:
     for symprec in SYMPRECS:
         found = analyse_at(crystal, symprec)
         if found is not None:
-            _refuse_molecule(found.primitive)
+            _refuse_molecule(found)
             return found
     raise CrystalError(f"no space group found at tolerances {SYMPRECS} Å (do atoms coincide or the cell collapse?)")

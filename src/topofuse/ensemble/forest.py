@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 _BLOCK = 128  # rows that are led through the trees at a time
 _SPLITS = {"column": np.uint16, "threshold": np.float32, "undefined_left": np.bool_, "gain": np.float32}
@@ -96,7 +95,7 @@ class Forest:
         """(n, f) features, NaN where undefined → (n,) probabilities of two classes' second, else (n, k)."""
         raw = self.raw(table)
         if raw.shape[1] == 1:
-            return np.asarray(expit(raw[:, 0]), dtype=np.float64)
+            return np.asarray(np.exp(-np.logaddexp(0.0, -raw[:, 0])), dtype=np.float64)
         powers = np.exp(raw - raw.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import erf, expit
 
 from topofuse.config import CommitteeConfig, NetworkConfig
 from topofuse.labels import KINDS
@@ -91,7 +90,7 @@ class FrozenCommittee:
             flat = hidden.reshape(len(rows) * k, -1) @ w[f"layers.{i}.shared.weight"].T + w[f"layers.{i}.shared.bias"]
             hidden = _gelu(flat.reshape(len(rows), k, -1) * w[f"layers.{i}.scale"] + w[f"layers.{i}.bias"])
         out = np.einsum("bkw,kwo->bko", hidden, w["head"]) + w["head_bias"]
-        p = expit(out[..., :1])
+        p = np.exp(-np.logaddexp(0.0, -out[..., :1]))
         powers = np.exp(out[..., 1:] - out[..., 1:].max(axis=-1, keepdims=True))
         kinds = powers / powers.sum(axis=-1, keepdims=True)
         return np.asarray(np.concatenate([1.0 - p, p * kinds], axis=-1).mean(axis=1))
@@ -124,4 +123,6 @@ def _shapes(names: tuple[str, ...], settings: CommitteeConfig) -> dict[str, tupl
 
 
 def _gelu(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.special import erf  # a fifth of a second of start-up, which trees do without
+
     return np.asarray(0.5 * x * (1.0 + erf(x / np.sqrt(2.0))))

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from topofuse.crystals import Crystal, CrystalError, CrystalFacts, SymmetricCrystal, analyse, thermal_view
 from topofuse.modalities.base import Modality, Part
@@ -103,6 +102,8 @@ def extract_all(
     workers: processes; None is one per core, 0 is this process
     Raises ValueError if no crystal at all can be used.
     """
+    from tqdm import tqdm
+
     starts = range(0, len(crystals), CHUNK)
     chunks = [_Chunk(list(crystals[at : at + CHUNK]), n_views, seed, cache_dir, names) for at in starts]
     workers = (os.cpu_count() or 1) if workers is None else workers

@@ -7,11 +7,11 @@ A value becomes Φ⁻¹ of its rank, ties in the middle of their ranks. Networks
 from __future__ import annotations
 
 from functools import cache
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 CLIP = 3.0  # standard deviations; a value outside the training range saturates
 N_QUANTILES = 129
@@ -65,4 +65,5 @@ def standardise(table: NDArray[np.float32], quantiles: NDArray[np.float32]) -> N
 @cache
 def _scores() -> NDArray[np.float64]:
     """Normal scores of the ranks at the quantiles and half-way between."""
-    return np.asarray(np.clip(ndtri(np.linspace(0.0, 1.0, 2 * N_QUANTILES - 1)), -CLIP, CLIP), dtype=np.float64)
+    inner = [NormalDist().inv_cdf(share) for share in np.linspace(0.0, 1.0, 2 * N_QUANTILES - 1)[1:-1]]
+    return np.asarray(np.clip([-CLIP, *inner, CLIP], -CLIP, CLIP), dtype=np.float64)

@@ -28,6 +28,11 @@ def modality(name: str) -> Modality:
     """The modality called `name`; KeyError names what there is."""
     if name not in MODALITY_NAMES:
         raise KeyError(f"no modality '{name}'; there are {', '.join(MODALITY_NAMES)}")
+    return _imported(name)
+
+
+@cache
+def _imported(name: str) -> Modality:
     found: Modality = import_module(f"topofuse.modalities.{name}").MODALITY
     return found
 

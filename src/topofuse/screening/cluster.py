@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from topofuse.errors import TopofuseError
-from topofuse.modalities.registry import code_hash
+from topofuse.modalities.source import package_digest
 from topofuse.screening.entries import Entry, with_content
 from topofuse.screening.predict import Model, Work, predict_chunks
 from topofuse.screening.shards import Numbered
@@ -51,7 +51,7 @@ class Cluster:
             pending: dict[Any, int] = {}
             for index, chunk in chunks:
                 entries = [with_content(entry) for entry in chunk]
-                pending[task.remote(entries, model, self.model.identity, work, code_hash())] = index
+                pending[task.remote(entries, model, self.model.identity, work, package_digest())] = index
                 while len(pending) >= room:
                     yield self._next(ray, pending)
             while pending:
@@ -75,7 +75,7 @@ def _shard(entries: list[Entry], model: list[Any], identity: str, work: Work, co
     """What a worker does with a shard."""
     import ray
 
-    if code != code_hash():
+    if code != package_digest():
         raise ClusterError("a worker of the cluster has another version of topofuse: install the same everywhere")
     # multiprocessing would run ray's main file again in every process that it starts: half a second each
     vars(sys.modules["__main__"]).pop("__file__", None)

@@ -140,9 +140,19 @@ def write_table(writer: TableWriter, rows: Iterable[Row]) -> Counter[str]:
 
 def progress_bar(total: int | None, progress: bool) -> Any:
     """A bar on stderr, or nothing; `update(n)` when n structures are done."""
+    if not progress:
+        return _NoBar()
     from tqdm import tqdm
 
-    return tqdm(total=total, desc="predict", unit="structure", disable=not progress)
+    return tqdm(total=total, desc="predict", unit="structure")
+
+
+class _NoBar(contextlib.nullcontext["_NoBar"]):
+    def __enter__(self) -> _NoBar:
+        return self
+
+    def update(self, n: int) -> None:
+        """Show nothing."""
 
 
 def predict_chunks(chunks: Numbered, model: Model, work: Work) -> Iterator[tuple[int, list[Row]]]:

@@ -4,8 +4,8 @@ A process that only waits for them does without, which saves it a third of a sec
 """
 
 import gemmi  # noqa: F401
-import pymatgen.core  # noqa: F401
-import scipy.spatial  # noqa: F401
+import scipy.linalg.lapack
+import scipy.special  # noqa: F401
 import threadpoolctl  # noqa: F401
 
 import topofuse.screening.examine  # noqa: F401

@@ -1,6 +1,6 @@
 """Work in shards: finished ones in a folder, each whole or not at all, so that a killed run continues where it was.
 
-    FOLDER/MANIFEST        what the shards belong to: inputs, model, code of the features, size, columns
+    FOLDER/MANIFEST        what the shards belong to: inputs, model, code, size, columns
     FOLDER/00000000.jsonl  rows of the first shard, and so on
 
 No name in the folder is one of a structure file's, so that a search for structures finds nothing in it.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from topofuse.modalities.registry import code_hash
+from topofuse.modalities.source import package_digest
 from topofuse.screening.entries import Entry, in_chunks, printable
 from topofuse.screening.table import COLUMNS, OutputError, Row
 from topofuse.system.files import read_json, write_json, write_whole
@@ -24,7 +24,7 @@ _LAYOUT = 2
 _IN_WORDS = {
     "inputs": "the list of inputs",
     "model": "the model or its --symmetrise",
-    "code": "the code of the features",
+    "code": "the code of topofuse",
 }
 
 Numbered = Iterator[tuple[int, list[Entry]]]
@@ -66,7 +66,7 @@ class Shards:
             "size": size,
             "inputs": inputs,
             "model": model,
-            "code": code_hash(),
+            "code": package_digest(),
         }
         path = self.folder / "MANIFEST"
         recorded = _read(path)

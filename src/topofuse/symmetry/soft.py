@@ -14,7 +14,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from topofuse.symmetry.diagnosis import HSL, HSP, check_complete, indicator_classes
 from topofuse.symmetry.levels import Levels
@@ -78,6 +77,8 @@ def star_fillings(
 
     Probabilities do not add up to one: the rest is that of a filling that ends inside a degenerate set.
     """
+    from scipy.special import ndtr  # a fifth of a second of start-up
+
     dimensions = table.stars[levels.star].dimensions
     size = dimensions[levels.coirrep]
     wanted = electrons - int(levels.below @ dimensions)

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import lapack
 
 _SMALLEST_OVERLAP = 0.02  # eigenvalues of an indefinite overlap matrix are raised to this
 _INVARIANT = 2e-5
@@ -226,6 +225,8 @@ def solve(
         return np.empty(0), overlap
     if raised:
         return _solve_raised(overlap, hamiltonian, vectors)
+    from scipy.linalg import lapack  # a fifth of a second of start-up
+
     complex_ = np.iscomplexobj(overlap)
     solver = lapack.zhegvd if complex_ else lapack.dsygvd
     # a transposed C array is a Fortran array, without a copy, of the conjugate matrix

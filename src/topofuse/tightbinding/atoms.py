@@ -55,6 +55,14 @@ def _table() -> dict[str, NDArray[np.float64]]:
         return {name: npz[name] for name in npz.files}
 
 
+@cache
+def orbital_counts() -> NDArray[np.int64]:
+    """(104,) orbitals of each element's free atom, without spin; 0 where the table has none."""
+    table = _table()
+    counts = np.bincount(table["element"].astype(np.int64), 2 * table["ell"].astype(np.int64) + 1, minlength=104)
+    return counts.astype(np.int64)
+
+
 @lru_cache(maxsize=128)
 def free_atom(number: int) -> FreeAtom | None:
     """The free atom of atomic number `number`; None where the table has none."""

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import spherical_jn
 
 from topofuse.crystals.elements import element_property
 from topofuse.tightbinding.atoms import BOHR, HARTREE, MAX_ELL, MOMENTA, MOMENTUM_STEP, free_atom
@@ -80,6 +79,8 @@ def gaunt(first: int, second: int, third: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=16)
 def _bessel(ell: int) -> NDArray[np.float64]:
+    from scipy.special import spherical_jn  # a fifth of a second of start-up
+
     bessel: NDArray[np.float64] = spherical_jn(ell, _DISTANCES[:, None] * MOMENTA) * _WEIGHTS
     return bessel
 

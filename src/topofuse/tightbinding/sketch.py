@@ -172,7 +172,7 @@ def why_no_sketch(crystal: SymmetricCrystal) -> NoSketch | None:
 
 
 def _sketchable_atoms(crystal: SymmetricCrystal, most_orbitals: int) -> tuple[FreeAtom, ...] | NoSketch:
-    known = [free_atom(int(z)) for z in crystal.primitive.numbers]
+    known = [free_atom(z) for z in crystal.primitive.numbers.tolist()]
     atoms = tuple(atom for atom in known if atom is not None)
     if len(atoms) < len(known):
         return NoSketch.UNKNOWN_ELEMENT

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from topofuse.crystals.closed_shells import closed_states, valence_of
 from topofuse.crystals.elements import valence_electrons
-from topofuse.crystals.formula import SYMBOLS, Formula, atomic_number
+from topofuse.crystals.formula import SYMBOLS, Formula, atomic_number, formula_of
 
 
 class Domain(StrEnum):
@@ -86,8 +86,7 @@ def open_shell(numbers: ArrayLike) -> str:
 
     Only the reduced formula counts.
     """
-    z, counts = np.unique(np.asarray(numbers, dtype=np.int64), return_counts=True)
-    return _open_shell((tuple(z.tolist()), tuple((counts // np.gcd.reduce(counts)).tolist())))
+    return _open_shell(formula_of(numbers))
 
 
 @lru_cache(maxsize=4096)

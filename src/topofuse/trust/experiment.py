@@ -2,9 +2,9 @@
 
 `experiment.csv` has one material a line; it is short, since every line has to be certain:
 
-formula, spacegroup, atoms, volume   reduced formula, international number, atoms in the primitive cell, and volume per
-                                     atom (Å³) at ambient pressure: a crystal that agrees in the first three and to 15 %
-                                     in the volume is this material
+formula, spacegroup, atoms, volume   as `reduced_formula` writes it, international number, atoms in the primitive cell,
+                                     and volume per atom (Å³) at ambient pressure: a crystal that agrees in the first
+                                     three and to 15 % in the volume is this material
 finding                              what was measured, in words
 reference, doi                       where
 """
@@ -48,11 +48,9 @@ def experiment_of(crystal: SymmetricCrystal) -> str:
 @cache
 def findings() -> Mapping[tuple[str, int, int], Finding]:
     """The table: (formula, space group, atoms in the primitive cell) → what was found."""
-    from pymatgen.core.composition import Composition
-
     text = files("topofuse.trust").joinpath("experiment.csv").read_text(encoding="utf-8")
     return {
-        (Composition(row["formula"]).reduced_formula, int(row["spacegroup"]), int(row["atoms"])): Finding(
+        (row["formula"], int(row["spacegroup"]), int(row["atoms"])): Finding(
             float(row["volume"]), row["finding"], row["reference"], row["doi"]
         )
         for row in csv.DictReader(text.splitlines(), strict=True)

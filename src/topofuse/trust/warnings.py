@@ -71,8 +71,8 @@ def widest_layer(crystal: SymmetricCrystal) -> float:
     basis = primitive_basis(crystal.centering)
     steps = np.array([[i, j, k] for i in range(2) for j in range(2) for k in range(2)]) @ basis.T
     inside = (cell.frac_coords @ basis.T)[None] + steps[:, None]
-    layers = [empty_layers(cell.lattice, cell.frac_coords), empty_layers(conventional, inside.reshape(-1, 3) % 1.0)]
-    return float(np.max(layers))
+    along_conventional = empty_layers(conventional, inside.reshape(-1, 3) % 1.0)
+    return float(max(crystal.empty_layers.max(), along_conventional.max()))
 
 
 def bond_ratios(crystal: SymmetricCrystal) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
 from topofuse.modalities.base import Costly, Modality, Part
-from topofuse.tightbinding.atoms import free_atom
+from topofuse.tightbinding.atoms import orbital_counts
 from topofuse.tightbinding.indicators import Indicators, indicators, parity_exchange
 from topofuse.tightbinding.sketch import DEGENERATE, NoSketch, Sketch, shared_sketch_of
 from topofuse.tightbinding.threads import linear_algebra
@@ -209,8 +209,7 @@ def _weights(sketch: Sketch, gap_soc: NDArray[np.float64], orbits: NDArray[np.in
 
 def is_costly(crystal: SymmetricCrystal) -> bool:
     """Whether the sketch of a crystal would have more than `CHEAP_ORBITALS` orbitals."""
-    atoms = (free_atom(int(z)) for z in crystal.primitive.numbers)
-    return sum(atom.n_orbitals for atom in atoms if atom is not None) > CHEAP_ORBITALS
+    return int(orbital_counts()[crystal.primitive.numbers].sum()) > CHEAP_ORBITALS
 
 
 def _costly_rows(table: NDArray[Any]) -> NDArray[np.bool_]:

@@ -267,7 +267,8 @@ def _eight_minus_n(crystal: SymmetricCrystal, edges: Edges) -> list[float]:
         own = [round(float(sizes[mine] @ charge[mine]))] if anionic[mine].any() else []
         for states, into in ((closed_states(z), strict), (low_spin_states(z), loose)):
             into.append([*own, *(q * count for q in states if q > 0 or not own)] or [0])
-    tight, soft = balance(strict), balance(loose)
+    tight = balance(strict)
+    soft = tight if loose == strict else balance(loose)
     atoms = int(sizes.sum())
     weight = sizes * anionic
     # what the generalised 8-N rule asks for: bonds per anion = 8 - electrons per anion

@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from topofuse.crystals import SymmetricCrystal
+from topofuse.crystals.formula import formula_of
 from topofuse.modalities.base import Modality, Part
 from topofuse.modalities.physics import bonds, charge, environments, filling, orbitals
-from topofuse.modalities.scalar.composition import formula_of
 
 TABLE_NAMES = (*charge.NAMES, *orbitals.NAMES, *bonds.NAMES, *environments.NAMES, *filling.NAMES)
 
 
 def extract(crystal: SymmetricCrystal) -> Part:
     """One row of physics features; see `TABLE_NAMES`."""
-    formula = formula_of(crystal)
+    formula = formula_of(crystal.primitive.numbers)
     edges = bonds.bond_edges(crystal)
     row = np.concatenate(
         [

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.elements import element_properties, valence_electrons
-from topofuse.crystals.formula import SYMBOLS
+from topofuse.crystals.formula import SYMBOLS, Formula
 
 STATISTICS = ("mean", "dev", "min", "max", "range")
 _ROLES = ("anion", "cation", "most")  # most electronegative, least electronegative, most abundant
 _ROLE_PROPERTIES = ("chi", "r_covalent", "period", "group", "n_p", "n_d", "ie1", "e_s", "e_p", "e_d", "soc_p", "soc_d")
 _BLOCKS = "spdf"
 _NORMS = (2, 3, 5)
-
-Formula = tuple[tuple[int, ...], tuple[int, ...]]
-
-
-def formula_of(crystal: SymmetricCrystal) -> Formula:
-    """The reduced formula: ascending atomic numbers, and their counts without a common divisor."""
-    z, counts = np.unique(crystal.primitive.numbers, return_counts=True)
-    reduced = counts // gcd(*counts.tolist())
-    return tuple(z.tolist()), tuple(reduced.tolist())
 
 
 @cache

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.elements import element_property, valence_electrons
+from topofuse.crystals.formula import formula_of
 from topofuse.crystals.pointgroups import is_symmorphic, point_group_of
 from topofuse.modalities.base import Modality, Part
-from topofuse.modalities.scalar.composition import composition_features, composition_names, formula_of
+from topofuse.modalities.scalar.composition import composition_features, composition_names
 from topofuse.modalities.scalar.symmetry_tables import CENTERINGS, site_has_inversion
 
 _SYMMETRY_NAMES = (
@@ -63,7 +64,7 @@ def extract(crystal: SymmetricCrystal) -> Part:
     """One row of scalar features; see `TABLE_NAMES`."""
     row = np.concatenate(
         [
-            composition_features(formula_of(crystal)),
+            composition_features(formula_of(crystal.primitive.numbers)),
             _symmetry(crystal),
             _sites(crystal),
             _cell(crystal),
