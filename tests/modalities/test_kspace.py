@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import spglib
@@ -233,9 +235,7 @@ def test_a_filling_that_no_atomic_limit_has_is_told():
     a = 5.0
     fcc = a / 2 * (1 - np.eye(3))
     diamond = build(fcc, [14, 14], [[0, 0, 0], [0.25] * 3])
-    metal = SymmetricCrystal(
-        **{**diamond.__dict__, "primitive": Crystal(fcc, np.array([1, 1]), diamond.primitive.frac_coords)}
-    )
+    metal = replace(diamond, primitive=Crystal(fcc, np.array([1, 1]), diamond.primitive.frac_coords))
     assert table(metal)["electrons_over_atomic"] == pytest.approx(0.5)  # two electrons; diamond needs fours
     assert table(metal)["violates_atomic_limit"] == 1
     assert table(metal)["double_unfilled"] >= 1  # X takes four electrons or none
