@@ -50,7 +50,7 @@ class TestPresets:
         assert len({(n.width, n.stages) for n, _ in members}) > 1
         assert len({n.dropout for n, _ in members}) > 1
         assert any(t.subset_share < 1 for _, t in members)
-        assert len({t.weight_decay for _, t in members}) > 1
+        assert len({t.weight_decay for _, t in every}) > 1
 
     def test_extreme_is_the_strategy_at_full_size(self):
         config = load_config("extreme")

@@ -5,6 +5,7 @@ A process that only waits for them does without, which saves it a third of a sec
 
 import gemmi  # noqa: F401
 import scipy.linalg.lapack
+import scipy.spatial
 import scipy.special  # noqa: F401
 import threadpoolctl  # noqa: F401
 
