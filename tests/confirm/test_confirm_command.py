@@ -28,6 +28,7 @@ from topofuse.screening.table import COLUMNS, TableWriter
 QUICK = ACCURACIES["quick"]
 
 
+@pytest.mark.slow
 def test_without_gpaw_one_line_says_how_to_install_it():
     """In a process of its own, where nothing of that name can be found."""
     code = (

@@ -10,11 +10,14 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from support import slow_calculation
 
 TESTS = Path(__file__).parents[1]
 
 
+@pytest.mark.slow
 def test_a_kill_loses_at_most_one_calculation(tmp_path):
     command = [sys.executable, "-m", "support.slow_calculation", str(tmp_path)]
     path = os.pathsep.join(filter(None, [str(TESTS), os.environ.get("PYTHONPATH")]))

@@ -22,6 +22,7 @@ def rewritten(request, compounds, rewritings):
     return extract_all([rewritings[request.param](c) for c in compounds.values()], n_views=3, workers=0)
 
 
+@pytest.mark.slow
 def test_the_averaged_prediction_of_the_network_is_the_same(original, rewritten, network, compounds):
     rows = np.arange(len(compounds))
     ours = predict_views(network, original.views, rows)

@@ -88,6 +88,7 @@ class TestAmplitudes:
 
 class TestEqualCrystals:
     @pytest.mark.parametrize("way", ["rotation", "translation", "atom order", "supercell", "primitive cell"])
+    @pytest.mark.slow
     def test_have_equal_views_however_they_are_written_down(self, compounds, rewritings, way):
         for name, crystal in compounds.items():
             ours, theirs = all_views(crystal, n=3), all_views(rewritings[way](crystal), n=3)

@@ -127,6 +127,7 @@ class TestPredictions:
         alone = np.concatenate([bundle.predict_proba([c]) for c in crystals])
         np.testing.assert_allclose(alone, p, atol=1e-6)
 
+    @pytest.mark.slow
     def test_the_whole_ensemble_does_not_care_how_a_crystal_is_written_down(self, bundle, compounds, rewritings):
         p = bundle.predict_proba([analyse(c) for c in compounds.values()])
         for way in ("supercell", "all at once"):

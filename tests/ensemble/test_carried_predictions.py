@@ -37,6 +37,7 @@ def predictions(name: str, ids: list[str]) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("name", CARRIED)
+@pytest.mark.slow
 def test_a_carried_bundle_predicts_what_it_did(name):
     with np.load(PINNED) as pinned:
         ids, expected = pinned["ids"].tolist(), pinned[name]

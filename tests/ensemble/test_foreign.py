@@ -302,6 +302,7 @@ class TestBombs:
         (stranger / "trust.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"\0")
         assert outcome(sealed(stranger, description(stranger)), features) == "refused"
 
+    @pytest.mark.slow
     def test_names_that_unpack_to_gigabytes(self, stranger, features):
         packer = zlib.compressobj(9)
         packed = b"".join(packer.compress(bytes(2**24)) for _ in range(64)) + packer.flush()

@@ -193,6 +193,7 @@ def test_an_ablation_beside_the_run_counts_if_it_is_of_the_same_data(run_dir, tm
         assert (read_run(run).ablation is not None) == counts
 
 
+@pytest.mark.slow
 def test_on_small_data_it_says_why_trees_are_ahead_of_networks_where_they_are(run_dir, tmp_path):
     results = json.loads((run_dir / "results.json").read_text(encoding="utf-8"))
 

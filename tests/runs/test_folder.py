@@ -34,6 +34,7 @@ def test_the_default_is_taken_where_nothing_is_said(tmp_path, monkeypatch):
     assert held["data"] == opened.data.data_hash
 
 
+@pytest.mark.slow
 def test_a_folder_belongs_to_one_run(tmp_path):
     open_run("run", "quick", out=tmp_path, progress=False)
     open_run("run", "quick", out=tmp_path, resume=True, progress=False)

@@ -65,6 +65,7 @@ def test_one_at_a_time_and_it_can_be_cancelled(address):
     raise AssertionError("nothing can be calculated any more")
 
 
+@pytest.mark.slow
 def test_a_calculation_that_nobody_asks_after_ends(tmp_path, monkeypatch):
     monkeypatch.setattr(compute, "FORGOTTEN", 0.5)
     path, left = tmp_path / "slow.vasp", []

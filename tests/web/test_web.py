@@ -248,6 +248,7 @@ class TestMaterial:
         assert found.row["formula"] == "CaS"
         assert counts == dict.fromkeys(counts, 1)
 
+    @pytest.mark.slow
     def test_a_crystal_that_hangs_or_takes_all_the_memory_is_a_row_with_the_reason(self, monkeypatch):
         hanging = ByFirstAtom(features=misbehave)
         with serving(hanging, time_limit=1.0) as address, httpx.Client(base_url=address, timeout=60) as own:
