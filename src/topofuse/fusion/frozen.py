@@ -80,9 +80,13 @@ class FrozenCommittee:
         self, store: FeatureStore, rows: NDArray[np.integer], absent: Sequence[bool] | None
     ) -> NDArray[np.float64]:
         left_out = absent or [False] * len(self.names)
+        tables = [store.table((name,))[rows] for name in self.names]
+        ends = np.cumsum([table.shape[1] for table in tables])[:-1]
+        scores = np.split(standardise(np.concatenate(tables, axis=1), self._quantiles), ends, axis=1)
         inputs = [
-            self._inputs(name, store.table((name,))[rows]) * (not out)
-            for name, out in zip(self.names, left_out, strict=True)
+            part * (not out)
+            for name, table, score, out in zip(self.names, tables, scores, left_out, strict=True)
+            for part in (score, *_indicators(name, table))
         ]
         w, k = self._weights, self.settings.committee
         hidden = np.concatenate(inputs, axis=1)[:, None] * w["signs"]
@@ -95,16 +99,20 @@ class FrozenCommittee:
         kinds = powers / powers.sum(axis=-1, keepdims=True)
         return np.asarray(np.concatenate([1.0 - p, p * kinds], axis=-1).mean(axis=1))
 
-    def _inputs(self, name: str, table: NDArray[np.float32]) -> NDArray[np.float64]:
-        made = modality(name)
-        indicators = [
-            table[:, made.table_names.index(column), None] == np.arange(n) for column, n in made.categories.items()
-        ]
-        return np.concatenate([standardise(table, self.tensors[f"standardise.{name}.quantiles"]), *indicators], axis=1)
+    @cached_property
+    def _quantiles(self) -> NDArray[np.float32]:
+        """Of the columns of all modalities: one look-up for all is quicker than one for each."""
+        return np.concatenate([self.tensors[f"standardise.{name}.quantiles"] for name in self.names]).astype(np.float32)
 
     @cached_property
     def _weights(self) -> dict[str, NDArray[np.float64]]:
         return {key: value.astype(np.float64) for key, value in self.tensors.items()}
+
+
+def _indicators(name: str, table: NDArray[np.float32]) -> list[NDArray[np.bool_]]:
+    """(b, n) which of its n values a categorical column has, for each of the modality's."""
+    made = modality(name)
+    return [table[:, made.table_names.index(column), None] == np.arange(n) for column, n in made.categories.items()]
 
 
 def _shapes(names: tuple[str, ...], settings: CommitteeConfig) -> dict[str, tuple[int, ...]]:
