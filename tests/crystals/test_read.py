@@ -570,6 +570,7 @@ print([name for name in sys.modules if name.startswith(("ase.", "monty.", "pymat
             "- " * 3000 + "1",
             "sites: " + "x" * (3 * 2**20),
             "lattice: *unknown\n",
+            "lattice: &a 1\nsites: &a 2\n",
             "%YAML 9.9\n---\n",
             "a: 'unfinished",
             "\t- x: [",

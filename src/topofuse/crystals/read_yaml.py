@@ -7,6 +7,7 @@ Here only the tree of nodes is made, and turned into dicts, lists, words and num
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Any
 
 from topofuse.crystals.crystal import CrystalError
@@ -29,13 +30,15 @@ def parse_yaml(text: str) -> Arrays:
 
 def _tree(text: str) -> Any:
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
+    from ruamel.yaml.error import YAMLError, YAMLWarning
 
     try:
-        return YAML(typ="base", pure=True).compose(text)  # nodes only: no constructor is asked
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", YAMLWarning)  # an anchor for two parts
+            return YAML(typ="base", pure=True).compose(text)  # nodes only: no constructor is asked
     except RecursionError as error:
         raise CrystalError("not readable YAML: lists within lists without end") from error
-    except (YAMLError, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+    except (YAMLError, YAMLWarning, ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise CrystalError("not readable YAML: it is truncated, damaged, or not of this format") from error
 
 
