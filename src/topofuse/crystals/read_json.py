@@ -37,7 +37,7 @@ def decode_json(text: str | bytes, brackets: int = MAX_BRACKETS) -> Any:
 
     Raises `CrystalError` where it is none, has more than `brackets` or `MAX_DEPTH`, or gives a key of an object twice.
     """
-    _check_nesting(text if isinstance(text, bytes) else text.encode("utf-8", "replace"), brackets)
+    check_nesting(text if isinstance(text, bytes) else text.encode("utf-8", "replace"), brackets)
     try:
         return json.loads(text, object_pairs_hook=each_once)
     except CrystalError:
@@ -56,8 +56,11 @@ def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _check_nesting(text: bytes, most: int) -> None:
-    """Refuse too many brackets, and too many within each other: pairs are taken away from the inside, by level."""
+def check_nesting(text: bytes, most: int) -> None:
+    """`CrystalError` for more than `most` brackets, and for too many within each other.
+
+    Pairs are taken away from the inside, by level.
+    """
     brackets = _STRING.sub(b"", text).translate(None, _NOT_BRACKETS)
     if len(brackets) > most:
         raise CrystalError(f"more than {most:,} brackets: more than one usable crystal takes")
@@ -66,7 +69,7 @@ def _check_nesting(text: bytes, most: int) -> None:
             return
         brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
     if len(brackets) > MAX_DEPTH:  # few are unclosed ones, of which the parser says more
-        raise CrystalError(f"not readable JSON: more than {MAX_DEPTH} brackets within brackets")
+        raise CrystalError(f"not readable: more than {MAX_DEPTH} brackets within brackets")
 
 
 def parse_record(data: Any) -> Arrays:

@@ -11,7 +11,7 @@ import warnings
 from typing import Any
 
 from topofuse.crystals.crystal import CrystalError
-from topofuse.crystals.read_json import MAX_DEPTH, each_once, parse_record
+from topofuse.crystals.read_json import MAX_BRACKETS, MAX_DEPTH, check_nesting, each_once, parse_record
 from topofuse.crystals.text import Arrays
 
 MAX_BYTES = 2 * 1024 * 1024  # YAML is slow to read; 2,000 atoms take 0.3 MiB
@@ -25,6 +25,7 @@ def parse_yaml(text: str) -> Arrays:
     """Arrays from `Structure.as_dict()` of pymatgen written as YAML; raises `CrystalError` with the reason."""
     if len(text) > MAX_BYTES:
         raise CrystalError(f"YAML of more than {MAX_BYTES // 2**20} MiB: write it as JSON, which is read much faster")
+    check_nesting(text.encode("utf-8", "replace"), MAX_BRACKETS)  # ruamel.yaml takes ever longer for them
     return parse_record(_plain(_tree(text), [0], 0))
 
 
