@@ -45,9 +45,8 @@ class MomentumTraces:
 
 @dataclass(frozen=True, eq=False)
 class TraceFile:
-    """A whole file; rotations (h, 3, 3), translations (h, 3), spins (h, 2, 2), bands that were asked for, momenta."""
+    """A whole file; rotations (h, 3, 3), translations (h, 3), spins (h, 2, 2), momenta."""
 
-    bands: int
     rotations: NDArray[np.int64]
     translations: NDArray[np.float64]
     spins: NDArray[np.complex128]
@@ -59,15 +58,15 @@ def read_traces(path: Path) -> TraceFile:
     if path.stat().st_size > _MOST:
         raise TraceFileError(f"{path} is larger than {_MOST // 2**20} MiB")
     lines = _Lines(path)
-    bands, coupled = lines.whole(), lines.whole()
-    if coupled != 1:
+    lines.whole()  # bands that were asked for
+    if lines.whole() != 1:
         raise TraceFileError(f"{path} is of a calculation without spin-orbit coupling; with it, its second line is 1")
     operations = np.array([lines.numbers(_OPERATION) for _ in range(lines.whole())]).reshape(-1, _OPERATION)
     spins = operations[:, 12::2] + 1j * operations[:, 13::2]
     points = [lines.numbers(3) for _ in range(lines.whole())]
     momenta = tuple(lines.momentum(k, len(operations)) for k in points)
     rotations = np.rint(operations[:, :9]).astype(np.int64).reshape(-1, 3, 3)
-    return TraceFile(bands, rotations, operations[:, 9:12], spins.reshape(-1, 2, 2), momenta)
+    return TraceFile(rotations, operations[:, 9:12], spins.reshape(-1, 2, 2), momenta)
 
 
 class _Lines:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topofuse.fusion.probabilities import logistic, softmax
+
 _BLOCK = 128  # rows that are led through the trees at a time
 _SPLITS = {"column": np.uint16, "threshold": np.float32, "undefined_left": np.bool_, "gain": np.float32}
 _CHILDREN = {"left": np.int32, "right": np.int32}
@@ -94,10 +96,7 @@ class Forest:
     def predict(self, table: NDArray[np.floating]) -> NDArray[np.float64]:
         """(n, f) features, NaN where undefined → (n,) probabilities of two classes' second, else (n, k)."""
         raw = self.raw(table)
-        if raw.shape[1] == 1:
-            return np.asarray(np.exp(-np.logaddexp(0.0, -raw[:, 0])), dtype=np.float64)
-        powers = np.exp(raw - raw.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        return logistic(raw[:, 0]) if raw.shape[1] == 1 else softmax(raw)
 
     def raw(self, table: NDArray[np.floating]) -> NDArray[np.float64]:
         """(n, f) features → (n, k) sums of leaf values: log-odds, or logits of the classes."""

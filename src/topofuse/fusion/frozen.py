@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.config import CommitteeConfig, NetworkConfig
+from topofuse.fusion.probabilities import logistic, softmax
 from topofuse.labels import KINDS
 from topofuse.modalities.ranks import N_QUANTILES, standardise
 from topofuse.modalities.registry import modality
@@ -94,15 +95,13 @@ class FrozenCommittee:
             flat = hidden.reshape(len(rows) * k, -1) @ w[f"layers.{i}.shared.weight"].T + w[f"layers.{i}.shared.bias"]
             hidden = _gelu(flat.reshape(len(rows), k, -1) * w[f"layers.{i}.scale"] + w[f"layers.{i}.bias"])
         out = np.einsum("bkw,kwo->bko", hidden, w["head"]) + w["head_bias"]
-        p = np.exp(-np.logaddexp(0.0, -out[..., :1]))
-        powers = np.exp(out[..., 1:] - out[..., 1:].max(axis=-1, keepdims=True))
-        kinds = powers / powers.sum(axis=-1, keepdims=True)
-        return np.asarray(np.concatenate([1.0 - p, p * kinds], axis=-1).mean(axis=1))
+        p = logistic(out[..., :1])
+        return np.asarray(np.concatenate([1.0 - p, p * softmax(out[..., 1:])], axis=-1).mean(axis=1))
 
     @cached_property
     def _quantiles(self) -> NDArray[np.float32]:
         """Of the columns of all modalities: one look-up for all is quicker than one for each."""
-        return np.concatenate([self.tensors[f"standardise.{name}.quantiles"] for name in self.names]).astype(np.float32)
+        return np.concatenate([self.tensors[f"standardise.{name}.quantiles"] for name in self.names])
 
     @cached_property
     def _weights(self) -> dict[str, NDArray[np.float64]]:

@@ -12,6 +12,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
+from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
 from topofuse.tightbinding.shifts import level_shifts
 
 HARTREE = 27.211386  # eV
@@ -59,7 +60,8 @@ def _table() -> dict[str, NDArray[np.float64]]:
 def orbital_counts() -> NDArray[np.int64]:
     """(104,) orbitals of each element's free atom, without spin; 0 where the table has none."""
     table = _table()
-    counts = np.bincount(table["element"].astype(np.int64), 2 * table["ell"].astype(np.int64) + 1, minlength=104)
+    element, orbitals = table["element"].astype(np.int64), 2 * table["ell"].astype(np.int64) + 1
+    counts = np.bincount(element, orbitals, minlength=MAX_ATOMIC_NUMBER + 1)
     return counts.astype(np.int64)
 
 

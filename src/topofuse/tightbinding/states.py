@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.symmetry import Alignment, Levels, Momentum, SymmetryTable, identify
+from topofuse.symmetry import Alignment, Levels, Momentum, SymmetryTable, identify, symmetry_table
 from topofuse.tightbinding.sampling import Sampling, same_momentum
 from topofuse.tightbinding.sketch import MAX_FIXED_ORBITALS, NoSketch, Sketch, sketch_at
 
@@ -47,9 +47,9 @@ def star_levels(sketch: Sketch, table: SymmetryTable) -> list[StarLevels]:
     return found
 
 
-def fixed_sketch_of(crystal: SymmetricCrystal, table: SymmetryTable) -> Sketch | NoSketch:
+def fixed_sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
     """A sketch that has what `star_levels` asks for and no more, for cells of up to `MAX_FIXED_ORBITALS` orbitals."""
-    return sketch_at(crystal, lambda sampling: _fixed(sampling, table), MAX_FIXED_ORBITALS)
+    return sketch_at(crystal, lambda sampling: _fixed(sampling, symmetry_table(crystal.spacegroup)), MAX_FIXED_ORBITALS)
 
 
 @lru_cache(maxsize=1024)

@@ -39,10 +39,10 @@ def extract(crystal: SymmetricCrystal) -> Part:
     among fillings that cut no level and whose bands are compatible; undefined where these are rarer than 1 %.
     """
     with linear_algebra().limit(limits=1):
-        sketch, table = shared_sketch_of(crystal), symmetry_table(crystal.spacegroup)
+        sketch = shared_sketch_of(crystal)
         if sketch is NoSketch.TOO_LARGE:
-            sketch = fixed_sketch_of(crystal, table)
-        found = {} if isinstance(sketch, NoSketch) else _row(sketch, table)
+            sketch = fixed_sketch_of(crystal)
+        found = {} if isinstance(sketch, NoSketch) else _row(sketch, symmetry_table(crystal.spacegroup))
     row = np.array([found.get(name, np.nan) for name in TABLE_NAMES], dtype=np.float64)
     return {"table": (np.round(row, _DECIMALS) + 0.0)[None].astype(np.float32)}
 
