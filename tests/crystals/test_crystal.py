@@ -54,6 +54,17 @@ def test_atoms_must_be_half_the_sum_of_their_covalent_radii_apart(cell, atoms, n
             assert len(Crystal.validated(lattice, numbers, np.vstack([coords, near]))) == atoms
 
 
+@pytest.mark.parametrize(("number", "radius"), [(6, 0.76), (71, 1.87), (72, 1.75), (97, 2.0)])
+def test_the_radii_are_those_that_the_features_use(number: int, radius: float) -> None:
+    for factor, fits in ((0.99, False), (1.01, True)):
+        atoms = np.diag([20.0, 20.0, 20.0]), [number, number], np.array([[0, 0, 0], [factor * radius / 20, 0, 0]])
+        if fits:
+            assert len(Crystal.validated(*atoms)) == 2
+        else:
+            with pytest.raises(CrystalError, match=f"the least accepted for them is {radius:.2f}"):
+                Crystal.validated(*atoms)
+
+
 def test_an_image_of_an_atom_is_not_too_near_to_it_either() -> None:
     for a, fits in ((2.4, False), (2.5, True)):
         lattice = np.diag([a, 30.0, 30.0])

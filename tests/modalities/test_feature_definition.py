@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from topofuse.crystals import Crystal, analyse, thermal_view
-from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
+from topofuse.crystals.elements import MAX_ATOMIC_NUMBER
 from topofuse.modalities.extraction import extract_sample
 from topofuse.modalities.kspace.graph import EDGE_FEATURES, NODE_FEATURES
 from topofuse.modalities.registry import MODALITY_NAMES, feature_hash, modality

@@ -92,10 +92,10 @@ def check_group(names: tuple[str, ...], numbers: tuple[str, ...], triplets: tupl
     if not declared:
         return
     listed = gemmi.GroupOps([gemmi.Op(triplet) for triplet in triplets])
-    found = gemmi.find_spacegroup_by_ops(listed)
+    listed_group = gemmi.find_spacegroup_by_ops(listed)
     order = len({str(op.rot) for op in listed})
-    if found is not None and found.number not in declared:
-        is_a = f"those of {found.hm}"
+    if listed_group is not None and listed_group.number not in declared:
+        is_a = f"those of {listed_group.hm}"
     elif order not in {len(gemmi.find_spacegroup_by_number(number).operations().sym_ops) for number in declared}:
         is_a = f"of a point group of order {order}"
     else:

@@ -118,8 +118,8 @@ def listed_states(z: int, kind: str) -> tuple[int, ...]:
         "icsd": (states.icsd, states.known, states.common),
         "known": (tuple(sorted({*states.common, *states.icsd, *states.known})),),
     }[kind]
-    found = next((s for s in chain if s), ())
-    return found or (0,)
+    first = next((s for s in chain if s), ())
+    return first or (0,)
 
 
 def d_electrons(z: int, charge: int) -> int:

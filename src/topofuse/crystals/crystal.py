@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from topofuse.crystals.elements import MAX_ATOMIC_NUMBER, element_property
 from topofuse.errors import TopofuseError
 
-MAX_ATOMIC_NUMBER = 103
 MIN_DISTANCE = 0.5  # Å; the shortest real bond, H-H, has 0.74 Å
 # Least distance of two atoms, in units of the sum of their covalent radii (B. Cordero et al., Dalton Trans. 2832
 # (2008)). The smallest among the 25,072 materials of topomat is 0.611 (Rb4CO4), 99.9 % of them are above 0.678.
@@ -96,7 +96,7 @@ class Crystal:
 
     def _refuse_clash(self) -> None:
         """`CrystalError` where two atoms are closer than `MIN_DISTANCE`, or `MIN_OF_RADII` allows."""
-        radii = MIN_OF_RADII * covalent_radii()[self.numbers]
+        radii = MIN_OF_RADII * element_property("r_covalent")[self.numbers]
         first, second, distances = self._pairs_within(max(2 * float(radii.max()), MIN_DISTANCE))
         short = distances - np.maximum(radii[first] + radii[second], MIN_DISTANCE)
         if len(short) and short.min() < 0:
@@ -136,10 +136,10 @@ class Crystal:
         if np.isfinite(nearest[:, 1]).any():  # before clouds of atoms in one place make a huge list of pairs
             k = int(nearest[:, 1].argmin())
             return np.array([k]), near[which[k, 1:]] % len(self), nearest[k, 1:]
-        found = cKDTree(here).sparse_distance_matrix(tree, reach, output_type="ndarray")
-        image = near[found["j"]]
-        others = image != found["i"] + len(shifts) // 2 * len(self)  # the middle shift is none
-        return found["i"][others], image[others] % len(self), found["v"][others]
+        pairs = cKDTree(here).sparse_distance_matrix(tree, reach, output_type="ndarray")
+        image = near[pairs["j"]]
+        others = image != pairs["i"] + len(shifts) // 2 * len(self)  # the middle shift is none
+        return pairs["i"][others], image[others] % len(self), pairs["v"][others]
 
     def content_hash(self) -> str:
         """Hex digest of the exact content (not of the crystal's equivalence class)."""
@@ -167,14 +167,6 @@ def empty_layers(lattice: NDArray[np.float64], frac_coords: NDArray[np.float64])
 def reciprocal(lattice: NDArray[np.float64]) -> NDArray[np.float64]:
     """(3, 3) rows of the reciprocal lattice, including 2π, Å⁻¹."""
     return np.asarray(2.0 * np.pi * np.linalg.inv(lattice).T, dtype=np.float64)
-
-
-@cache
-def covalent_radii() -> NDArray[np.float64]:
-    """(104,) covalent radius of each element, Å, by atomic number; zero for none."""
-    import gemmi
-
-    return np.array([0.0] + [gemmi.Element(z).covalent_r for z in range(1, MAX_ATOMIC_NUMBER + 1)])
 
 
 @lru_cache(maxsize=_FEW_ATOMS)

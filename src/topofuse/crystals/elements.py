@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
+MAX_ATOMIC_NUMBER = 103
 
 # Electrons in the frozen core of the PAW data set in common use for each element: (first Z, last Z, core).
 # It is the choice of the Materials Project's calculations: semicore p (and s) shells are valence for alkali,

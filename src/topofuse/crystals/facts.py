@@ -33,8 +33,8 @@ class CrystalFacts:
         """Facts of one crystal."""
         numbers = np.sort(crystal.primitive.numbers)
         volume = np.array([crystal.primitive.volume / len(numbers)])
-        found = fingerprint(crystal)[None]
-        return cls(np.array([crystal.spacegroup]), numbers, np.array([0, len(numbers)]), volume, found)
+        prints = fingerprint(crystal)[None]
+        return cls(np.array([crystal.spacegroup]), numbers, np.array([0, len(numbers)]), volume, prints)
 
     @classmethod
     def concatenate(cls, parts: Sequence[CrystalFacts]) -> CrystalFacts:

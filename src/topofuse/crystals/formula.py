@@ -10,8 +10,7 @@ from string import ascii_uppercase
 import numpy as np
 from numpy.typing import ArrayLike
 
-from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
-from topofuse.crystals.elements import element_property
+from topofuse.crystals.elements import MAX_ATOMIC_NUMBER, element_property
 
 _SYMBOLS = """n H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr
     Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu

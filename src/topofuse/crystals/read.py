@@ -114,11 +114,11 @@ def find_structures(paths: Iterable[str | Path]) -> Iterator[Path]:
         if not _is_folder(path):
             yield path
             continue
-        found = False
+        any_file = False
         for file in _walk(path):
-            found = True
+            any_file = True
             yield file
-        if not found:
+        if not any_file:
             yield path
 
 

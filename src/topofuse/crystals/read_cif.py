@@ -92,13 +92,13 @@ def _block_with_atoms(text: str) -> gemmi.cif.Block:
         raise CrystalError(f"not a readable CIF: {_plain(str(error))}") from error
     if len(document) == 0:
         raise CrystalError("the CIF holds no data block (no line starts with 'data_')")
-    found = [block for block in document if any(block.find_values(f"_atom_site_fract{dot}x") for dot in "_.")]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(block.name for block in found[:3]) + (", …" if len(found) > 3 else "")
+    blocks = [block for block in document if any(block.find_values(f"_atom_site_fract{dot}x") for dot in "_.")]
+    if len(blocks) == 1:
+        return blocks[0]
+    if blocks:
+        names = ", ".join(block.name for block in blocks[:3]) + (", …" if len(blocks) > 3 else "")
         raise CrystalError(
-            f"{len(found)} data blocks of the CIF hold atoms ({names}): keep one structure per file, "
+            f"{len(blocks)} data blocks of the CIF hold atoms ({names}): keep one structure per file, "
             "so that it is clear which one is meant"
         )
     for block in document:

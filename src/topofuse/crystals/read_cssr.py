@@ -36,7 +36,7 @@ def parse_cssr(text: str) -> Arrays:
         site = re.match(r"[A-Za-z]+", words[1])
         numbers.append(element(site.group() if site else words[1], f"atom {words[0][:10]}"))
         coords.append(numbers_in(words[2:5], f"the coordinates of atom {words[0][:10]}", 3))
-    found = np.array(coords)
+    positions = np.array(coords)
     if lines[2].split()[1:2] == ["1"]:  # orthogonal coordinates, Å
-        found = fractional(found, lattice)
-    return lattice, np.array(numbers, dtype=np.int64), found
+        positions = fractional(positions, lattice)
+    return lattice, np.array(numbers, dtype=np.int64), positions

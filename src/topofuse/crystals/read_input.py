@@ -57,11 +57,11 @@ def parse_aims(text: str) -> Arrays:
             raise CrystalError(f"{words[0][:20]!r} is no keyword of a geometry.in: is an atom misspelled?")
     _check(len(vectors), len(numbers))
     lattice = np.array(vectors)
-    found = np.array([x for _, x in coords])
+    positions = np.array([x for _, x in coords])
     in_units_of_the_cell = np.array([is_fractional for is_fractional, _ in coords])
     if not in_units_of_the_cell.all():
-        found = np.where(in_units_of_the_cell[:, None], found, fractional(found, lattice))
-    return lattice, np.array(numbers, dtype=np.int64), found
+        positions = np.where(in_units_of_the_cell[:, None], positions, fractional(positions, lattice))
+    return lattice, np.array(numbers, dtype=np.int64), positions
 
 
 def _check(vectors: int, atoms: int) -> None:
@@ -97,9 +97,9 @@ def parse_cell(text: str) -> Arrays:
             raise CrystalError(f"{where} is of a MIXTURE: disordered structures cannot be classified")
         for spin in re.findall(r"\b(?:SPIN|MAGMOM)\s*[=:\s]\s*([^\s()]+)", rest, flags=re.IGNORECASE):
             refuse_moments(numbers_in([spin], f"the spin of {where}", 1), where)
-    found = np.array(coords)
-    found = found if kinds[0] == "positions_frac" else fractional(found * unit, lattice)
-    return lattice, np.array(numbers, dtype=np.int64), found
+    positions = np.array(coords)
+    positions = positions if kinds[0] == "positions_frac" else fractional(positions * unit, lattice)
+    return lattice, np.array(numbers, dtype=np.int64), positions
 
 
 def _blocks(text: str) -> dict[str, list[list[str]]]:

@@ -48,12 +48,12 @@ def decode_json(text: str | bytes, brackets: int = MAX_BRACKETS) -> Any:
 
 def each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A dict of the pairs; `CrystalError` where a key comes twice: which of two lattices is meant is not known."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
         raise CrystalError(f"{twice[:20]!r} is given twice: which of the two is meant?")
-    return found
+    return entries
 
 
 def check_nesting(text: bytes, most: int) -> None:

@@ -21,14 +21,14 @@ def parse_xsf(text: str) -> Arrays:
     lines = [line for raw in text.splitlines() if (line := raw.strip()) and not line.startswith("#")]
     heads = [line.split()[0] for line in lines]
     steps = [line.split()[1:2] for line in lines if line.startswith("ANIMSTEPS")]
-    found = max(heads.count("PRIMCOORD"), *(int(s[0][:6]) for s in steps if s and s[0].isdecimal()), 0)
-    if found > 1:
-        raise CrystalError(f"the file holds {found} structures: keep one per file")
+    structures = max(heads.count("PRIMCOORD"), *(int(s[0][:6]) for s in steps if s and s[0].isdecimal()), 0)
+    if structures > 1:
+        raise CrystalError(f"the file holds {structures} structures: keep one per file")
     if "SLAB" in heads or "POLYMER" in heads:
         raise CrystalError("the structure is not periodic in all three directions")
     if "CRYSTAL" not in heads:
         raise CrystalError(_MOLECULE if "ATOMS" in heads else "no line says CRYSTAL: it is not an XSF file")
-    if heads.count("PRIMVEC") != 1 or not found:
+    if heads.count("PRIMVEC") != 1 or not structures:
         raise CrystalError("PRIMVEC and PRIMCOORD are not both there, each once: is the file truncated?")
     vectors, at = heads.index("PRIMVEC") + 1, heads.index("PRIMCOORD") + 1
     rows = lines[vectors : vectors + 3]
@@ -93,5 +93,5 @@ def parse_gen(text: str) -> Arrays:
         raise CrystalError(
             f"{len(lines) - count - 6} lines follow after the lattice: are there more atoms than announced?"
         )
-    found = np.array(coords)
-    return lattice, np.array(numbers, dtype=np.int64), found if kind == "F" else fractional(found, lattice)
+    positions = np.array(coords)
+    return lattice, np.array(numbers, dtype=np.int64), positions if kind == "F" else fractional(positions, lattice)

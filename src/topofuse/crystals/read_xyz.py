@@ -70,7 +70,7 @@ def _frames(lines: list[str]) -> tuple[int, int]:
 
 def _keys(comment: str) -> dict[str, str]:
     """The comment line's key=value pairs as text, keys in lower case; values may be quoted or in brackets."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     at = 0
     while (equals := comment.find("=", at)) >= 0:
         words = comment[at:equals].split()
@@ -92,10 +92,10 @@ def _keys(comment: str) -> dict[str, str]:
                 end += 1
             at = end
         key = words[-1].lower() if words else ""
-        if key in found and key in ("lattice", "properties", "pbc"):
+        if key in values and key in ("lattice", "properties", "pbc"):
             raise CrystalError(f"line 2 gives {words[-1][:20]!r} twice")
-        found[key] = comment[start:end]
-    return found
+        values[key] = comment[start:end]
+    return values
 
 
 def _columns(properties: str, rows: list[list[str]]) -> dict[str, list[list[str]]]:

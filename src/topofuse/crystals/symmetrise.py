@@ -41,10 +41,10 @@ def symmetrise(crystal: Crystal, tolerance: float) -> tuple[SymmetricCrystal, Mo
     """
     if not 0 < tolerance <= MOST:
         raise CrystalError(f"a tolerance of {tolerance:g} Å is outside 0 to {MOST:g} Å")
-    found = analyse_at(crystal, tolerance)
-    if found is None:
+    symmetric = analyse_at(crystal, tolerance)
+    if symmetric is None:
         raise CrystalError(f"no space group found at a tolerance of {tolerance:g} Å")
-    return found, _moved(crystal, tolerance)
+    return symmetric, _moved(crystal, tolerance)
 
 
 def _moved(crystal: Crystal, tolerance: float) -> Moved:

@@ -179,8 +179,8 @@ def analyse(crystal: Crystal) -> SymmetricCrystal:
     Raises `CrystalError` where spglib finds no symmetry at any tolerance, and for a molecule in an empty box.
     """
     for symprec in SYMPRECS:
-        found = analyse_at(crystal, symprec)
-        if found is not None:
-            _refuse_molecule(found)
-            return found
+        symmetric = analyse_at(crystal, symprec)
+        if symmetric is not None:
+            _refuse_molecule(symmetric)
+            return symmetric
     raise CrystalError(f"no space group found at tolerances {SYMPRECS} Å (do atoms coincide or the cell collapse?)")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER, MAX_ATOMS, CrystalError
+from topofuse.crystals.crystal import MAX_ATOMS, CrystalError
+from topofuse.crystals.elements import MAX_ATOMIC_NUMBER
 from topofuse.crystals.formula import atomic_number
 
 Arrays = tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]

@@ -55,23 +55,23 @@ def _displaced(crystal: SymmetricCrystal, deformation: NDArray[np.floating], rng
     The equivalent bonds of a shell move alike: which of them is which depends on the input's origin and
     axes, and so would everything that knows their angles if they moved apart.
     """
-    found = crystal.neighbours
+    near = crystal.neighbours
     group = _equivalent_bonds(crystal)
-    vector = found.vector @ deformation
+    vector = near.vector @ deformation
     length = np.linalg.norm(vector, axis=1)
     # relative displacement along the bond and across it; two atoms move independently, hence sqrt(2)
     relative = (np.sqrt(2.0) * DISPLACEMENT * rng.standard_normal((int(group.max()) + 1, 3)))[group]
     moved = np.sqrt((length + relative[:, 0]) ** 2 + relative[:, 1] ** 2 + relative[:, 2] ** 2)
-    return Neighbours(found.centre, found.atom, moved, vector * (moved / length)[:, None])
+    return Neighbours(near.centre, near.atom, moved, vector * (moved / length)[:, None])
 
 
 def _equivalent_bonds(crystal: SymmetricCrystal) -> NDArray[np.int64]:
     """(e,) the group of each bond, numbered by species, orbit sizes and distances, never by coordinates or indices."""
-    found = crystal.neighbours
-    count = np.bincount(found.centre, minlength=crystal.n_orbits)
-    mean_distance = np.bincount(found.centre, found.distance, minlength=crystal.n_orbits) / count
+    near = crystal.neighbours
+    count = np.bincount(near.centre, minlength=crystal.n_orbits)
+    mean_distance = np.bincount(near.centre, near.distance, minlength=crystal.n_orbits) / count
     site = _ranked(crystal.orbit_numbers, crystal.orbit_sizes, mean_distance)
-    return _ranked(site[found.centre], crystal.primitive.numbers[found.atom], found.distance)
+    return _ranked(site[near.centre], crystal.primitive.numbers[near.atom], near.distance)
 
 
 def _ranked(major: NDArray[np.int64], minor: NDArray[np.int64], distance: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
+from topofuse.crystals.elements import MAX_ATOMIC_NUMBER
 from topofuse.crystals.fingerprint import LENGTH
 from topofuse.ensemble.forest import Forest
 from topofuse.labels import FIVE
@@ -86,10 +86,10 @@ def check_described(described: Mapping[str, Any]) -> None:
 
 
 def _listed(described: Mapping[str, Any], key: str) -> list[Any]:
-    found = described[key]
-    if not isinstance(found, list) or len(found) > MAX_FILES:
+    entries = described[key]
+    if not isinstance(entries, list) or len(entries) > MAX_FILES:
         raise ForeignError(f"{key} is a list of at most {MAX_FILES} files")
-    return found
+    return entries
 
 
 def check_weights(weights: Mapping[str, Any], families: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
+from topofuse.crystals.elements import MAX_ATOMIC_NUMBER
 from topofuse.tightbinding.shifts import level_shifts
 
 HARTREE = 27.211386  # eV

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.crystals.crystal import MAX_ATOMIC_NUMBER
+from topofuse.crystals.elements import MAX_ATOMIC_NUMBER
 from topofuse.labels import FIVE
 from topofuse.modalities.ranks import N_QUANTILES, SLACK, normal_scores
 from topofuse.modalities.store import FeatureStore

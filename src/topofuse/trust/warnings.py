@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.crystals.crystal import covalent_radii, empty_layers
+from topofuse.crystals.crystal import empty_layers
+from topofuse.crystals.elements import element_property
 from topofuse.crystals.formula import SYMBOLS
 from topofuse.crystals.operations import primitive_basis
 from topofuse.modalities.material import SketchFacts
@@ -78,7 +79,7 @@ def widest_layer(crystal: SymmetricCrystal) -> float:
 def bond_ratios(crystal: SymmetricCrystal) -> NDArray[np.float64]:
     """(m,) for each orbit, the least distance to a neighbour over the sum of both covalent radii."""
     near = crystal.neighbours
-    radii = covalent_radii()
+    radii = element_property("r_covalent")
     sums = radii[crystal.orbit_numbers[near.centre]] + radii[crystal.primitive.numbers[near.atom]]
     least = np.full(crystal.n_orbits, np.inf)
     np.minimum.at(least, near.centre, near.distance / sums)
