@@ -307,6 +307,7 @@ class TestDescription:
         assert "the test holds no row of class trivial, hsp_semimetal, hsl_semimetal, tci" in found
 
 
+@pytest.mark.slow
 def test_the_textbook_is_a_data_set_with_every_class():
     data = load_textbook()
     assert isinstance(data, Dataset)

@@ -130,6 +130,7 @@ def test_atomic_limits_need_multiples_of_the_smallest_orbit_but_in_four_groups()
     assert odd_ones == {199, 214, 220, 230}  # orbits of 4 and 6 sites, or 6 and 8: their sums have a smaller divisor
 
 
+@pytest.mark.slow
 def test_no_space_group_fails():
     rng = np.random.default_rng(7)
     for number, (hall, _) in settings().items():
@@ -142,6 +143,7 @@ def test_no_space_group_fails():
         assert max(part["edge.source"].max(), part["edge.target"].max()) < len(part["node.features"])
 
 
+@pytest.mark.slow
 def test_every_zone_shape_of_a_space_group_is_tabulated():
     rng = np.random.default_rng(3)
     pairs = set(zone_symbols())

@@ -145,6 +145,9 @@ class TestFile:
             FeatureStore.load(path)
 
 
+NAMES = ("crystal", "scalar")  # two that cost little: a band sketch takes twenty times as long
+
+
 class TestExtraction:
     @pytest.fixture
     def extracted(self, monkeypatch):
@@ -160,15 +163,14 @@ class TestExtraction:
         monkeypatch.setattr(extraction, "CHUNK", 3)
         return seen
 
-    @pytest.mark.slow
     def test_what_is_in_the_cache_is_not_computed_again(self, small_world, tmp_path, extracted):
         crystals = small_world.crystals[:7]
-        first = extract_all(crystals, n_views=2, cache_dir=tmp_path, workers=0)
+        first = extract_all(crystals, names=NAMES, n_views=2, cache_dir=tmp_path, workers=0)
         assert len(extracted) == 7
-        second = extract_all(crystals, n_views=2, cache_dir=tmp_path, workers=0)
+        second = extract_all(crystals, names=NAMES, n_views=2, cache_dir=tmp_path, workers=0)
         assert len(extracted) == 7
         assert all(same(a, b) for a, b in zip(first.views, second.views, strict=True))
-        plain = extract_all(crystals, n_views=2, workers=0)
+        plain = extract_all(crystals, names=NAMES, n_views=2, workers=0)
         assert all(same(a, b) for a, b in zip(first.views, plain.views, strict=True))
 
     def test_an_interrupted_extraction_goes_on_where_it_was(self, small_world, tmp_path, extracted, monkeypatch):
@@ -182,17 +184,17 @@ class TestExtraction:
 
         monkeypatch.setattr(extraction, "analyse", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            extract_all(crystals, cache_dir=tmp_path, workers=0)
+            extract_all(crystals, names=NAMES, cache_dir=tmp_path, workers=0)
         extracted.clear()
         monkeypatch.setattr(extraction, "analyse", counting)
-        extract_all(crystals, cache_dir=tmp_path, workers=0)
+        extract_all(crystals, names=NAMES, cache_dir=tmp_path, workers=0)
         assert len(extracted) == 4  # the first chunk of three is there
 
     def test_another_seed_or_another_crystal_is_no_hit(self, small_world, tmp_path, extracted):
         crystals = small_world.crystals[:3]
-        extract_all(crystals, cache_dir=tmp_path, workers=0)
-        extract_all(crystals, cache_dir=tmp_path, workers=0, seed=1)
-        extract_all(crystals[::-1], cache_dir=tmp_path, workers=0)
+        extract_all(crystals, names=NAMES, cache_dir=tmp_path, workers=0)
+        extract_all(crystals, names=NAMES, cache_dir=tmp_path, workers=0, seed=1)
+        extract_all(crystals[::-1], names=NAMES, cache_dir=tmp_path, workers=0)
         assert len(extracted) == 9
 
     def test_modalities_are_kept_one_by_one_so_that_a_new_one_is_all_that_is_computed(
@@ -245,18 +247,17 @@ class TestExtraction:
         assert same(again.views[0], good.views[0])
         assert same(FeatureStore.load(path), good.views[0])
 
-    @pytest.mark.slow
     @pytest.mark.parametrize("bad", [[0], [3], [6], [1, 3, 4, 5]])
     def test_what_cannot_be_used_is_named_and_the_rest_keeps_its_order(self, small_world, tmp_path, bad, extracted):
         crystals = list(small_world.crystals[:7])
         for place in bad:
             crystals[place] = LONELY
         for _ in range(2):  # the second time from the cache, as far as it goes
-            found = extract_all(crystals, n_views=2, cache_dir=tmp_path, workers=0)
+            found = extract_all(crystals, names=NAMES, n_views=2, cache_dir=tmp_path, workers=0)
             assert found.kept == [i for i in range(7) if i not in bad]
             assert [i for i, _ in found.rejected] == bad
             assert all("empty box" in reason for _, reason in found.rejected)
-            whole = FeatureStore.from_samples([extract_sample(analyse(crystals[i])) for i in found.kept])
+            whole = FeatureStore.from_samples([extract_sample(analyse(crystals[i]), NAMES) for i in found.kept])
             assert same(found.views[0], whole)
             assert len(found.views[1]) == len(found.kept)
 

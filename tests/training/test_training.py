@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,22 +25,45 @@ class Killed(Exception):
     """Stands for a kill or the end of the machine's time."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def job(tiny_config, small_world) -> NetworkTask:
     rows = np.arange(len(small_world))
     return NetworkTask("toy", NAMES, tiny_config.network, tiny_config.training, rows[:48], rows[48:], seed=11)
 
 
+def trained_in(directory: Path, small_world, job: NetworkTask, labels=None, features: str = "f", **hooks):
+    labels = small_world.labels if labels is None else labels
+    device = torch.device("cpu")
+    return Trainer(job, small_world.store, labels, directory, features=features, device=device, **hooks).run()
+
+
 @pytest.fixture
 def train(small_world, tmp_path):
-    def _train(job: NetworkTask, directory: str = "a", labels=None, features: str = "f", **hooks):
-        labels = small_world.labels if labels is None else labels
-        device = torch.device("cpu")
-        return Trainer(
-            job, small_world.store, labels, tmp_path / directory, features=features, device=device, **hooks
-        ).run()
+    def _train(job: NetworkTask, directory: str = "a", **options):
+        return trained_in(tmp_path / directory, small_world, job, **options)
 
     return _train
+
+
+@pytest.fixture(scope="module")
+def whole(small_world, job, tmp_path_factory):
+    """The job trained once without interruption, and the folder that it left."""
+    directory = tmp_path_factory.mktemp("whole")
+    return trained_in(directory, small_world, job), directory
+
+
+@pytest.fixture(scope="module")
+def two_epochs(small_world, job, tmp_path_factory):
+    """What the job, of two epochs, left behind: killed after the first (False) and finished (True)."""
+    directory, short = tmp_path_factory.mktemp("two"), with_training(job, epochs=2)
+
+    def kill(*_):
+        raise Killed
+
+    with pytest.raises(Killed):
+        trained_in(directory / "killed", small_world, short, on_epoch=kill)
+    trained_in(directory / "finished", small_world, short)
+    return {False: directory / "killed", True: directory / "finished"}
 
 
 def with_training(job: NetworkTask, **changes) -> NetworkTask:
@@ -74,8 +98,8 @@ class TestLearning:
         assert right[job.validation].mean() > 0.8
         assert trained.progress.history[-1]["train_loss"] < 0.5 * trained.progress.history[0]["train_loss"]
 
-    def test_the_history_has_one_entry_per_epoch_with_the_scheduled_rate(self, train, job):
-        history = train(job).progress.history
+    def test_the_history_has_one_entry_per_epoch_with_the_scheduled_rate(self, whole, job):
+        history = whole[0].progress.history
         assert [entry["epoch"] for entry in history] == [0, 1, 2, 3]
         low, high = job.training.min_lr, job.training.max_lr
         expected = [low, high, low + (high - low) * 0.75, low + (high - low) * 0.25]
@@ -116,9 +140,8 @@ class TestStopping:
 class TestResume:
     @pytest.mark.slow
     @pytest.mark.parametrize("after", [1, 2, 3, 4])
-    def test_a_killed_run_that_goes_on_is_the_uninterrupted_one_bit_for_bit(self, train, job, after):
-        whole = train(job, "whole")
-        epochs = []
+    def test_a_killed_run_that_goes_on_is_the_uninterrupted_one_bit_for_bit(self, train, job, whole, after):
+        uninterrupted, epochs = whole[0], []
 
         def kill(_, entry):
             epochs.append(entry["epoch"])
@@ -129,11 +152,10 @@ class TestResume:
             train(job, "piecewise", on_epoch=kill)
         resumed = train(job, "piecewise", on_epoch=lambda _, entry: epochs.append(entry["epoch"]))
         assert epochs == [0, 1, 2, 3]  # no epoch twice
-        assert weights_equal(whole, resumed)
-        assert timeless(whole.progress) == timeless(resumed.progress)
+        assert weights_equal(uninterrupted, resumed)
+        assert timeless(uninterrupted.progress) == timeless(resumed.progress)
 
-    def test_a_kill_within_an_epoch_loses_that_epoch_only(self, train, job):
-        whole = train(job, "whole")
+    def test_a_kill_within_an_epoch_loses_that_epoch_only(self, train, job, whole):
         batches = []
 
         def kill():
@@ -146,11 +168,12 @@ class TestResume:
         epochs = []
         resumed = train(job, "piecewise", on_epoch=lambda _, entry: epochs.append(entry["epoch"]))
         assert epochs == [2, 3]
-        assert weights_equal(whole, resumed)
+        assert weights_equal(whole[0], resumed)
 
-    def test_what_is_finished_is_read_and_not_trained_again(self, train, job, tmp_path):
-        first = train(job)
-        assert sorted(p.name for p in (tmp_path / "a").iterdir()) == ["network.safetensors"]
+    def test_what_is_finished_is_read_and_not_trained_again(self, train, job, whole, tmp_path):
+        first, directory = whole
+        assert sorted(p.name for p in directory.iterdir()) == ["network.safetensors"]
+        shutil.copytree(directory, tmp_path / "a")
 
         def never(*_):
             raise AssertionError("trained again")
@@ -161,17 +184,11 @@ class TestResume:
 
     @pytest.mark.parametrize("finished", [False, True])
     @pytest.mark.parametrize("what", ["seed", "settings", "features", "labels", "rows"])
-    def test_a_checkpoint_of_something_else_is_refused(self, train, job, small_world, finished, what):
+    def test_a_checkpoint_of_something_else_is_refused(
+        self, train, job, small_world, two_epochs, tmp_path, finished, what
+    ):
+        shutil.copytree(two_epochs[finished], tmp_path / "a")
         job = with_training(job, epochs=2)
-
-        def kill(*_):
-            if not finished:
-                raise Killed
-
-        try:
-            train(job, on_epoch=kill)
-        except Killed:
-            assert not finished
         other = {
             "seed": (replace(job, seed=1), {}),
             "settings": (with_training(job, weight_decay=0.5, epochs=2), {}),
@@ -183,8 +200,8 @@ class TestResume:
         with pytest.raises(CheckpointError, match="other settings, data or features"):
             train(changed, **more)
 
-    def test_a_damaged_checkpoint_is_refused_with_the_way_out(self, train, job, tmp_path):
-        train(job)
+    def test_a_damaged_checkpoint_is_refused_with_the_way_out(self, train, job, whole, tmp_path):
+        shutil.copytree(whole[1], tmp_path / "a")
         path = tmp_path / "a/network.safetensors"
         path.write_bytes(path.read_bytes()[:200])
         with pytest.raises(CheckpointError, match="delete it"):
@@ -199,9 +216,8 @@ class TestCheckpoint:
         assert info == {"n": [1, 2.5, None, "ü"]}
         assert all(torch.equal(found[key], tensors[key]) for key in tensors)
 
-    def test_it_says_what_it_is_of_and_how_training_went(self, train, job, tmp_path):
-        train(job)
-        _, info = load_tensors(tmp_path / "a/network.safetensors")
+    def test_it_says_what_it_is_of_and_how_training_went(self, whole):
+        _, info = load_tensors(whole[1] / "network.safetensors")
         assert set(info) == {"identity", "progress"}
         assert info["identity"].endswith(":f")
         assert [entry["epoch"] for entry in info["progress"]["history"]] == [0, 1, 2, 3]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib.resources import files
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from topofuse.report.document import Document
@@ -13,6 +14,13 @@ from topofuse.report.document import Document
 
 def to_html(document: Document) -> str:
     """HTML page of `document`. Every text is escaped; only the figures' SVG, drawn here, goes in as it is."""
+    style = files("topofuse.report").joinpath("templates/style.css").read_text(encoding="utf-8")
+    page = _template().render(document=document, style=Markup(style), markup=Markup)
+    return page + "\n"
+
+
+@cache
+def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("topofuse.report", "templates"),
         autoescape=True,
@@ -21,9 +29,7 @@ def to_html(document: Document) -> str:
         lstrip_blocks=True,
     )
     environment.filters["held"] = _in_html
-    style = files("topofuse.report").joinpath("templates/style.css").read_text(encoding="utf-8")
-    page = environment.get_template("report.html").render(document=document, style=Markup(style), markup=Markup)
-    return page + "\n"
+    return environment.get_template("report.html")
 
 
 def _in_html(text: str) -> Markup:
