@@ -38,7 +38,7 @@ def explain_command(file: Path, model: str, figure: Path | None, symmetrise: flo
 
     \b
       modalities   how p(non-trivial) changes when one modality (a description of the crystal: crystal
-                   graph, kspace, scalar, physics, bands) is left out; in the same line, the sum of the
+                   graph, kspace, scalar, physics, bands, indicators) is left out; in the same line, the sum of the
                    contributions of its columns to the boosted trees, in log-odds
       columns      the columns with the strongest contributions to the boosted trees, with their values
       attention    how much the modalities attend to each other, if the model has networks with attention
@@ -55,9 +55,9 @@ def explain_command(file: Path, model: str, figure: Path | None, symmetrise: flo
         from topofuse.explain.text import as_text
         from topofuse.system.files import null_undefined
 
-        found = explain(file, open_bundle(model), tolerance=symmetrise)
-        say(json.dumps(null_undefined(found.to_dict()), indent=1) if as_json else as_text(found))
+        explanation = explain(file, open_bundle(model), tolerance=symmetrise)
+        say(json.dumps(null_undefined(explanation.to_dict()), indent=1) if as_json else as_text(explanation))
         if figure is not None:
             from topofuse.explain.figure import save_figure
 
-            save_figure(found, figure)
+            save_figure(explanation, figure)
