@@ -44,14 +44,14 @@ def featurize(
     names = chosen_modalities(modalities)
     given: list[Any] = [structures] if is_one(structures) else list(structures)  # type: ignore[arg-type]
     columns = table_columns(names)
-    found = np.full((len(given), len(columns)), np.nan, dtype=np.float32)
+    values = np.full((len(given), len(columns)), np.nan, dtype=np.float32)
     reasons: dict[int, str] = {}
     for index, row in enumerate(rows_of(given, names, workers)):
         if isinstance(row, str):
             reasons[index] = row
         else:
-            found[index] = row[0]
-    table = pd.DataFrame(found, columns=columns)
+            values[index] = row[0]
+    table = pd.DataFrame(values, columns=columns)
     pairs = {column: column.split(":", 1) for column in columns}
     table.attrs["units"] = {column: words(pair[0]).unit(pair[1]) for column, pair in pairs.items()}
     table.attrs["words"] = {column: words(name).column(bare) for column, (name, bare) in pairs.items()}

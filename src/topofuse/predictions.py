@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from topofuse.labels import FIVE
 from topofuse.screening.narrow import narrow_text
-from topofuse.screening.predict import TIME_LIMIT, Model, Work, predict_paths
+from topofuse.screening.predict import TIME_LIMIT, Model, PredictOptions, predict_paths
 from topofuse.screening.structures import StructureLike, is_one
 from topofuse.screening.table import COLUMNS, PROBABILITIES, Row
 
@@ -111,8 +111,8 @@ def predict(
 
         model = kept_bundle(os.fspath(model))
     given: list[Any] = [structures] if is_one(structures) else list(structures)  # type: ignore[arg-type]
-    work = Work(workers, time_limit, symmetrise=symmetrise)
-    return Predictions(tuple(predict_paths(given, model, work, progress=progress)))
+    options = PredictOptions(workers, time_limit, symmetrise=symmetrise)
+    return Predictions(tuple(predict_paths(given, model, options, progress=progress)))
 
 
 def _told(name: str, rows: Iterable[Row]) -> bool:
@@ -146,11 +146,11 @@ def _bar(row: Row) -> Markup:
     """The five probabilities as a bar of five parts, which is read aloud as words, and p_nontrivial."""
     if row["label"] is None:
         return Markup("<td></td><td></td>")
-    found = {name: float(row[f"p_{name}"]) for name in FIVE}
-    words = ", ".join(f"{name} {p:.3f}" for name, p in found.items())
+    probabilities = {name: float(row[f"p_{name}"]) for name in FIVE}
+    words = ", ".join(f"{name} {p:.3f}" for name, p in probabilities.items())
     parts = Markup("").join(
         Markup('<span style="width: {}%; background: {}"></span>').format(f"{100 * p:.2f}", _COLOURS[name])
-        for name, p in found.items()
+        for name, p in probabilities.items()
     )
     return Markup(
         '<td><span class="bar" role="img" aria-label="{0}" title="{0}">{1}</span></td><td class="number">{2}</td>'

@@ -15,7 +15,7 @@ from topofuse.crystals.read import find_structures
 from topofuse.modalities.extraction import extract_views
 from topofuse.modalities.registry import MODALITY_NAMES
 from topofuse.screening.examine import Examine
-from topofuse.screening.predict import Work, predict_paths
+from topofuse.screening.predict import PredictOptions, predict_paths
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def rows(corpus):
     features = partial(extract_views, n_views=1, seed=0, names=MODALITY_NAMES)
-    return predict_paths(corpus[1], FromFeatures(features=features), Work(workers=2, time_limit=20, chunk=64))
+    return predict_paths(corpus[1], FromFeatures(features=features), PredictOptions(workers=2, time_limit=20, chunk=64))
 
 
 def test_a_thousand_broken_inputs_are_as_many_rows_in_their_order(corpus, rows):

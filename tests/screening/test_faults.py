@@ -25,7 +25,7 @@ from support.workplace import numbers
 from topofuse.modalities import extraction
 from topofuse.screening.entries import RecordEntry
 from topofuse.screening.examine import Examine
-from topofuse.screening.predict import Work, predict_paths
+from topofuse.screening.predict import PredictOptions, predict_paths
 from topofuse.screening.sources import open_source
 from topofuse.system import files
 from topofuse.system.processes import worker_pool
@@ -46,14 +46,14 @@ class TestMemory:
     @LINUX
     def test_a_structure_that_wants_too_much_is_a_row(self, tmp_path):
         paths = self.structures(tmp_path, "Mg", "He", "Ca", "Ne", "Sr")
-        rows = predict_paths(paths, ByFirstAtom(features=gluttonous), Work(workers=2, memory_limit=0.25))
+        rows = predict_paths(paths, ByFirstAtom(features=gluttonous), PredictOptions(workers=2, memory_limit=0.25))
         assert [row["status"] for row in rows] == ["ok", "error", "ok", "error", "ok"]
         assert {row["reason"] for row in rows} == {"", "needs more memory than the limit of 0.25 GiB"}
 
     @LINUX
     def test_what_others_left_behind_is_not_its_fault(self, tmp_path):
         paths = self.structures(tmp_path, *["Mg", "Ca", "Sr", "Ba"] * 2)
-        rows = predict_paths(paths, ByFirstAtom(features=leaky), Work(workers=1, memory_limit=0.11))
+        rows = predict_paths(paths, ByFirstAtom(features=leaky), PredictOptions(workers=1, memory_limit=0.11))
         assert [row["status"] for row in rows] == ["ok"] * 8
 
     def test_without_workers_it_is_a_row_too(self, tmp_path):

@@ -18,7 +18,7 @@ from support.stand_ins import ByFirstAtom, poscar
 from topofuse.config import parse_config
 from topofuse.ensemble.boosted import fit_boosted
 from topofuse.ensemble.bundle import save_bundle
-from topofuse.screening.predict import Work, predict_paths, predict_to_file
+from topofuse.screening.predict import PredictOptions, predict_paths, predict_to_file
 from topofuse.screening.table import OutputError, csv_text
 
 pytestmark = pytest.mark.slow
@@ -29,11 +29,10 @@ METALS = ("Mg", "Ca", "Sr", "Ba", "Na")
 SCRIPT = """
 import sys
 from support.stand_ins import ByFirstAtom, slowly
-from topofuse.screening.predict import Work, predict_to_file
+from topofuse.screening.predict import PredictOptions, predict_to_file
 if __name__ == "__main__":
-    predict_to_file(
-        [sys.argv[1]], ByFirstAtom(features=slowly), sys.argv[2], Work(workers=int(sys.argv[3]), chunk=4), say=print
-    )
+    options = PredictOptions(workers=int(sys.argv[3]), chunk=4)
+    predict_to_file([sys.argv[1]], ByFirstAtom(features=slowly), sys.argv[2], options, say=print)
 """
 
 
@@ -170,14 +169,14 @@ class TestWhatIsKept:
         last.write_text(poscar("Na", "Cl"))
         files.append(last)
         with pytest.raises(RuntimeError, match="out of memory"):
-            predict_to_file(files, failing, out, Work(chunk=CHUNK))
+            predict_to_file(files, failing, out, PredictOptions(chunk=CHUNK))
         yield files
         last.unlink()
 
     def again(self, files, out, model=None, chunk=CHUNK):
         said: list[str] = []
         model = model or ByFirstAtom()
-        predict_to_file(files, model, out, Work(chunk=chunk), say=said.append)
+        predict_to_file(files, model, out, PredictOptions(chunk=chunk), say=said.append)
         assert out.read_text() == csv_text(predict_paths(files, ByFirstAtom()))
         assert not out.with_name("out.csv.partial").exists()
         return " ".join(said), sum(model.batches)
@@ -231,8 +230,10 @@ class TestWhatIsKept:
         (tmp_path / "b.vasp").write_text(poscar("Na", "Cl"))
         out = tmp_path / "out.csv"
         with pytest.raises(RuntimeError):
-            predict_to_file([tmp_path], ByFirstAtom(cannot=[(11, RuntimeError("killed"))]), out, Work(chunk=1))
+            predict_to_file(
+                [tmp_path], ByFirstAtom(cannot=[(11, RuntimeError("killed"))]), out, PredictOptions(chunk=1)
+            )
         assert len(chunks(out)) == 1
         said: list[str] = []
-        assert predict_to_file([tmp_path], ByFirstAtom(), out, Work(chunk=1), say=said.append).total() == 2
+        assert predict_to_file([tmp_path], ByFirstAtom(), out, PredictOptions(chunk=1), say=said.append).total() == 2
         assert said[0].startswith("continuing: 1 chunks")

@@ -22,7 +22,7 @@ from topofuse.modalities.material import sketch_facts
 from topofuse.modalities.store import Sample
 from topofuse.screening.examine import Examine
 from topofuse.screening.narrow import WIDTH, narrow_text
-from topofuse.screening.predict import Work, predict_paths, predict_rows, predict_to_file
+from topofuse.screening.predict import PredictOptions, predict_paths, predict_rows, predict_to_file
 from topofuse.screening.structures import StructureEntry
 from topofuse.screening.table import COLUMNS, OutputError, TableWriter, aligned_text, csv_text
 
@@ -233,7 +233,9 @@ def test_probabilities_that_are_none_are_not_passed_on(folder):
 class TestWorkers:
     def test_rows_are_those_of_one_process(self, folder):
         files = [folder] * 7  # 49 structures in chunks of 3, more than are under way at a time
-        assert predict_paths(files, ByFirstAtom(), Work(workers=2, chunk=3)) == predict_paths(files, ByFirstAtom())
+        assert predict_paths(files, ByFirstAtom(), PredictOptions(workers=2, chunk=3)) == predict_paths(
+            files, ByFirstAtom()
+        )
 
     @pytest.mark.slow
     def test_a_structure_that_hangs_or_crashes_costs_its_own_row(self, tmp_path):
@@ -241,7 +243,7 @@ class TestWorkers:
         files = [tmp_path / f"{symbol}.vasp" for symbol in symbols]
         for file in files:
             file.write_text(poscar(file.stem))
-        rows = predict_paths(files, ByFirstAtom(features=misbehave), Work(workers=2, time_limit=1.0, chunk=4))
+        rows = predict_paths(files, ByFirstAtom(features=misbehave), PredictOptions(workers=2, time_limit=1.0, chunk=4))
         assert [row["input"] for row in rows] == [str(file) for file in files]
         assert [row["status"] for row in rows] == ["ok", "error"] * 5 + ["ok"]
         assert [row["reason"] for row in rows[1::2]] == [
@@ -254,10 +256,10 @@ class TestWorkers:
 
     def test_a_broken_installation_ends_the_run(self, folder):
         with pytest.raises(ImportError, match="no library"):
-            predict_paths([folder], ByFirstAtom(features=without_a_library), Work(workers=2))
+            predict_paths([folder], ByFirstAtom(features=without_a_library), PredictOptions(workers=2))
 
     def test_leaving_early_ends_the_workers(self, folder):
-        rows = predict_rows([folder] * 20, ByFirstAtom(), Work(workers=2, chunk=2))
+        rows = predict_rows([folder] * 20, ByFirstAtom(), PredictOptions(workers=2, chunk=2))
         next(rows)
         assert [child.name for child in active_children()] == ["topofuse-worker"] * 2
         rows.close()
@@ -271,13 +273,13 @@ class TestWorkers:
 @pytest.mark.parametrize("chunk", [1, 2, 256])
 def test_chunks_do_not_change_the_rows(folder, chunk):
     model = ByFirstAtom()
-    assert predict_paths([folder], model, Work(chunk=chunk)) == predict_paths([folder], ByFirstAtom())
+    assert predict_paths([folder], model, PredictOptions(chunk=chunk)) == predict_paths([folder], ByFirstAtom())
     assert max(model.batches) <= chunk
 
 
 def test_rows_are_streamed(folder):
     model = ByFirstAtom()
-    next(predict_rows([folder], model, Work(chunk=1)))
+    next(predict_rows([folder], model, PredictOptions(chunk=1)))
     assert model.batches == [1]
 
 
@@ -299,7 +301,7 @@ class TestFiles:
     def test_the_file_holds_the_rows_and_nothing_else_stays(self, folder, tmp_path_factory, name):
         rows = predict_paths([folder], ByFirstAtom())
         target = tmp_path_factory.mktemp("out") / name
-        counts = predict_to_file([folder], ByFirstAtom(), target, Work(chunk=2))
+        counts = predict_to_file([folder], ByFirstAtom(), target, PredictOptions(chunk=2))
         assert dict(counts) == {"ok": 3, "error": 3, "metal": 1}
         assert [path.name for path in target.parent.iterdir()] == [name]
         if name.endswith("csv"):
@@ -316,7 +318,9 @@ class TestFiles:
         target = folder / "out.csv"
         target.write_text("old")
         with pytest.raises(RuntimeError):
-            predict_to_file([folder], ByFirstAtom(cannot=[(8, RuntimeError("killed"))]), target, Work(chunk=1))
+            predict_to_file(
+                [folder], ByFirstAtom(cannot=[(8, RuntimeError("killed"))]), target, PredictOptions(chunk=1)
+            )
         assert target.read_text() == "old"
         assert not [path for path in folder.iterdir() if path.name.endswith(".part")]
 

@@ -37,7 +37,7 @@ from support.stand_ins import ByFirstAtom, misbehave, poscar
 from topofuse.cli import main
 from topofuse.crystals import CrystalError
 from topofuse.screening.entries import in_chunks
-from topofuse.screening.predict import Work, predict_paths
+from topofuse.screening.predict import PredictOptions, predict_paths
 from topofuse.screening.ranking import Filters
 from topofuse.screening.sources import SourceError, open_source
 from topofuse.screening.table import OutputError
@@ -119,7 +119,7 @@ class TestSources:
         deep = '{"id": "deep", "properties": ' + opening * depth + "1" + brackets[1] * depth + "}"
         good = json.dumps({"id": "good", "note": "[" * 50 + '\\" {' * 50, **record("Mg", "O")})
         (tmp_path / "x.jsonl").write_text(f"{good}\n{deep}\n{good}\n")
-        rows = rows_of(tmp_path / "x.jsonl", tmp_path / "out", work=Work(workers=1, chunk=2))
+        rows = rows_of(tmp_path / "x.jsonl", tmp_path / "out", options=PredictOptions(workers=1, chunk=2))
         assert [row["status"] for row in rows] == ["ok", "error", "ok"]
         assert ("brackets" in rows[1]["reason"]) == (depth > 30)
 
@@ -239,7 +239,7 @@ class TestGoingOn:
         assert model.batches == [2, 1]
 
     def test_structures_are_made_symmetric_where_that_was_asked_for(self, folder, tmp_path):
-        rows = rows_of(folder, tmp_path / "out", work=Work(chunk=2, symmetrise=0.1))
+        rows = rows_of(folder, tmp_path / "out", options=PredictOptions(chunk=2, symmetrise=0.1))
         assert all("symmetrised: " in row["warnings"] for row in rows if row["status"] == "ok")
         assert any(row["status"] == "ok" for row in rows)
 
@@ -248,8 +248,8 @@ class TestGoingOn:
         kept = sorted((tmp_path / "out/shards").iterdir())
         for other, words in (
             ({"model": ByFirstAtom(identity="another")}, "the model or its --symmetrise changed"),
-            ({"work": Work(chunk=3)}, "the size or the layout of the shards changed"),
-            ({"work": Work(chunk=2, symmetrise=0.1)}, "the model or its --symmetrise changed"),
+            ({"options": PredictOptions(chunk=3)}, "the size or the layout of the shards changed"),
+            ({"options": PredictOptions(chunk=2, symmetrise=0.1)}, "the model or its --symmetrise changed"),
         ):
             with pytest.raises(OutputError, match=f"holds 4 shards of other work \\({words} since\\): delete it, or"):
                 rows_of(folder, tmp_path / "out", **other)
@@ -274,7 +274,7 @@ class TestGoingOn:
         assert process.wait() == -signal.SIGKILL
         done = {path: path.stat().st_mtime_ns for path in out.glob("shards/*.jsonl")}
         assert 3 <= len(done) < 10
-        rows = rows_of(tmp_path / "x.jsonl", out, ByFirstAtom(), work=Work(chunk=4))
+        rows = rows_of(tmp_path / "x.jsonl", out, ByFirstAtom(), options=PredictOptions(chunk=4))
         assert [row["input"] for row in rows] == [f"line {i + 1}" for i in range(40)]
         assert done == {path: path.stat().st_mtime_ns for path in done}
 
@@ -282,7 +282,7 @@ class TestGoingOn:
 SCRIPT = """
 import sys
 from support import stand_ins
-from topofuse.screening.predict import Work
+from topofuse.screening.predict import PredictOptions
 from topofuse.screening.screen import screen
 if __name__ == "__main__":
     engine, folder, features = sys.argv[1:]
@@ -291,7 +291,8 @@ if __name__ == "__main__":
     if engine == "ray":
         model = stand_ins.DiesOnce(folder + "/marker", features)
     workers = 1 if engine == "ray" else 0
-    screen(folder + "/x.jsonl", model, folder + "/out", Work(workers=workers, chunk=4, time_limit=1), engine=engine)
+    options = PredictOptions(workers=workers, chunk=4, time_limit=1)
+    screen(folder + "/x.jsonl", model, folder + "/out", options, engine=engine)
 """
 
 
@@ -312,7 +313,10 @@ def test_on_ray_a_killed_worker_costs_its_shard_and_the_rows_are_those_of_one_ma
     assert not Path(f"/proc/{killed}").exists()
     rows = pq.read_table(tmp_path / "out/predictions.parquet").to_pylist()
     here = rows_of(
-        tmp_path / "x.jsonl", tmp_path / "local", ByFirstAtom(features=misbehave), work=Work(1, time_limit=1, chunk=4)
+        tmp_path / "x.jsonl",
+        tmp_path / "local",
+        ByFirstAtom(features=misbehave),
+        options=PredictOptions(1, time_limit=1, chunk=4),
     )
     assert rows == here
     assert [row["status"] for row in rows] == ["ok", "ok", "error", "ok", "error", "metal", "ok", "error"]
@@ -348,4 +352,4 @@ class TestCommand:
         for name in ("time_limit", "memory_limit"):
             (option,) = (p for p in main.commands["screen"].params if p.name == name)
             (same,) = (p for p in main.commands["predict"].params if p.name == name)
-            assert option.default == same.default == getattr(Work(), name)
+            assert option.default == same.default == getattr(PredictOptions(), name)

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 
 from support.stand_ins import ByFirstAtom, poscar
 from topofuse.crystals.formula import atomic_number
-from topofuse.screening.predict import Work
+from topofuse.screening.predict import PredictOptions
 from topofuse.screening.screen import screen
 
 PAIRS = [("Mg", "O"), ("Ca", "S"), ("Cs", "Cl"), ("Na",), ("Sr", "Te"), ("Ba", "Se"), ("Zn", "S")]
-WORK = Work(chunk=2)
+TWO_AT_A_TIME = PredictOptions(chunk=2)
 
 
 def record(*symbols: str, a: float = 4.2) -> dict:
@@ -70,8 +70,8 @@ def archive_of(path: Path) -> Path:
     return path
 
 
-def rows_of(source: Path | str, out: Path, model=None, **options) -> list[dict]:
-    screen(str(source), model or ByFirstAtom(), out, options.pop("work", WORK), **options)
+def rows_of(source: Path | str, out: Path, model=None, **given) -> list[dict]:
+    screen(str(source), model or ByFirstAtom(), out, given.pop("options", TWO_AT_A_TIME), **given)
     return pq.read_table(out / "predictions.parquet").to_pylist()
 
 

@@ -22,7 +22,7 @@ from base import ROOT, Ended, Tally, Watched, judge, judge_rows, make_structures
 # the command line with shards of four structures: `predict` has 256, which take longer than a kill waits
 SMALL_SHARDS = (
     "from functools import partial; from topofuse.screening import predict; "
-    "predict.Work = partial(predict.Work, chunk=4); from topofuse.cli import main; main()"
+    "predict.PredictOptions = partial(predict.PredictOptions, chunk=4); from topofuse.cli import main; main()"
 )
 BEFORE = "the table that was there\n"
 

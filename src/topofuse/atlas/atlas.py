@@ -72,10 +72,10 @@ class Atlas:
 
     def show(self, name: str) -> Row:
         """All that is there of the material with this id, and `link` and `known_link`; `AtlasError` without it."""
-        found = self.numbers([name])
-        if not len(found):
+        index = self.numbers([name])
+        if not len(index):
             raise AtlasError(f"the atlas has no material {name[:80]!r}; its ids are like {self._first_id()}")
-        (row,) = self.rows(found)
+        (row,) = self.rows(index)
         if row["status"] == "metal":
             row["reason"] = METAL
         known = links_of(row["known_id"], row["known_source"] or "") if row["known_id"] else []
@@ -88,10 +88,10 @@ class Atlas:
 
     def select(self, query: Query) -> NDArray[np.int64]:
         """Numbers of the rows that are looked for, in the order that is asked for."""
-        found = np.flatnonzero(matching(self._table, query, self.p_nontrivial))
-        key = self._key(query.sort)[found]
+        selected = np.flatnonzero(matching(self._table, query, self.p_nontrivial))
+        key = self._key(query.sort)[selected]
         key = np.where(np.isnan(key), np.inf, -key if query.descending else key)
-        return np.asarray(found[np.lexsort((self._by_id[found], key))])
+        return np.asarray(selected[np.lexsort((self._by_id[selected], key))])
 
     def rows(self, numbers: NDArray[np.int64]) -> list[Row]:
         """These rows, with the column p_nontrivial, as values of Python."""

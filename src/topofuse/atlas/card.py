@@ -53,15 +53,15 @@ class Card:
     def from_json(cls, text: bytes) -> Card:
         """The card in the metadata of a file; `AtlasError` where it is none, or that of another layout."""
         try:
-            found = json.loads(text) if len(text) <= _MOST_TEXT else None
+            read = json.loads(text) if len(text) <= _MOST_TEXT else None
         except ValueError as error:
             raise AtlasError("its card is damaged") from error
         names = [field.name for field in fields(cls)]
-        if not isinstance(found, dict) or found.get("layout") != LAYOUT:
+        if not isinstance(read, dict) or read.get("layout") != LAYOUT:
             raise AtlasError(f"its layout is not {LAYOUT}, the one that this version of topofuse reads")
-        if not all(isinstance(found.get(name), str) for name in names):
+        if not all(isinstance(read.get(name), str) for name in names):
             raise AtlasError("its card is damaged")
-        return cls(**{name: found[name] for name in names})
+        return cls(**{name: read[name] for name in names})
 
     def link(self, name: str) -> str:
         """The page of the material with this id in the database."""

@@ -112,8 +112,8 @@ def _checked_head(file: pq.ParquetFile) -> Card:
     card = Card.from_json(about.metadata[_KEY])
     if file.schema_arrow.names != SCHEMA.names:
         raise AtlasError(f"its columns are not {', '.join(SCHEMA.names)}")
-    for name, found in zip(SCHEMA.names, file.schema_arrow.types, strict=True):
-        if _plain(found) != _plain(SCHEMA.field(name).type):
+    for name, given in zip(SCHEMA.names, file.schema_arrow.types, strict=True):
+        if _plain(given) != _plain(SCHEMA.field(name).type):
             raise AtlasError(f"its column {name} is not of type {SCHEMA.field(name).type}")
     unpacked = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
     if about.num_rows > _MOST_ROWS or unpacked > _MOST_UNPACKED:
@@ -142,8 +142,8 @@ def _checked(table: pa.Table) -> pa.Table:
     bounds: dict[str, tuple[float, float]] = {**dict.fromkeys((*PROBABILITIES, "novelty"), (0, 1))}
     bounds |= {"spacegroup": (1, 230), "sketch_gap": (0, 1000), "sketch_z4": (0, 3)}
     for name, (low, high) in bounds.items():
-        found = pc.min_max(table[name]).as_py()
-        if found["min"] is not None and not low <= found["min"] <= found["max"] <= high:
+        limits = pc.min_max(table[name]).as_py()
+        if limits["min"] is not None and not low <= limits["min"] <= limits["max"] <= high:
             raise AtlasError(f"its column {name} has numbers outside {low:g} to {high:g}")
     return table
 
@@ -158,8 +158,8 @@ def one_piece(column: Any) -> Any:
 
 def texts(column: Any) -> list[str | None]:
     """The different texts in a column."""
-    found: list[str | None] = pc.unique(column).to_pylist()
-    return found
+    values: list[str | None] = pc.unique(column).to_pylist()
+    return values
 
 
 def where(column: Any, holds: Callable[[Any], Any]) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -114,18 +114,18 @@ def whole_numbers(text: str) -> tuple[int, ...]:
 
 def five(names: tuple[str, ...]) -> tuple[str, ...]:
     """Those of the five classes, and of 'metal' and 'error', that names mean; groups are all their classes."""
-    found = []
+    chosen = []
     for name in names:
         level = next((level for level, classes in LEVELS.items() if name in classes), None)
         if name in (*FIVE, *STATUSES):
-            found.append(name)
+            chosen.append(name)
         elif level is not None:
             code = LEVELS[level].index(name)
-            found += [one for one, own in zip(FIVE, coarsen(np.arange(5), level), strict=True) if own == code]
+            chosen += [one for one, own in zip(FIVE, coarsen(np.arange(5), level), strict=True) if own == code]
         else:
             groups = [name for classes in (LEVELS["two"][1:], LEVELS["three"][1:]) for name in classes]
             raise AtlasError(f"there is no class {name[:40]!r}; there are {', '.join((*FIVE, *groups, *STATUSES))}")
-    return tuple(found)
+    return tuple(chosen)
 
 
 def _symbols(given: Sequence[str]) -> None:
@@ -206,9 +206,9 @@ def composition(formula: str) -> dict[str, int] | None:
     """
     levels: list[dict[str, int]] = [{}]
     end = 0
-    while found := _PART.match(formula, end):
-        end = found.end()
-        symbol, times, opened, times_all = found.groups()
+    while part := _PART.match(formula, end):
+        end = part.end()
+        symbol, times, opened, times_all = part.groups()
         if opened:
             levels.append({})
         elif symbol is None:

@@ -85,7 +85,7 @@ def search_command(
     ascending: bool,
     **conditions: Any,
 ) -> None:
-    """Search the atlas; all conditions hold of the rows found.
+    """Search the atlas. A row is shown if it meets all conditions.
 
     TEXT is an id (mp-541837), a formula (Bi2Se3), or the elements of which a material consists (Bi-Se).
 
@@ -110,12 +110,12 @@ def search_command(
         if output is not None:
             tables.check(output)
         atlas = Atlas.open(file)
-        found = atlas.select(query)
+        selected = atlas.select(query)
         if output is not None:
-            tables.write(output, atlas, found)
-            tell(f"{len(found):,} rows in {output}")
+            tables.write(output, atlas, selected)
+            tell(f"{len(selected):,} rows in {output}")
         else:
-            say(rows_text(atlas.rows(found[:top]), len(found)))
+            say(rows_text(atlas.rows(selected[:top]), len(selected)))
 
 
 @atlas_group.command("show")

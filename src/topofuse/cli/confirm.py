@@ -20,17 +20,17 @@ def duration(_context: click.Context, _option: click.Parameter, value: str | Non
     """An option's '30min' or '2h' in seconds."""
     if value is None:
         return None
-    found = re.fullmatch(r"(\d+(?:\.\d*)?)\s*(s|min|h|d)", value.strip())
-    if found is None or float(found[1]) == 0:
+    match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*(s|min|h|d)", value.strip())
+    if match is None or float(match[1]) == 0:
         raise click.BadParameter(f"{value!r} is no duration; write for example 90s, 30min, 2h or 1.5d")
-    return float(found[1]) * _UNITS[found[2]]
+    return float(match[1]) * _UNITS[match[2]]
 
 
 def _shard(_context: click.Context, _option: click.Parameter, value: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", value.strip())
-    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+    match = re.fullmatch(r"(\d{1,6})/(\d{1,6})", value.strip())
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise click.BadParameter(f"{value!r} is no part; write for example 3/8 for the third of eight")
-    return int(found[1]), int(found[2])
+    return int(match[1]), int(match[2])
 
 
 @click.command("confirm")

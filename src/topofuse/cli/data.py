@@ -58,9 +58,9 @@ def data_check(path: Path | None) -> None:
     with plain_errors("nothing was changed"):
         from topofuse.materials import check
 
-        found = check.check(path)
-    for problem in found:
+        problems = check.check(path)
+    for problem in problems:
         say(problem)
-    if found:
+    if problems:
         sys.exit(USAGE_ERROR)
     say("no problems found")

@@ -100,10 +100,10 @@ def predict_command(
       domain       in: a material of the kind that the labels cover; otherwise why not: likely_magnetic
                    (open d or f shells; the labels are for materials without a magnetic moment),
                    unseen_element (in no training material), odd_electrons (the metals)
-      sketch_gap   eV: what the band sketch, which is mostly too wide, has for the smallest gap at a special
-                   momentum, with spin-orbit coupling; empty where there is no sketch
-      sketch_z4    its index of the parities, 0 to 3 (odd: a topological insulator, if there is a gap);
-                   empty without inversion symmetry
+      sketch_gap   eV: smallest gap of the band sketch at a special momentum, with spin-orbit coupling (mostly
+                   wider than the true one); empty if there is no sketch
+      sketch_z4    Z4 index of the band sketch, from the parities, 0 to 3 (odd: a topological insulator, if
+                   there is a gap); empty without inversion symmetry
 
     The label is decided in steps: first trivial or non-trivial (non-trivial if p_nontrivial is above one
     half), then semimetal or insulator, then which of the two. Without -o, the table is printed: on a terminal
@@ -129,13 +129,15 @@ def predict_command(
             if output is not None:
                 table.TableWriter(output)  # refuses a bad name before the model is loaded
             loaded = bundle.open_bundle(model)
-        work = predict.Work(workers or processes.default_workers(), time_limit, memory_limit, symmetrise=symmetrise)
+        options = predict.PredictOptions(
+            workers or processes.default_workers(), time_limit, memory_limit, symmetrise=symmetrise
+        )
         if output is not None:
-            counts = predict.predict_to_file(paths, loaded, output, work, progress=progress, say=tell)
-            found = ", ".join(f"{counts[status]} {status}" for status in ("ok", "metal", "error"))
-            tell(f"{counts.total()} structures ({found}) in {output}")
+            counts = predict.predict_to_file(paths, loaded, output, options, progress=progress, say=tell)
+            by_status = ", ".join(f"{counts[status]} {status}" for status in ("ok", "metal", "error"))
+            tell(f"{counts.total()} structures ({by_status}) in {output}")
         else:
-            rows = predict.predict_paths(paths, loaded, work, progress=progress)
+            rows = predict.predict_paths(paths, loaded, options, progress=progress)
             if sys.stdout.isatty():
                 say(table.aligned_text(rows) if wide else narrow.narrow_text(rows))
             else:
@@ -147,7 +149,7 @@ def predict_command(
 
 @contextlib.contextmanager
 def _nothing_collected() -> Iterator[None]:
-    """Spares what is loaded the search for garbage, now (a tenth of start-up) and later."""
+    """Keep the garbage collector from searching what is loaded: now (a tenth of start-up) and later."""
     gc.disable()
     try:
         yield

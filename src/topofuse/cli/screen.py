@@ -149,12 +149,14 @@ def screen_command(
 
             report.needs_gpaw()
         chosen = ranking.Filters(**filters)  # refuses what is none before the model is loaded
-        work = predict.Work(workers or processes.default_workers(), time_limit, memory_limit, shard_size, symmetrise)
+        options = predict.PredictOptions(
+            workers or processes.default_workers(), time_limit, memory_limit, shard_size, symmetrise
+        )
         counts, ranked = screen.screen(
             source,
             bundle.open_bundle(model),
             output,
-            work,
+            options,
             filters=chosen,
             engine=engine,
             address=address,
@@ -162,10 +164,10 @@ def screen_command(
             progress=progress,
             say=tell,
         )
-        found = ", ".join(f"{counts[status]} {status}" for status in ("ok", "metal", "error"))
-        tell(f"{counts.total()} structures ({found}); {ranked.passed} pass the filters")
+        by_status = ", ".join(f"{counts[status]} {status}" for status in ("ok", "metal", "error"))
+        tell(f"{counts.total()} structures ({by_status}); {ranked.passed} pass the filters")
         if confirmed:
-            effort = report.Effort(work.workers, engine=engine, address=address)
+            effort = report.Effort(options.workers, engine=engine, address=address)
             choice = plan.Choice(unsure=True, budget=budget, symmetrise=symmetrise)
             quick = settings.ACCURACIES["quick"]
             made = report.confirm_screening(source, output, quick, choice, effort, tell)

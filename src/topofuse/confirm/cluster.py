@@ -41,22 +41,22 @@ class Cluster:
             while pending:
                 (done,), _ = ray.wait(list(pending), num_returns=1)
                 job = pending.pop(done)
-                found = self._result(ray, done)
-                if isinstance(found, Result):
-                    self.store.put(job.key, found)
-                yield job, found
+                result = self._result(ray, done)
+                if isinstance(result, Result):
+                    self.store.put(job.key, result)
+                yield job, result
 
     @staticmethod
     def _result(ray: Any, done: Any) -> Result | str:
         try:
-            found: Result | str = ray.get(done)
+            result: Result | str = ray.get(done)
         except ray.exceptions.RayTaskError as error:
             raise error.cause from error
         except ray.exceptions.WorkerCrashedError:
             return f"it was given to {ATTEMPTS} workers, and all of them died"
         except ray.exceptions.RayError as error:
             raise ClusterError(f"the cluster lost a calculation: {str(error)[:300]}") from error
-        return found
+        return result
 
 
 def _calculate(
@@ -69,5 +69,5 @@ def _calculate(
         )
     # multiprocessing would run ray's main file again in every process that it starts
     vars(sys.modules["__main__"]).pop("__file__", None)
-    (found,) = supervised_map(work, [crystal], workers=1, time_limit=time_limit, ahead=1)
-    return found.reason if isinstance(found, Lost) else found
+    (result,) = supervised_map(work, [crystal], workers=1, time_limit=time_limit, ahead=1)
+    return result.reason if isinstance(result, Lost) else result

@@ -20,7 +20,7 @@ from topofuse.confirm.trace_files import TraceFileError, levels_in, read_traces
 from topofuse.confirm.verdict import judge
 from topofuse.crystals import CrystalError, analyse
 from topofuse.screening.entries import Entry
-from topofuse.screening.predict import Work, predict_rows, write_table
+from topofuse.screening.predict import PredictOptions, predict_rows, write_table
 from topofuse.screening.screen import open_given
 from topofuse.screening.structures import entries
 from topofuse.screening.table import Row, TableWriter, aligned_text
@@ -99,9 +99,9 @@ def confirm_screening(
     rows = (row for batch in table.iter_batches() for row in batch.to_pylist())
     pairs = zip(open_given(source, folder).entries(), rows, strict=True)
     unsure = ((entry, row) for entry, row in pairs if row["status"] == "ok" and not is_sure(row))
-    found = [row for row in confirmed(unsure, settings, choice, effort, say) if row["dft_status"] != "left_out"]
-    write_table(TableWriter(folder / "confirmed.csv", extra=DFT_COLUMNS), found)
-    return Counter(str(row["dft_status"]) for row in found)
+    calculated = [row for row in confirmed(unsure, settings, choice, effort, say) if row["dft_status"] != "left_out"]
+    write_table(TableWriter(folder / "confirmed.csv", extra=DFT_COLUMNS), calculated)
+    return Counter(str(row["dft_status"]) for row in calculated)
 
 
 def predicted(paths: Iterable[Path], model: str) -> Iterator[tuple[Entry, Row]]:
@@ -109,7 +109,7 @@ def predicted(paths: Iterable[Path], model: str) -> Iterator[tuple[Entry, Row]]:
     from topofuse.ensemble.bundle import open_bundle
 
     given: list[str | Path] = list(paths)
-    rows = predict_rows(given, open_bundle(model), Work(default_workers()))
+    rows = predict_rows(given, open_bundle(model), PredictOptions(default_workers()))
     return zip(entries(given), rows, strict=True)
 
 

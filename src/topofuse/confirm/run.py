@@ -55,9 +55,9 @@ class Keep:
 
     def __call__(self, job: Job) -> Result:
         """The result, when it is stored."""
-        found = self.work(crystal_of(job))
-        self.store.put(job.key, found)
-        return found
+        result = self.work(crystal_of(job))
+        self.store.put(job.key, result)
+        return result
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ class Local:
             memory_limit=self.memory_limit,
         )
         with contextlib.closing(results):
-            for job, found in zip(jobs, results, strict=True):
-                yield job, found.reason if isinstance(found, Lost) else found
+            for job, result in zip(jobs, results, strict=True):
+                yield job, result.reason if isinstance(result, Lost) else result
 
 
 def run(jobs: Sequence[Job], engine: Engine, done: Callable[[Job, Result | str], None]) -> list[Result | str | None]:

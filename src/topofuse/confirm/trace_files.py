@@ -147,10 +147,10 @@ def states_of(file: TraceFile, table: SymmetryTable) -> list[StarStates]:
         alignment = Alignment.of(table, file.rotations, file.translations, file.spins)
     except ValueError as error:
         raise TraceFileError(f"the traces are not of the standardised primitive cell: {error}") from error
-    found: dict[int, StarStates] = {}
+    by_star: dict[int, StarStates] = {}
     for one in file.momenta:
         momentum = table.find(one.k)
-        if momentum is None or momentum.star in found:
+        if momentum is None or momentum.star in by_star:
             continue
         place = {int(operation): i for i, operation in enumerate(one.operations)}
         wanted = alignment.operations[momentum.operations].tolist()
@@ -159,7 +159,7 @@ def states_of(file: TraceFile, table: SymmetryTable) -> list[StarStates]:
         traces = one.traces[:, [place[operation] for operation in wanted]].T * alignment.factors(momentum)[:, None]
         index = next(i for i, known in enumerate(table.momenta) if known is momentum)
         # each state of a level has its share: only their sum counts
-        found[momentum.star] = StarStates(
+        by_star[momentum.star] = StarStates(
             index, np.repeat(one.energy, one.size), np.repeat(traces / one.size, one.size, axis=1)
         )
-    return [found[star] for star in sorted(found)]
+    return [by_star[star] for star in sorted(by_star)]

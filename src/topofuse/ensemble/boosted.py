@@ -45,7 +45,7 @@ class BoostedTrees:
     def contributions(self, row: NDArray[np.float32]) -> tuple[NDArray[np.float64], float]:
         """(f,) of the columns of a row (f,) to the log-odds of non-trivial, and those that the trees start from."""
         each = [model.contributions(row) for model in self.binary]
-        return np.asarray(np.mean([found for found, _ in each], axis=0)), float(np.mean([start for _, start in each]))
+        return np.asarray(np.mean([shares for shares, _ in each], axis=0)), float(np.mean([start for _, start in each]))
 
     def gain(self) -> NDArray[np.float64]:
         """(f,) total split gain per feature, each model's gains scaled to sum to one, averaged."""

@@ -100,9 +100,9 @@ class Bundle:
     def assess(self, features: Sequence[list[Sample]]) -> Assessment:
         """Calibrated probabilities with all that is said of how far to believe them."""
         views = _stores(features)
-        found = self.trust.assess(self.raw_stores(views))
+        assessment = self.trust.assess(self.raw_stores(views))
         further = {} if self.reference is None else self.reference.columns(views[0])
-        return Assessment(found.probabilities, {**found.columns, **further})
+        return Assessment(assessment.probabilities, {**assessment.columns, **further})
 
     def predict_stores(
         self, views: Sequence[FeatureStore], rows: NDArray[np.integer] | None = None
@@ -245,10 +245,10 @@ def kept_bundle(model: str) -> Bundle:
         return _kept(model, None)
     path = Path(model).resolve()
     try:
-        found = (path / "bundle.json").stat()
+        stat = (path / "bundle.json").stat()
     except OSError:
         return open_bundle(model)  # which says what is wrong
-    return _kept(str(path), (found.st_ino, found.st_size, found.st_mtime_ns))
+    return _kept(str(path), (stat.st_ino, stat.st_size, stat.st_mtime_ns))
 
 
 @lru_cache(maxsize=2)
@@ -264,15 +264,15 @@ def _manifest(directory: Path) -> dict[str, Any]:
     try:
         content = foreign.read_file(directory, path.name, foreign.MAX_DESCRIPTION)
         manifest: dict[str, Any] = json.loads(content)
-        found, features = manifest["format"], manifest["features"]
+        layout, features = manifest["format"], manifest["features"]
         modalities = tuple(manifest["config"]["modalities"])
     except OSError as error:
         raise BundleError(f"{path} cannot be read ({error.strerror}); links are not followed") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{path} is damaged ({error!r}); copy it again, or {again}") from error
-    if found != FORMAT:
+    if layout != FORMAT:
         raise BundleError(
-            f"{path} has format {found}, this version reads {FORMAT}; {again} "
+            f"{path} has format {layout}, this version reads {FORMAT}; {again} "
             "(with --resume on the folder of its run, nothing is trained again)"
         )
     if "checksum" not in manifest:

@@ -103,11 +103,11 @@ class Forest:
         n, shape = len(table), self.root.shape
         if table.shape[1] != self.columns:
             raise ValueError(f"the trees read {self.columns} columns, the table has {table.shape[1]}")
-        found = np.zeros((n, shape[1]))
+        sums = np.zeros((n, shape[1]))
         for start in range(0, n, _BLOCK):
             leaves = self._leaves(np.asarray(table[start : start + _BLOCK], dtype=np.float32))
-            found[start : start + _BLOCK] = self.value.astype(np.float64)[leaves].reshape(-1, *shape).sum(axis=1)
-        return found
+            sums[start : start + _BLOCK] = self.value.astype(np.float64)[leaves].reshape(-1, *shape).sum(axis=1)
+        return sums
 
     def _leaves(self, table: NDArray[np.float32]) -> NDArray[np.int64]:
         """(n, trees) the leaf of every row in every tree."""
@@ -148,8 +148,8 @@ class Forest:
         factor = ways.shares[:, None] * (1.0 - t) + on_it[:, None] * t
         whole = np.multiply.reduceat(factor, ways.leaves, axis=0)[ways.group]
         integral = (whole / factor) @ (weights / 2.0)
-        found = value[ways.leaf] * (on_it - ways.shares) * integral
-        return np.asarray(np.bincount(ways.column, found, self.columns), dtype=np.float64), start
+        gains = value[ways.leaf] * (on_it - ways.shares) * integral
+        return np.asarray(np.bincount(ways.column, gains, self.columns), dtype=np.float64), start
 
     @cached_property
     def _ways(self) -> _Ways:
@@ -186,15 +186,15 @@ class _Ways:
             parent[_numbered(children, m)] = np.arange(m)
         rows = np.concatenate([np.zeros(m), forest.count]).astype(np.float64)
         leaf, below = np.arange(n), m + np.arange(n)
-        found, top = [], below.copy()
+        paths, top = [], below.copy()
         while len(leaf):
             above = parent[below]
             leaf, below, above = leaf[above >= 0], below[above >= 0], above[above >= 0]
             np.add.at(rows, above, forest.count[leaf])
             top[leaf] = above
-            found.append((leaf, above, below))
+            paths.append((leaf, above, below))
             below = above
-        leaf, split, child = (np.concatenate(part) for part in zip(*found, strict=True))
+        leaf, split, child = (np.concatenate(part) for part in zip(*paths, strict=True))
         share = forest.count / rows[top]
         order = np.lexsort((forest.column[split], leaf))
         leaf, split, child = leaf[order], split[order], child[order]

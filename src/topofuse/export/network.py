@@ -51,13 +51,13 @@ def export_network(model: str, path: Path, member: str | None = None) -> str:
     if path.suffix.lower() != ".onnx":
         raise ExportError(f"{path}: the name of an ONNX file ends in .onnx")
     bundle = open_bundle(model)
-    found = members(bundle)
-    if not found:
+    networks = members(bundle)
+    if not networks:
         raise ExportError(f"the bundle {model} holds trees alone, and only networks can be written as ONNX")
-    member = member or next(iter(found))
-    if member not in found:
-        raise ExportError(f"no network {member!r} in the bundle {model}; there are {', '.join(found)}")
-    network, store = found[member], _examples(bundle.config.modalities)
+    member = member or next(iter(networks))
+    if member not in networks:
+        raise ExportError(f"no network {member!r} in the bundle {model}; there are {', '.join(networks)}")
+    network, store = networks[member], _examples(bundle.config.modalities)
     content = onnx_bytes(network, store, {"member": member, "bundle": bundle.identity})
     difference = float(np.abs(run_onnx(content, store, network) - predict(network, store, np.arange(len(store)))).max())
     if not difference <= TOLERANCE:

@@ -64,18 +64,18 @@ def read_predictions(path: Path, strategy: str | None = None) -> Predicted:
     if not file.exists():
         raise ExportError(f"there is no {file}; `topofuse run --out DIR` makes one")
     table = _read_table(file)
-    found = [name.removesuffix(":p_trivial") for name in table.columns if name.endswith(":p_trivial")]
+    strategies = [name.removesuffix(":p_trivial") for name in table.columns if name.endswith(":p_trivial")]
     missing = [name for name in KEYS if name not in table.columns]
-    if missing or not found:
+    if missing or not strategies:
         lacks = f"column {missing[0]}" if missing else "the probabilities of any strategy"
         raise ExportError(f"{file} is not the predictions.parquet of a run: it lacks {lacks}")
     beside = file.with_name("results.json")
     results = read_json(beside) if beside.exists() else {}
     strategy = strategy or results.get("chosen")
     if strategy is None:
-        raise ExportError(f"without {beside} nobody knows what the run chose: give --strategy {'|'.join(found)}")
-    if strategy not in found:
-        raise ExportError(f"no strategy {strategy!r} in {file}; there are {', '.join(found)}")
+        raise ExportError(f"without {beside} nobody knows what the run chose: give --strategy {'|'.join(strategies)}")
+    if strategy not in strategies:
+        raise ExportError(f"no strategy {strategy!r} in {file}; there are {', '.join(strategies)}")
     p5 = table[[f"{strategy}:p_{name}" for name in FIVE]].to_numpy(dtype=np.float64)
     table, p5 = table[~np.isnan(p5).any(axis=1)], p5[~np.isnan(p5).any(axis=1)]
     return Predicted(

@@ -60,10 +60,10 @@ class FrozenCommittee:
     ) -> FrozenCommittee:
         """From the tensors of a bundle; ValueError where they are not those of such a network."""
         expected = _shapes(names, settings)
-        found = {key: tensor.shape for key, tensor in tensors.items()}
-        wrong = sorted(key for key in {*expected, *found} if expected.get(key) != found.get(key))
+        shapes = {key: tensor.shape for key, tensor in tensors.items()}
+        wrong = sorted(key for key in {*expected, *shapes} if expected.get(key) != shapes.get(key))
         if wrong:
-            raise ValueError(f"{wrong[0]} has shape {found.get(wrong[0])}, it should be {expected.get(wrong[0])}")
+            raise ValueError(f"{wrong[0]} has shape {shapes.get(wrong[0])}, it should be {expected.get(wrong[0])}")
         if any(tensor.dtype not in (np.float16, np.float32) for tensor in tensors.values()):
             raise ValueError("weights of another type than float16 and float32")
         if not all(np.isfinite(tensor).all() for tensor in tensors.values()):

@@ -57,9 +57,9 @@ def standardise(table: NDArray[np.float32], quantiles: NDArray[np.float32]) -> N
     inner, outer = (quantiles[:, -1 - cut] - quantiles[:, cut] for cut in (tail, 0))
     slack = np.float32(SLACK) * np.where(inner > 0, inner, outer)[:, None]
     values = np.ascontiguousarray(table.T)
-    found = normal_scores(values, quantiles, slack)
+    scores = normal_scores(values, quantiles, slack)
     defined: NDArray[Any] = ~np.isnan(values) & (outer > 0)[:, None]
-    return np.where(defined, found, 0.0).T
+    return np.where(defined, scores, 0.0).T
 
 
 @cache

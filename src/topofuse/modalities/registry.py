@@ -33,8 +33,8 @@ def modality(name: str) -> Modality:
 
 @cache
 def _imported(name: str) -> Modality:
-    found: Modality = import_module(f"topofuse.modalities.{name}").MODALITY
-    return found
+    imported: Modality = import_module(f"topofuse.modalities.{name}").MODALITY
+    return imported
 
 
 def build_encoder(name: str, spec: EncoderSpec) -> nn.Module:

@@ -105,13 +105,13 @@ class Mistake:
 
 def confident_mistakes(parts: Sequence[Rows], n: int = 20) -> list[Mistake]:
     """The `n` wrong two-class decisions of all `parts` that were surest; ties in the order of material ids."""
-    found = []
+    mistakes = []
     for rows in parts:
         five = decide(rows.p5)
         sure = level_probabilities(rows.p5, "two").max(axis=1)
         for i in np.flatnonzero(~right(rows)):
             row = rows.table.iloc[i]
-            found.append(
+            mistakes.append(
                 Mistake(
                     str(row["material_id"]),
                     str(row["formula"]),
@@ -123,4 +123,4 @@ def confident_mistakes(parts: Sequence[Rows], n: int = 20) -> list[Mistake]:
                     float(sure[i]),
                 )
             )
-    return sorted(found, key=lambda m: (-m.confidence, m.material_id))[:n]
+    return sorted(mistakes, key=lambda m: (-m.confidence, m.material_id))[:n]

@@ -191,8 +191,10 @@ def risk_coverage_figure(curves: Mapping[str, Sequence[Mapping[str, Any]]]) -> P
             hover_point(axes, 100 * measured["coverage"], 100 * measured["accuracy"], hover)
         data += [{"rows": title, **measured} for measured in points]
         lowest = min(lowest, *(measured["accuracy"] for measured in points))
-        said = [f"{percent(measured['accuracy'])} at {percent(measured['coverage'], 0)}" for measured in points[9::10]]
-        words.append(f"{title}: {', '.join(said)}")
+        shares = [
+            f"{percent(measured['accuracy'])} at {percent(measured['coverage'], 0)}" for measured in points[9::10]
+        ]
+        words.append(f"{title}: {', '.join(shares)}")
     axes.set(xlim=(0, 101), ylim=(np.floor(100 * lowest) - 0.5, 100.2))
     axes.set(xlabel="share of the predictions used, most confident first", ylabel="accuracy, two classes")
     for axis in (axes.xaxis, axes.yaxis):

@@ -17,7 +17,7 @@ from topofuse.system.files import write_json
 MATERIALS_PROJECT = "https://next-gen.materialsproject.org/materials/"
 
 
-def found(run: Run) -> list[Mistake]:
+def most_confident(run: Run) -> list[Mistake]:
     """The mistakes that the report lists."""
     return confident_mistakes(run.parts)
 
@@ -28,7 +28,7 @@ def structures_of_mistakes(run: Run, data: Dataset) -> dict[str, str]:
     Raises ReportError where `data` is not the data set of the run.
     """
     row = {material_id: i for i, material_id in enumerate(data.material_ids)}
-    listed = found(run)
+    listed = most_confident(run)
     unknown = [m.material_id for m in listed if m.material_id not in row]
     if unknown:
         raise ReportError(f"{data.name} does not hold {', '.join(unknown[:3])}: it is not the data set of this run")
@@ -42,7 +42,7 @@ def keep_structures(run_dir: Path, data: Dataset) -> None:
 
 def section(run: Run) -> Section:
     """The table of mistakes; with structures.json, each with its structure."""
-    listed = found(run)
+    listed = most_confident(run)
     header = ["Material", "Formula", "Space group", "Atoms", "Label", "Predicted", "Confidence", "Rows"]
     kept = run.structures
     rows = []

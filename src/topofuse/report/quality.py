@@ -248,10 +248,10 @@ def _where(rows: Rows) -> Section:
 
 def _classes(rows: Rows) -> Block:
     """Accuracy of the materials of each class, at the three levels."""
-    found = {level: by_class(rows, level) for level in LEVELS}
+    by_level = {level: by_class(rows, level) for level in LEVELS}
     body = [
-        [CLASS_TITLES[name], count(share.n), *(_share(found[level][name]) for level in LEVELS)]
-        for name, share in found["two"].items()
+        [CLASS_TITLES[name], count(share.n), *(_share(by_level[level][name]) for level in LEVELS)]
+        for name, share in by_level["two"].items()
     ]
     caption = "Accuracy by class of the label, with Wilson 95 % intervals"
     return table(caption, ["Class", "Materials", *(LEVEL_TITLES[level] for level in LEVELS)], body)
@@ -267,14 +267,14 @@ def _elements(shares: Mapping[str, Share]) -> Folded:
 
 def _troubled(rows: Rows) -> list[Block]:
     """Accuracy on the elements that trouble first-principles databases, beside the materials without them."""
-    found = {level: by_element(rows, level) for level in LEVELS}
+    by_level = {level: by_element(rows, level) for level in LEVELS}
     any_of, none_of = zip(*(with_any_of(rows, TROUBLED, level) for level in LEVELS), strict=True)
     if not any_of[0].n:
         return []
     body = [
-        [element, count(found["two"][element].n), *(_share(found[level][element]) for level in LEVELS)]
+        [element, count(by_level["two"][element].n), *(_share(by_level[level][element]) for level in LEVELS)]
         for element in TROUBLED
-        if element in found["two"]
+        if element in by_level["two"]
     ]
     for title, shares in (("any of these", any_of), ("none of these", none_of)):
         body.append([title, count(shares[0].n), *(_share(share) for share in shares)])

@@ -32,7 +32,7 @@ def second_database(
     unknown = sorted({str(name) for name in classes.values()} - set(FOUR))
     if unknown:
         raise ReportError(f"{path}: class_second is one of {', '.join(FOUR)}, not {', '.join(unknown)}")
-    found = {}
+    tables = {}
     for split in EVALUATIONS:
         rows = run.rows(strategy or run.results["chosen"], split)
         if rows is None:
@@ -43,10 +43,10 @@ def second_database(
         ids, groups = (rows.table[name][shared].tolist() for name in ("material_id", "formula"))
         second = np.array([FOUR.index(classes[name]) for name in ids])
         labels, model = FIVE_TO_FOUR[rows.labels[shared]], FIVE_TO_FOUR[decide(rows.p5[shared])]
-        found[EVALUATIONS[split][1]] = (
+        tables[EVALUATIONS[split][1]] = (
             int(shared.sum()),
             {level: agreement(labels, second, model, groups, level) for level in AGREEMENT_LEVELS},
         )
-    if not found:
+    if not tables:
         raise ReportError(f"{path} shares no material with the run")
-    return found
+    return tables

@@ -120,8 +120,8 @@ def _predicted(prepared: Prepared, rows: Labelled, jobs: Sequence[TreesJob]) -> 
         return trees.predict(table_of(prepared, job)[rows.inside(left_out(job))])
 
     out = OutOfFold(len(rows.labels))
-    found = for_trees(prepared, jobs, prepared.folder.path / "trees", f"{FAMILY}, {jobs[0].family}", inside)
-    for job, p in zip(jobs, found, strict=True):
+    predictions = for_trees(prepared, jobs, prepared.folder.path / "trees", f"{FAMILY}, {jobs[0].family}", inside)
+    for job, p in zip(jobs, predictions, strict=True):
         out.fill(rows.inside(left_out(job)), p)
     return out.complete(rows.pool)
 

@@ -18,7 +18,7 @@ from typing import Any
 from topofuse.errors import TopofuseError
 from topofuse.modalities.source import package_digest
 from topofuse.screening.entries import Entry, with_content
-from topofuse.screening.predict import Model, Work, predict_chunks
+from topofuse.screening.predict import Model, PredictOptions, predict_chunks
 from topofuse.screening.shards import Numbered
 from topofuse.screening.table import Row
 
@@ -38,20 +38,20 @@ class Cluster:
     """
 
     model: Model
-    work: Work
+    options: PredictOptions
     address: str | None = None
 
     def __call__(self, chunks: Numbered) -> Iterator[tuple[int, list[Row]]]:
         """The rows of each shard, as they come; as many are under way as keep every core busy."""
-        with connected(self.address, self.work.workers) as ray:
+        with connected(self.address, self.options.workers) as ray:
             task = ray.remote(max_retries=ATTEMPTS - 1, num_cpus=1)(_shard)
             model = [ray.put(self.model)]  # in a list: ray would give the task the model anew each time
-            work = replace(self.work, workers=1)
+            options = replace(self.options, workers=1)
             room = 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
             pending: dict[Any, int] = {}
             for index, chunk in chunks:
                 entries = [with_content(entry) for entry in chunk]
-                pending[task.remote(entries, model, self.model.identity, work, package_digest())] = index
+                pending[task.remote(entries, model, self.model.identity, options, package_digest())] = index
                 while len(pending) >= room:
                     yield self._next(ray, pending)
             while pending:
@@ -71,7 +71,7 @@ class Cluster:
             raise ClusterError(f"the cluster lost shard {index}: {str(error)[:300]}") from error
 
 
-def _shard(entries: list[Entry], model: list[Any], identity: str, work: Work, code: str) -> list[Row]:
+def _shard(entries: list[Entry], model: list[Any], identity: str, options: PredictOptions, code: str) -> list[Row]:
     """What a worker does with a shard."""
     import ray
 
@@ -82,7 +82,7 @@ def _shard(entries: list[Entry], model: list[Any], identity: str, work: Work, co
     if identity not in _models:
         _models.clear()
         _models[identity] = ray.get(model[0])
-    ((_, rows),) = predict_chunks(iter([(0, entries)]), _models[identity], work)
+    ((_, rows),) = predict_chunks(iter([(0, entries)]), _models[identity], options)
     return rows
 
 

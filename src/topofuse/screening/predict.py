@@ -50,8 +50,8 @@ class Model(Protocol):
 
 
 @dataclass(frozen=True)
-class Work:
-    """How the work is done; rows depend on the last entry alone, but for structures over the time limit.
+class PredictOptions:
+    """How structures are predicted; rows depend on the last entry alone, but for structures over the time limit.
 
     workers: processes that read structures and compute features; 0 is this process, without limits
     time_limit: seconds that one structure may take
@@ -67,13 +67,13 @@ class Work:
     symmetrise: float | None = None
 
 
-def answering(model: Model, work: Work) -> str:
+def answering(model: Model, options: PredictOptions) -> str:
     """The model's identity, and what is done to a structure before it sees one: what the rows depend on."""
-    return model.identity + ("" if work.symmetrise is None else f", symmetrised within {work.symmetrise} Å")
+    return model.identity + ("" if options.symmetrise is None else f", symmetrised within {options.symmetrise} Å")
 
 
 def predict_rows(
-    structures: Iterable[StructureLike], model: Model, work: Work | None = None, *, progress: bool = False
+    structures: Iterable[StructureLike], model: Model, options: PredictOptions | None = None, *, progress: bool = False
 ) -> Iterator[Row]:
     """Rows with the keys `COLUMNS`, in the order of `entries(structures)`; memory holds two chunks.
 
@@ -82,27 +82,27 @@ def predict_rows(
     status 'ok': label and probabilities are given; 'metal': an odd number of electrons in the primitive
     cell; 'error': the reason says why. Missing values are None.
     """
-    work, structures = work or Work(), list(structures)
+    options, structures = options or PredictOptions(), list(structures)
     total = sum(1 for _ in entries(structures)) if progress else None
-    chunks = enumerate(in_chunks(entries(structures), work.chunk))
+    chunks = enumerate(in_chunks(entries(structures), options.chunk))
     with progress_bar(total, progress) as bar:
-        for _, rows in predict_chunks(chunks, model, work):
+        for _, rows in predict_chunks(chunks, model, options):
             yield from rows
             bar.update(len(rows))
 
 
 def predict_paths(
-    structures: Iterable[StructureLike], model: Model, work: Work | None = None, *, progress: bool = False
+    structures: Iterable[StructureLike], model: Model, options: PredictOptions | None = None, *, progress: bool = False
 ) -> list[Row]:
     """All rows of `predict_rows` in a list."""
-    return list(predict_rows(structures, model, work, progress=progress))
+    return list(predict_rows(structures, model, options, progress=progress))
 
 
 def predict_to_file(
     paths: Iterable[str | Path],
     model: Model,
     output: str | Path,
-    work: Work | None = None,
+    options: PredictOptions | None = None,
     *,
     progress: bool = False,
     say: Callable[[str], None] = _log.info,
@@ -112,16 +112,16 @@ def predict_to_file(
     Finished chunks are kept beside it (`Shards`): the same call after a kill goes on with them; `say`
     is told so. Raises `OutputError` before any work where `output` cannot be written.
     """
-    work, paths, output = work or Work(), list(paths), Path(output)
+    options, paths, output = options or PredictOptions(), list(paths), Path(output)
     shards = Shards(output.with_name(f"{output.name}.partial"))
     writer = TableWriter(output, scratch=shards.folder)
     with shards:
         inputs, total = hash_inputs(find_structures(paths))
-        shards.begin(inputs, answering(model, work), work.chunk, say)
+        shards.begin(inputs, answering(model, options), options.chunk, say)
         with progress_bar(total, progress) as bar:
             structures = map(FileEntry, find_structures(paths))
             number = shards.complete(
-                structures, work.chunk, lambda missing: predict_chunks(missing, model, work), bar.update
+                structures, options.chunk, lambda missing: predict_chunks(missing, model, options), bar.update
             )
         counts = write_table(writer, shards.rows(number))
         shards.remove()
@@ -155,10 +155,10 @@ class _NoBar(contextlib.nullcontext["_NoBar"]):
         """Show nothing."""
 
 
-def predict_chunks(chunks: Numbered, model: Model, work: Work) -> Iterator[tuple[int, list[Row]]]:
+def predict_chunks(chunks: Numbered, model: Model, options: PredictOptions) -> Iterator[tuple[int, list[Row]]]:
     """The rows of each chunk, in order, on this machine; chunks are drawn as needed."""
-    examine = Examine(model.extractor(), work.symmetrise)
-    if work.workers < 1:
+    examine = Examine(model.extractor(), options.symmetrise)
+    if options.workers < 1:
         for index, chunk in chunks:
             yield index, answered([_known(entry, _here(examine, entry)) for entry in chunk], model)
         return
@@ -172,10 +172,10 @@ def predict_chunks(chunks: Numbered, model: Model, work: Work) -> Iterator[tuple
     results = supervised_map(
         examine,
         tasks(),
-        workers=work.workers,
-        time_limit=work.time_limit,
-        ahead=work.chunk + 2 * work.workers,
-        memory_limit=work.memory_limit,
+        workers=options.workers,
+        time_limit=options.time_limit,
+        ahead=options.chunk + 2 * options.workers,
+        memory_limit=options.memory_limit,
     )
     with contextlib.closing(results):
         for first in results:

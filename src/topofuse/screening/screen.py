@@ -15,7 +15,7 @@ from pathlib import Path
 
 from topofuse import __version__
 from topofuse.screening import optimade
-from topofuse.screening.predict import Model, Work, answering, predict_chunks, progress_bar, write_table
+from topofuse.screening.predict import Model, PredictOptions, answering, predict_chunks, progress_bar, write_table
 from topofuse.screening.ranking import Filters, Ranking, rank, write_ranking
 from topofuse.screening.shards import Engine, Shards
 from topofuse.screening.sources import Source, open_source
@@ -28,7 +28,7 @@ def screen(
     given: str,
     model: Model,
     folder: str | Path,
-    work: Work | None = None,
+    options: PredictOptions | None = None,
     *,
     filters: Filters | None = None,
     engine: str = "local",
@@ -40,24 +40,24 @@ def screen(
     """Predict what lacks in `folder` of the source `given`, rank all; rows per status, and the ranking.
 
     given: a folder, an archive, a table or an address (`sources.KINDS`)
-    work: `work.chunk` is the size of a shard
+    options: `options.chunk` is the size of a shard
     engine: 'local', or 'ray' at `address`
     about: what a person calls the model
     Raises `SourceError`, `OutputError` where the folder holds other work, `ClusterError`.
     """
-    work, filters, folder = work or Work(), filters or Filters(), Path(folder)
+    options, filters, folder = options or PredictOptions(), filters or Filters(), Path(folder)
     _make(folder)
-    compute: Engine = lambda missing: predict_chunks(missing, model, work)  # noqa: E731 (one of two)
+    compute: Engine = lambda missing: predict_chunks(missing, model, options)  # noqa: E731 (one of two)
     if engine == "ray":
         from topofuse.screening.cluster import Cluster
 
-        compute = Cluster(model, work, address)
+        compute = Cluster(model, options, address)
     with Shards(folder / "shards") as shards:
         source = open_given(given, folder, progress)
         writer = TableWriter(folder / "predictions.parquet", scratch=shards.folder)
-        shards.begin(source.state, answering(model, work), work.chunk, say, spare=True)
+        shards.begin(source.state, answering(model, options), options.chunk, say, spare=True)
         with progress_bar(source.total, progress) as bar:
-            number = shards.complete(source.entries(), work.chunk, compute, bar.update)
+            number = shards.complete(source.entries(), options.chunk, compute, bar.update)
         counts = write_table(writer, shards.rows(number))
         ranking = rank(shards.rows(number), filters)
         write_ranking(folder, ranking, _about(source, model, about))

@@ -76,10 +76,10 @@ def _further(crystal: SymmetricCrystal, tolerance: float) -> Iterator[NDArray[np
     left = lattice_operations(crystal.primitive.lattice, tolerance)
     if len(left) <= len(own):
         return
-    found = own
-    while len(left := left[~(left[:, None] == found).all((2, 3)).any(1)]):
+    products = own
+    while len(left := left[~(left[:, None] == products).all((2, 3)).any(1)]):
         yield left[0]
-        found = own @ left[0]
+        products = own @ left[0]
 
 
 def lattice_operations(lattice: NDArray[np.float64], tolerance: float) -> NDArray[np.int64]:
@@ -100,8 +100,8 @@ def lattice_operations(lattice: NDArray[np.float64], tolerance: float) -> NDArra
     moved = np.stack([_STEPS[image[at]] for image, at in zip(images, fits, strict=True)], axis=1)
     moved = moved[np.rint(np.abs(np.linalg.det(moved))) == 1]
     change = np.rint(basis @ np.linalg.inv(lattice))
-    found: NDArray[np.int64] = np.rint(np.linalg.inv(change) @ moved @ change).astype(np.int64)
-    return found
+    operations: NDArray[np.int64] = np.rint(np.linalg.inv(change) @ moved @ change).astype(np.int64)
+    return operations
 
 
 def _operations(crystal: SymmetricCrystal) -> float:

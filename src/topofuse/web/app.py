@@ -203,10 +203,10 @@ def _add_calculations(app: FastAPI, service: Service) -> None:
     @app.get("/api/compute/{number}")
     def state(number: int) -> CalculationState:
         """How far a calculation is, and at its end what was found."""
-        found = service.calculations.state(number)
-        if found is None:
+        calculation = service.calculations.state(number)
+        if calculation is None:
             raise HTTPException(404, "no such calculation: it was replaced by another")
-        return CalculationState(**found)
+        return CalculationState(**calculation)
 
     @app.delete("/api/compute/{number}")
     def cancel(number: int) -> CalculationState:

@@ -126,15 +126,15 @@ class Shelf:
         with self._lock:
             return atlas, atlas.select(conditions.query())
 
-    def with_structures(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def with_structures(self, nearest: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Neighbours with `spacegroup` and `n_atoms`, None for those that the atlas lacks."""
         try:
             atlas = self()
         except AtlasError:
-            return [one | {"spacegroup": None, "n_atoms": None} for one in found]
-        known = {row["id"]: row for row in atlas.rows(atlas.numbers([one["id"] for one in found]))}
+            return [one | {"spacegroup": None, "n_atoms": None} for one in nearest]
+        known = {row["id"]: row for row in atlas.rows(atlas.numbers([one["id"] for one in nearest]))}
         keys = ("spacegroup", "n_atoms")
-        return [one | {key: known.get(one["id"], {}).get(key) for key in keys} for one in found]
+        return [one | {key: known.get(one["id"], {}).get(key) for key in keys} for one in nearest]
 
 
 def add_atlas(app: FastAPI, shelf: Shelf) -> None:
@@ -166,33 +166,33 @@ def add_atlas(app: FastAPI, shelf: Shelf) -> None:
     @app.get("/api/atlas/rows")
     def rows(conditions: Annotated[SearchedPage, Query()]) -> AtlasPage:
         """A page of the rows of which all conditions hold."""
-        atlas, found = selected(conditions)
+        atlas, index = selected(conditions)
         page = conditions.page
         return AtlasPage(
-            total=len(found),
-            counts=dict(atlas.counts(found)),
+            total=len(index),
+            counts=dict(atlas.counts(index)),
             page=page,
-            pages=-(-len(found) // PAGE),
+            pages=-(-len(index) // PAGE),
             size=PAGE,
-            rows=atlas.rows(found[page * PAGE : (page + 1) * PAGE]),
+            rows=atlas.rows(index[page * PAGE : (page + 1) * PAGE]),
         )
 
     @app.get("/api/atlas/cells")
     def cells(conditions: Annotated[Conditions, Query()]) -> AtlasCells:
         """The rows of which all conditions hold, counted by novelty and probability."""
-        atlas, found = selected(conditions)
-        return AtlasCells(size=CELLS, cells=counted(atlas, found))
+        atlas, index = selected(conditions)
+        return AtlasCells(size=CELLS, cells=counted(atlas, index))
 
     @app.get("/api/atlas/rows/{name}")
     def row(name: str) -> AtlasRow:
         """One material in full."""
         try:
-            found = shelf().show(name)
+            entry = shelf().show(name)
         except AtlasError as error:
             raise HTTPException(404, str(error)) from error
-        near = shelf.with_structures(neighbours("; ".join(found["nearest"] or [])))
-        shown = found | {"input": found["id"], "levels": levels(found)}
-        return AtlasRow(row=shown, neighbours=near, link=found["link"])
+        near = shelf.with_structures(neighbours("; ".join(entry["nearest"] or [])))
+        shown = entry | {"input": entry["id"], "levels": levels(entry)}
+        return AtlasRow(row=shown, neighbours=near, link=entry["link"])
 
 
 def counted(atlas: Atlas, numbers: Any) -> list[tuple[int, int, int, str]]:

@@ -62,13 +62,13 @@ class Compute:
         except CrystalError as error:
             return {"none": str(error)}
         store, key = Store(self.store), key_of(crystal, QUICK, engine_version())
-        found = store.get(key)
-        if found is None or (found.path is None and not found.reason):
+        result = store.get(key)
+        if result is None or (result.path is None and not result.reason):
             if reason := obstacle(crystal, MAX_ATOMS, has_data):
                 return {"none": reason}
-            found = Calculate(QUICK, per_line=PER_LINE)(crystal)
-            store.put(key, found)
-        return shown(crystal, found)
+            result = Calculate(QUICK, per_line=PER_LINE)(crystal)
+            store.put(key, result)
+        return shown(crystal, result)
 
 
 def shown(crystal: SymmetricCrystal, result: Result) -> Data:
@@ -156,8 +156,8 @@ class Calculations:
         finished = threading.Event()
         threading.Thread(target=self._watch, args=(number, finished), name="watch", daemon=True).start()
         try:
-            found = worker.do(path)
-            state = {"state": "ended", "reason": found.reason} if isinstance(found, Lost) else _ended(found)
+            answer = worker.do(path)
+            state = {"state": "ended", "reason": answer.reason} if isinstance(answer, Lost) else _ended(answer)
         except Exception as error:
             state = {"state": "ended", "reason": str(error)[:300]}
         finally:
@@ -175,5 +175,5 @@ class Calculations:
                 self.cancel(number, f"nobody asked after it for {FORGOTTEN:g} s")
 
 
-def _ended(found: Data) -> Data:
-    return {"state": "ended", "reason": found["none"]} if "none" in found else {"state": "done", "found": found}
+def _ended(result: Data) -> Data:
+    return {"state": "ended", "reason": result["none"]} if "none" in result else {"state": "done", "found": result}

@@ -101,12 +101,12 @@ class Service:
         """The columns of the table, and one row per file, in order; see `screening.predict.predict_rows`."""
         model = self.model  # waits until it is loaded; two threads that import at a time are slower than one
         from topofuse.screening.entries import printable
-        from topofuse.screening.predict import Work, predict_paths
+        from topofuse.screening.predict import PredictOptions, predict_paths
         from topofuse.screening.table import COLUMNS
 
         with self._written(uploads) as paths:
-            work = Work(min(self._workers, len(paths)), self.time_limit, MEMORY_LIMIT)
-            rows = predict_paths(paths, model, work)
+            options = PredictOptions(min(self._workers, len(paths)), self.time_limit, MEMORY_LIMIT)
+            rows = predict_paths(paths, model, options)
         for row, upload in zip(rows, uploads, strict=True):
             row["input"] = printable(upload.name)
         return COLUMNS, rows

@@ -41,10 +41,10 @@ def merged_edges(
     crystal: SymmetricCrystal,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Target orbit, source orbit, mean distance (Å) and count of every group of equivalent bonds."""
-    found = crystal.neighbours
-    source = crystal.orbits[found.atom]
-    order = np.lexsort((found.distance, source, found.centre))
-    target, source, distance = found.centre[order], source[order], found.distance[order]
+    near = crystal.neighbours
+    source = crystal.orbits[near.atom]
+    order = np.lexsort((near.distance, source, near.centre))
+    target, source, distance = near.centre[order], source[order], near.distance[order]
     starts = np.ones(len(order), dtype=bool)
     starts[1:] = (np.diff(target) != 0) | (np.diff(source) != 0) | (np.diff(distance) > MERGE_TOLERANCE)
     first = np.flatnonzero(starts)
@@ -74,22 +74,22 @@ def extract(crystal: SymmetricCrystal) -> Part:
 def _table(
     crystal: SymmetricCrystal, weight: NDArray[np.float64], log_site_order: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    found = crystal.neighbours
+    near = crystal.neighbours
     m = crystal.n_orbits
-    first = np.searchsorted(found.centre, np.arange(m))
-    nearest = np.minimum.reduceat(found.distance, first)
-    ratio = found.distance / nearest[found.centre]
+    first = np.searchsorted(near.centre, np.arange(m))
+    nearest = np.minimum.reduceat(near.distance, first)
+    ratio = near.distance / nearest[near.centre]
     in_first_shell = ratio < 1.15
-    shell_size = np.bincount(found.centre, in_first_shell, minlength=m)
+    shell_size = np.bincount(near.centre, in_first_shell, minlength=m)
     beyond = np.where(in_first_shell, np.inf, ratio)
     gap = np.minimum(np.minimum.reduceat(beyond, first), 3.0)
     farthest = np.maximum.reduceat(ratio, first)
     like = np.bincount(
-        found.centre,
-        in_first_shell & (crystal.primitive.numbers[found.atom] == crystal.orbit_numbers[found.centre]),
+        near.centre,
+        in_first_shell & (crystal.primitive.numbers[near.atom] == crystal.orbit_numbers[near.centre]),
         minlength=m,
     )
-    histogram = np.histogram(ratio, _RADIAL_EDGES, weights=weight[found.centre])[0]
+    histogram = np.histogram(ratio, _RADIAL_EDGES, weights=weight[near.centre])[0]
     mean = float(weight @ nearest)
     return np.array(
         [

@@ -92,23 +92,23 @@ class _Static:
 
 @lru_cache(maxsize=512)
 def _static(spacegroup: int, symbol: str) -> _Static:
-    found = zone(spacegroup, symbol)
-    lines = [line[4] for line in found.lines]
-    node = [[t, f, *_symmetry_row(g)] for t, f, g in zip(found.trim, found.fixed, found.nodes, strict=True)]
-    source = np.array([i for _, _, i, _, _ in found.lines])
-    target = np.array([j for _, _, _, j, _ in found.lines])
-    fixed = np.array(found.fixed)
+    tabulated = zone(spacegroup, symbol)
+    lines = [line[4] for line in tabulated.lines]
+    node = [[t, f, *_symmetry_row(g)] for t, f, g in zip(tabulated.trim, tabulated.fixed, tabulated.nodes, strict=True)]
+    source = np.array([i for _, _, i, _, _ in tabulated.lines])
+    target = np.array([j for _, _, _, j, _ in tabulated.lines])
+    fixed = np.array(tabulated.fixed)
     return _Static(
-        labels=found.labels,
-        ends=tuple((a, b) for a, b, _, _, _ in found.lines),
+        labels=tabulated.labels,
+        ends=tuple((a, b) for a, b, _, _, _ in tabulated.lines),
         source=np.concatenate([source, target]),
         target=np.concatenate([target, source]),
         node=np.array(node, dtype=np.float32),
         edge=np.array([_symmetry_row(g) for g in lines], dtype=np.float32),
         fixed=fixed,
-        star=np.array([float(g.star) for g in found.nodes]),
-        node_double=Filling.of(g.double for g in found.nodes),
-        node_single=Filling.of(g.single for g in found.nodes),
+        star=np.array([float(g.star) for g in tabulated.nodes]),
+        node_double=Filling.of(g.double for g in tabulated.nodes),
+        node_single=Filling.of(g.single for g in tabulated.nodes),
         edge_double=Filling.of(g.double for g in lines),
         edge_single=Filling.of(g.single for g in lines),
         table=_static_table(spacegroup, symbol),
@@ -126,10 +126,10 @@ _STATIC_TABLE = (
 
 def _static_table(spacegroup: int, symbol: str) -> tuple[float, ...]:
     """Values of `_STATIC_TABLE`: degeneracies forced by the group, orbits, symmetry indicators."""
-    found, facts = zone(spacegroup, symbol), group_facts(spacegroup)
-    nodes = [g for g, fixed in zip(found.nodes, found.fixed, strict=True) if fixed]
-    trims = [g for g, trim in zip(found.nodes, found.trim, strict=True) if trim]
-    lines = [line[4] for line in found.lines]
+    tabulated, facts = zone(spacegroup, symbol), group_facts(spacegroup)
+    nodes = [g for g, fixed in zip(tabulated.nodes, tabulated.fixed, strict=True) if fixed]
+    trims = [g for g, trim in zip(tabulated.nodes, tabulated.trim, strict=True) if trim]
+    lines = [line[4] for line in tabulated.lines]
     crowd = [sum(g.double.values()) for g in lines]
     return (
         float(_SYMBOLS.index(symbol)), len(nodes), len(lines), len(trims), sum(g.inversion for g in trims),

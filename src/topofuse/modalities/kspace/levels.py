@@ -67,10 +67,10 @@ def empty_lattice(lattice: NDArray[np.float64], momenta: NDArray[np.float64], el
         energy = ((momenta[:, None] @ basis + (vectors @ basis)) ** 2).sum(-1) / k_fermi**2
         if energy.shape[1] > pairs:
             energy.sort(axis=1)
-            found = _around(energy, pairs)
+            levels = _around(energy, pairs)
             # plane waves beyond the radius are missing from the list
-            if (found.level + np.maximum(found.gap_above, WINDOW)).max() <= (radius / k_fermi) ** 2:
-                return found
+            if (levels.level + np.maximum(levels.gap_above, WINDOW)).max() <= (radius / k_fermi) ** 2:
+                return levels
         radius *= 1.25
 
 

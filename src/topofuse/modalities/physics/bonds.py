@@ -274,13 +274,13 @@ def _eight_minus_n(crystal: SymmetricCrystal, edges: Edges) -> list[float]:
     # what the generalised 8-N rule asks for: bonds per anion = 8 - electrons per anion
     total = float(sizes @ electrons)
     needed = 8 - total / weight.sum() if weight.any() else np.nan
-    found = float(weight @ bonds / weight.sum()) if weight.any() else np.nan
+    mean = float(weight @ bonds / weight.sum()) if weight.any() else np.nan
     xx = table.nonmetal[edges.a] & table.nonmetal[edges.b]
     return [
         edges.ratio[xx & (edges.a == edges.b)].min() if (xx & (edges.a == edges.b)).any() else np.nan,
-        found,
+        mean,
         needed,
-        needed - found,
+        needed - mean,
         abs(tight.nearest) / atoms,
         tight.nearest / atoms,
         float(tight.ways > 0),

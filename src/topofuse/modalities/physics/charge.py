@@ -167,15 +167,15 @@ def _tiers(formula: Formula) -> list[float]:
     atoms = sum(formula[1])
     out: list[float] = []
     for tier in _TIERS:
-        found = balance([[q * n for q in tier_states(z, tier)] for z, n in zip(*formula, strict=True)])
+        balanced = balance([[q * n for q in tier_states(z, tier)] for z, n in zip(*formula, strict=True)])
         # a mixed-valent element may take any mean charge between its extremes: the interval test
         out += [
-            abs(found.nearest) / atoms,
-            found.nearest / atoms,
-            float(found.ways > 0),
-            np.log1p(found.ways),
-            found.low / atoms,
-            found.high / atoms,
+            abs(balanced.nearest) / atoms,
+            balanced.nearest / atoms,
+            float(balanced.ways > 0),
+            np.log1p(balanced.ways),
+            balanced.low / atoms,
+            balanced.high / atoms,
         ]
     return out
 
