@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT := runs/quick-textbook
 PYTEST_OPTIONS ?=
+# one process per core; the tests of a file stay together, as they share what is slow to make
+PARALLEL := -n logical --maxprocesses 8 --dist loadfile
 
 # threads that wait must not spin: on cores shared with other jobs an epoch took 5 to 88 s instead of 2
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -61,7 +63,7 @@ test: lint
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 quick: $(STAMP)
-	$(BIN)/python -m pytest -m "not slow and not browser and not docs" $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow and not browser and not docs" $(PYTEST_OPTIONS)
 
 coverage: $(STAMP)
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered --cov-report=xml:build/coverage.xml

@@ -36,19 +36,17 @@ def test_columns_have_units_and_words(nacl):
     assert table["scalar:volume_per_atom"][0] == pytest.approx(nacl.volume / len(nacl), rel=1e-4)
 
 
-@pytest.mark.parametrize("name", MODALITY_NAMES)
-def test_a_unit_that_the_words_name_is_the_unit_of_the_column(name):
-    for column in table_columns((name,)):
-        own = column.split(":", 1)[1]
-        for unit in ("eV", "Å", "Å³", "g/cm³", "bohr"):
-            if (
-                words(name)
-                .column(own)
-                .removesuffix(", with spin-orbit coupling")
-                .removesuffix(", without spin-orbit coupling")
-                .endswith(f"({unit})")
-            ):
+def test_a_unit_that_the_words_name_is_the_unit_of_the_column():
+    named, units = set(), ("eV", "Å", "Å³", "g/cm³", "bohr")
+    for column in table_columns(MODALITY_NAMES):
+        name, own = column.split(":", 1)
+        text = words(name).column(own)
+        text = text.removesuffix(", with spin-orbit coupling").removesuffix(", without spin-orbit coupling")
+        for unit in units:
+            if text.endswith(f"({unit})"):
                 assert words(name).unit(own) == unit, column
+                named.add(unit)
+    assert named == set(units)
 
 
 def test_what_cannot_be_used_is_an_empty_row_and_said(nacl, tmp_path):
