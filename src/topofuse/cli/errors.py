@@ -36,9 +36,9 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 def plain_errors(interrupted: str) -> Iterator[None]:
     """Turn the errors that are meant for a person into one line and exit code 2.
 
-    A `TopofuseError` carries such a message; so do missing files. On a full disk, the message says what is kept. After Ctrl-C,
-    SIGTERM and SIGHUP it says `interrupted`; the exit code is 128 and the signal's number, as shells have it. Anything
-    else is a bug and keeps its traceback.
+    A `TopofuseError` carries such a message; so do missing files. On a full disk, the message says what is kept. After
+    Ctrl-C, SIGTERM and SIGHUP it says `interrupted`; the exit code is 128 and the signal's number, as shells have it.
+    Anything else is a bug and keeps its traceback.
     """
     try:
         with signals_raise():
