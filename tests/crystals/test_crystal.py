@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -76,10 +78,12 @@ def test_an_image_of_an_atom_is_not_too_near_to_it_either() -> None:
 
 
 def _spread(lattice: np.ndarray, n: int, rng: np.random.Generator, apart: float = 1.2) -> np.ndarray:
-    """(n, 3) coordinates of atoms more than `apart` Å apart."""
+    """(n, 3) coordinates of atoms more than `apart` Å apart, images in the neighbouring cells included."""
+    cells = np.array(list(product((-1, 0, 1), repeat=3)))[:, None]
+    assert np.linalg.norm(cells[cells.any(-1)] @ lattice, axis=-1).min() > apart
     coords = rng.random((1, 3))
     while len(coords) < n:
-        more = np.vstack([coords, rng.random(3)])
-        if Crystal(lattice, np.ones(len(more)), more).smallest_distance() > apart:
-            coords = more
+        one = rng.random(3)
+        if np.linalg.norm((coords - one + cells) @ lattice, axis=-1).min() > apart:
+            coords = np.vstack([coords, one])
     return coords
