@@ -1,8 +1,9 @@
-"""Write src/topofuse/crystals/elements.csv: what the features know about each element.
+"""Write src/topofuse/crystals/elements.csv, what the features know about each element, and the page's web/colours.csv.
 
 Sources: pymatgen's element data (electronegativities of Pauling, radii of Slater, ionisation energies
 and LDA orbital energies of NIST, oxidation states), ASE's covalent radii (Cordero et al., 2008), and
-spin-orbit constants computed here in a screened potential fitted to the orbital energies.
+spin-orbit constants computed here in a screened potential fitted to the orbital energies. Colours are VESTA's, as
+pymatgen lists them.
 
 Run once, by hand: python tools/make_element_table.py
 """
@@ -13,15 +14,18 @@ import csv
 import math
 import re
 import warnings
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 from ase.data import covalent_radii
 from pymatgen.core import Element
+from ruamel.yaml import YAML
 from scipy.linalg import eigh_tridiagonal
 from scipy.optimize import brentq
 
 TARGET = Path(__file__).parents[1] / "src/topofuse/crystals/elements.csv"
+COLOURS = Path(__file__).parents[1] / "src/topofuse/web/colours.csv"
 HARTREE = 27.211386  # eV
 ALPHA = 1 / 137.035999
 L_OF = {"s": 0, "p": 1, "d": 2, "f": 3}
@@ -138,8 +142,22 @@ def row(z: int) -> dict[str, object]:
     return numbers
 
 
+def write_colours() -> None:
+    """VESTA's colours (K. Momma, F. Izumi, J. Appl. Cryst. 44, 1272 (2011))."""
+    text = (files("pymatgen.core") / "ElementColorSchemes.yaml").read_text(encoding="utf-8")
+    table = YAML(typ="safe").load(text)["VESTA"]
+    lines = ["{},#{:02x}{:02x}{:02x}\n".format(symbol, *table[symbol]) for symbol in map(symbol_of, range(1, 104))]
+    COLOURS.write_text("symbol,colour\n" + "".join(lines), encoding="ascii")
+
+
+def symbol_of(z: int) -> str:
+    """Symbol of the element with this atomic number."""
+    return str(Element.from_Z(z).symbol)
+
+
 def main() -> None:
-    """Write the table."""
+    """Write the tables."""
+    write_colours()
     rows = [row(z) for z in range(1, 104)]
     with TARGET.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle, lineterminator="\n")

@@ -133,18 +133,26 @@ def test_inputs_hold_the_cell_the_momenta_and_the_coupling(textbook, tmp_path, c
     numbers = [float(word) for word in _words(written[bands])]
     for index in chosen_momenta(table):
         assert _holds(numbers, table.momenta[index].k), f"{table.stars[table.momenta[index].star].label} is missing"
-    coupling = {"vasp": "LSORBIT = True", "qe": "lspinorb         = .true.", "abinit": "nspinor 2"}[code]
+    coupling = {"vasp": "LSORBIT = .TRUE.", "qe": "lspinorb         = .true.", "abinit": "nspinor 2"}[code]
     assert coupling in written[bands.replace("KPOINTS", "INCAR")]
 
 
 def test_vasp_files_are_read_back_as_the_same_crystal(textbook, tmp_path):
     from pymatgen.core import Structure
+    from pymatgen.io.vasp.inputs import Incar, Kpoints
 
     crystal = analyse(textbook["SnTe-rock_salt"].crystal)
     write_inputs(crystal, "vasp", tmp_path / "vasp")
     structure = Structure.from_file(tmp_path / "vasp" / "bands" / "POSCAR")
     assert np.allclose(structure.lattice.matrix, crystal.primitive.lattice, atol=1e-8)
     assert sorted(site.specie.Z for site in structure) == [50, 52]
+    tags = Incar.from_file(tmp_path / "vasp" / "bands" / "INCAR")
+    assert (tags["LSORBIT"], tags["LCHARG"], tags["ICHARG"]) == (True, False, 11)
+    assert np.ravel(tags["MAGMOM"]).tolist() == [0.0] * 6
+    mesh = Kpoints.from_file(tmp_path / "vasp" / "density" / "KPOINTS")
+    assert mesh.style == Kpoints.supported_modes.Gamma
+    momenta = Kpoints.from_file(tmp_path / "vasp" / "bands" / "KPOINTS")
+    assert len(momenta.kpts) == len(chosen_momenta(symmetry_table(225)))
 
 
 def test_a_folder_with_something_in_it_is_left_alone(silicon, tmp_path):

@@ -1,11 +1,11 @@
 """Input files for other codes: the standardised cell, spin-orbit coupling, the momenta whose traces are wanted.
 
-Files are written by the input classes of pymatgen and ase. Potentials are not shipped.
+Structures, and all of Quantum ESPRESSO and Abinit, are written by ase. Potentials are not shipped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from topofuse.confirm.store import StoreError
 from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.elements import valence_electrons
 from topofuse.crystals.formula import SYMBOLS
+from topofuse.crystals.write_poscar import poscar
 from topofuse.symmetry import SymmetryTable, symmetry_table
 from topofuse.system.files import write_whole
 
@@ -63,11 +64,7 @@ def _atoms(crystal: SymmetricCrystal) -> Any:
 
 
 def _vasp(crystal: SymmetricCrystal, table: SymmetryTable) -> dict[str, str]:
-    from pymatgen.io.ase import AseAtomsAdaptor
-    from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
-
-    atoms = _atoms(crystal)
-    poscar = Poscar(AseAtomsAdaptor.get_structure(atoms), comment=f"space group {crystal.spacegroup}")
+    structure = poscar(crystal.primitive, f"space group {crystal.spacegroup}")
     both = {
         "PREC": "Accurate",
         "ENCUT": CUTOFF,
@@ -75,27 +72,26 @@ def _vasp(crystal: SymmetricCrystal, table: SymmetryTable) -> dict[str, str]:
         "ISMEAR": 0,
         "SIGMA": _SMEARING,
         "EDIFF": 1e-7,
-        "LSORBIT": True,
-        "MAGMOM": [0.0] * (3 * len(atoms)),
+        "LSORBIT": ".TRUE.",
+        "MAGMOM": f"{3 * len(crystal.primitive)}*0.0",
         "LMAXMIX": 6,
         "NBANDS": _electrons(crystal) + _EMPTY,
     }
     points = _points(table)
-    momenta = Kpoints(
-        "momenta whose traces are wanted",
-        len(points),
-        Kpoints.supported_modes.Reciprocal,
-        kpts=points,
-        kpts_weights=[1] * len(points),
-    )
+    rows = "".join("{:.12f} {:.12f} {:.12f} 1\n".format(*point) for point in points)
+    mesh = "{} {} {}".format(*_mesh(crystal))
     return {
-        "density/POSCAR": poscar.get_str(significant_figures=12),
-        "density/INCAR": str(Incar({**both, "LCHARG": True})),
-        "density/KPOINTS": str(Kpoints.gamma_automatic(_mesh(crystal))),
-        "bands/POSCAR": poscar.get_str(significant_figures=12),
-        "bands/INCAR": str(Incar({**both, "ICHARG": 11, "LWAVE": True, "LCHARG": False})),
-        "bands/KPOINTS": str(momenta),
+        "density/POSCAR": structure,
+        "density/INCAR": _incar({**both, "LCHARG": ".TRUE."}),
+        "density/KPOINTS": f"mesh around the centre of the zone\n0\nGamma\n{mesh}\n0 0 0\n",
+        "bands/POSCAR": structure,
+        "bands/INCAR": _incar({**both, "ICHARG": 11, "LWAVE": ".TRUE.", "LCHARG": ".FALSE."}),
+        "bands/KPOINTS": f"momenta whose traces are wanted\n{len(points)}\nReciprocal\n{rows}",
     }
+
+
+def _incar(tags: Mapping[str, object]) -> str:
+    return "".join(f"{name} = {value}\n" for name, value in tags.items())
 
 
 def _espresso(crystal: SymmetricCrystal, table: SymmetryTable) -> dict[str, str]:

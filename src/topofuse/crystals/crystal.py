@@ -85,6 +85,11 @@ class Crystal:
         """Cell volume, Å³."""
         return float(abs(np.linalg.det(self.lattice)))
 
+    @cached_property
+    def face_distances(self) -> NDArray[np.float64]:
+        """(3,) distances between the opposite faces of the cell, Å."""
+        return face_distances(self.lattice)
+
     def smallest_distance(self) -> float:
         """Smallest distance between any two atoms or periodic images among the neighbouring cells, Å."""
         from scipy.spatial import cKDTree  # a fifth of a second of start-up
@@ -108,7 +113,7 @@ class Crystal:
 
     def _pairs_within(self, reach: float) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
         """Indices of atoms and distances (Å) of all pairs up to `reach`, images included, maybe some farther ones."""
-        heights = face_distances(self.lattice)
+        heights = self.face_distances
         if heights.min() > reach and len(self) <= _FEW_ATOMS:
             first, second = _pairs(len(self))
             apart = self.frac_coords[first] - self.frac_coords[second]

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.optimization.neighbors import find_points_in_spheres
 
+from topofuse.crystals.neighbours import pairs_within
 from topofuse.crystals.symmetry import SymmetricCrystal
 
 SHELLS = 12  # neighbours that are looked at, all and those of another element
 LENGTH = 2 * SHELLS
+_START = 1.75  # first search, in units of the cube root of the volume per atom of another element
 _LONGEST = 6.5  # largest entry; beyond, an element is so dilute that its neighbours tell nothing
-_PBC = np.ones(3, dtype=np.int64)
 
 
 def fingerprint(crystal: SymmetricCrystal) -> NDArray[np.float32]:
@@ -38,28 +38,21 @@ def fingerprint(crystal: SymmetricCrystal) -> NDArray[np.float32]:
 
 def _to_others(crystal: SymmetricCrystal, unit: float) -> NDArray[np.float64]:
     """(m, 12) distances of the orbits' representatives to the nearest atoms of other elements, Å, ascending."""
-    cell, found = crystal.primitive, np.zeros((crystal.n_orbits, SHELLS))
+    cell, beyond = crystal.primitive, _LONGEST * unit
     kinds = cell.numbers[crystal.orbit_atoms]
-    if (cell.numbers == kinds[0]).all():
-        return found
-    cart, lattice = np.ascontiguousarray(cell.frac_coords @ cell.lattice), np.ascontiguousarray(cell.lattice)
-    waiting, radius = np.arange(crystal.n_orbits), 2.5 * unit
+    other = cell.numbers != kinds[:, None]
+    if not other.any():
+        return np.zeros((crystal.n_orbits, SHELLS))
+    found, waiting = np.empty((crystal.n_orbits, SHELLS)), np.arange(crystal.n_orbits)
+    radius = np.minimum(_START * unit * np.cbrt(len(cell) / other.sum(axis=1)), beyond)
     while len(waiting):
-        radius = min(radius, _LONGEST * unit)
-        i, j, _, d = find_points_in_spheres(
-            all_coords=cart, center_coords=cart[crystal.orbit_atoms[waiting]], r=radius, pbc=_PBC, lattice=lattice,
-            tol=1e-8,
-        )  # fmt: skip
-        other = cell.numbers[j] != kinds[waiting][i]
-        i, d = i[other], d[other]
-        order = np.lexsort((d, i))
-        counts = np.bincount(i, minlength=len(waiting))
-        starts = np.cumsum(counts) - counts
-        last = radius >= _LONGEST * unit
-        for k, orbit in enumerate(waiting):
-            if counts[k] >= SHELLS or last:
-                own = d[order[starts[k] : starts[k] + min(SHELLS, counts[k])]]
-                found[orbit] = np.concatenate([own, np.full(SHELLS - len(own), radius)])
-        waiting = waiting[counts < SHELLS] if not last else waiting[:0]
-        radius *= 1.5
+        pairs = pairs_within(cell, crystal.orbit_atoms[waiting], radius[waiting, None] * other[waiting])
+        counts = np.bincount(pairs.centre, minlength=len(waiting))
+        rank = np.arange(len(pairs.centre)) - np.repeat(np.cumsum(counts) - counts, counts)
+        distances = np.full((len(waiting), max(SHELLS, counts.max())), beyond)
+        distances[pairs.centre, rank] = pairs.distance
+        distances.sort(axis=1)
+        found[waiting] = distances[:, :SHELLS]
+        waiting = waiting[(counts < SHELLS) & (radius[waiting] < beyond)]
+        radius = np.minimum(1.5 * radius, beyond)
     return found

@@ -126,7 +126,7 @@ def crystal_of(prototype: Prototype, row: Mapping[str, str]) -> Crystal:
     a, b, c = _lengths(prototype, row)
     numbers = np.array(species)[sites]
     try:
-        return Crystal.validated(prototype.lattice(a, b, c).matrix, numbers, frac)
+        return Crystal.validated(prototype.lattice(a, b, c), numbers, frac)
     except CrystalError as error:
         raise ValueError(str(error)) from error
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.optimization.neighbors import find_points_in_spheres
 
 from topofuse.crystals import Crystal
+from topofuse.crystals.neighbours import pairs_within
 from topofuse.tightbinding.adapted import (
     Halves,
     IndefiniteOverlapError,
@@ -28,9 +28,8 @@ from topofuse.tightbinding.adapted import (
     solve_real,
 )
 from topofuse.tightbinding.atoms import BOHR, FreeAtom
-from topofuse.tightbinding.integrals import MAX_RANGE, cutoff, pair_table, real_harmonics
+from topofuse.tightbinding.integrals import cutoff, pair_table, real_harmonics
 
-_COINCIDENT = 1e-3  # Å; an atom is not its own neighbour
 # As for the shifts of the levels (`levels.py`), chosen on crystals of topomat's pool: docs/levers.md
 COUPLING = 0.75  # part of each off-diagonal element, beyond overlap times mean level, that is kept
 SHIFTED_COUPLING = 0.5  # part of the levels' shifts, times overlap, that off-diagonal elements share
@@ -198,19 +197,12 @@ class TightBinding:
 
 def _bonds(cell: Crystal, basis: Basis) -> tuple[NDArray[np.float64], NDArray[np.float64], list[_Block]]:
     """The cell's bonds, one direction of each: vectors (e, 3), lattice vectors (e, 3), elements by pair of atoms."""
-    cart = np.ascontiguousarray(cell.frac_coords @ cell.lattice)
-    lattice = np.ascontiguousarray(cell.lattice)
-    periodic = np.ones(3, dtype=np.int64)
-    i, j, shift, length = find_points_in_spheres(cart, cart, r=MAX_RANGE, pbc=periodic, lattice=lattice, tol=1e-8)
     z = cell.numbers
-    forward = (z[i] < z[j]) | ((z[i] == z[j]) & (i <= j))
-    keep = forward & (length > _COINCIDENT)
-    i, j, shift, length = i[keep], j[keep], shift[keep], length[keep]
-    order = np.lexsort((j, i))
-    i, j, shift, length = i[order], j[order], shift[order], length[order]
+    pairs = pairs_within(cell, np.arange(len(cell)), _reach(z))
+    i, j, shift, length = pairs.centre, pairs.atom, pairs.shift, pairs.distance
     vectors = cell.frac_coords[j] + shift - cell.frac_coords[i]
     max_ell = 2 * max(int(atom.ell.max()) for atom in basis.atoms)
-    harmonics = real_harmonics((vectors @ lattice) / length[:, None], max_ell)
+    harmonics = real_harmonics(pairs.vector / length[:, None], max_ell)
     level = {}
     for atom, number in enumerate(z.tolist()):
         own = slice(*basis.starts[atom : atom + 2])
@@ -239,3 +231,11 @@ def _bonds(cell: Crystal, basis: Basis) -> tuple[NDArray[np.float64], NDArray[np
         count += len(bonds)
     chosen = np.concatenate(used) if used else np.empty(0, dtype=np.int64)
     return vectors[chosen], shift[chosen], blocks
+
+
+def _reach(z: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(a, a) range of the interaction of each pair of atoms, Å; 0 for one of its two directions."""
+    elements, kind = np.unique(z, return_inverse=True)
+    ranges = BOHR * np.array([[cutoff(first, second) for second in elements.tolist()] for first in elements.tolist()])
+    once = np.triu(np.ones((len(z), len(z)), dtype=bool))
+    return np.asarray(ranges[kind[:, None], kind] * np.where(z[:, None] == z, once, z[:, None] < z))

@@ -7,18 +7,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.optimization.neighbors import find_points_in_spheres
 
 from topofuse.crystals import Crystal, SymmetricCrystal
 from topofuse.crystals.closed_shells import anion_formers
 from topofuse.crystals.elements import element_property
 from topofuse.crystals.formula import SYMBOLS, reduced_formula
+from topofuse.crystals.neighbours import pairs_within
 from topofuse.crystals.operations import primitive_basis
 from topofuse.web.zone import brillouin_zone
 
 BOND = 1.15  # a bond is at most this many times the sum of covalent radii, as in modalities/physics/bonds.py
 MAX_BONDS = 20_000  # more are no picture
-_PBC = np.ones(3, dtype=np.int64)
 
 
 def scene_of(crystal: SymmetricCrystal) -> dict[str, Any]:
@@ -59,16 +58,12 @@ def bonds(crystal: Crystal) -> NDArray[np.int64]:
     anion formers are not, in a compound that has anions: cations lie close without a bond between them.
     """
     radius = np.nan_to_num(element_property("r_covalent")[crystal.numbers], nan=1.5)
-    cart = np.ascontiguousarray(crystal.frac_coords @ crystal.lattice)
-    i, j, shift, d = find_points_in_spheres(
-        all_coords=cart, center_coords=cart, r=2 * BOND * float(radius.max()), pbc=_PBC,
-        lattice=np.ascontiguousarray(crystal.lattice), tol=1e-8,
-    )  # fmt: skip
+    reach = BOND * (radius[:, None] + radius)
     anion = anion_formers()[crystal.numbers]
-    keep = (d > 1e-3) & (d <= BOND * (radius[i] + radius[j]))
     if anion.any():
-        keep &= anion[i] | anion[j]
-    i, j, shift = i[keep], j[keep], np.asarray(shift[keep], dtype=np.int64)
+        reach[~anion[:, None] & ~anion] = 0
+    near = pairs_within(crystal, np.arange(len(crystal)), reach)
+    i, j, shift = near.centre, near.atom, near.shift.astype(np.int64)
     a, b, c = shift.T
     forward = (i < j) | ((i == j) & ((a > 0) | ((a == 0) & ((b > 0) | ((b == 0) & (c > 0))))))
     pairs: NDArray[np.int64] = np.column_stack([i, j, shift])[forward]
