@@ -17,7 +17,7 @@ import sys
 
 class NotInstalled:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("torch", "lightgbm", "onnx", "onnxruntime", "ray"):
+        if name.split(".")[0] in ("torch", "lightgbm", "onnx", "onnxruntime", "pymatgen", "ray"):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, NotInstalled())
@@ -31,11 +31,14 @@ def without_extras(code: str, *arguments: str) -> subprocess.CompletedProcess[st
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", CARRIED)
-def test_prediction_page_explanation_and_screening_need_no_torch(model: str, tmp_path: Path) -> None:
+def test_prediction_page_explanation_and_screening_need_neither_torch_nor_pymatgen(model: str, tmp_path: Path) -> None:
     code = """
 from pathlib import Path
 import topofuse
 from topofuse.cli import main
+from topofuse.confirm.inputs import CODES, write_inputs
+from topofuse.crystals import analyse
+from topofuse.crystals.read import read_structure
 from topofuse.ensemble.bundle import open_bundle
 from topofuse.explain import explain
 from topofuse.explain.figure import save_figure
@@ -57,6 +60,8 @@ assert service.material(upload)["why"]["features"]
 given = ["screen", str(folder / "in"), "-o", str(folder / "found"), "--model", model, "--workers", "1"]
 main(given, standalone_mode=False)
 assert (folder / "found/predictions.parquet").exists()
+for name in CODES:
+    write_inputs(analyse(read_structure(example)), name, folder / "inputs" / name)
 print("whole", *sorted({"torch", "lightgbm"} & set(sys.modules)))
 """
     done = without_extras(code, model, str(EXAMPLE), str(tmp_path))

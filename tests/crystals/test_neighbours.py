@@ -12,10 +12,10 @@ from topofuse.crystals import Crystal, neighbours
 from topofuse.crystals.crystal import CrystalError
 from topofuse.crystals.neighbours import find_neighbours, pairs_within
 
-CUBE = np.eye(3)
+CUBE, FACE_CENTRED = np.eye(3), np.ones((3, 3)) - np.eye(3)
 SHEARED = np.array([[3.0, 0, 0], [2.9, 3.1, 0], [-1.4, 1.6, 4.0]])
 CELLS = {  # lattice (Å), number of atoms, reach (Å)
-    "one atom, twelve images at exactly the reach": (2.0 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]), 1, np.sqrt(8.0)),
+    "one atom, twelve images at exactly the reach": (2.0 * FACE_CENTRED, 1, np.sqrt(8.0)),
     "one atom, six images at exactly the reach": (3.0 * CUBE, 1, 3.0),
     "shorter than any distance": (3.0 * CUBE, 1, 2.9),
     "skewed": (SHEARED, 4, 7.0),
