@@ -1,7 +1,7 @@
 """First-principles answers against labels and the model: crystals of a run's pool, as `topofuse confirm` calculates.
 
     python benchmarks/confirm.py SAMPLE DATA.parquet RUN FOLDER [--count N] [--cpu SECONDS] [--cheap-first]
-    python benchmarks/confirm_table.py FOLDER [--second SECOND.parquet]
+    python benchmarks/confirm_table.py FOLDER SECOND.parquet [DATA RUN]
 
 SAMPLE is one of these, always of the split `pool`, whose crystals the model answered out of fold:
 
