@@ -24,6 +24,8 @@ from ruamel.yaml import YAML
 from scipy.linalg import eigh_tridiagonal
 from scipy.optimize import brentq
 
+from topofuse.crystals.formula import SYMBOLS
+
 TARGET = Path(__file__).parents[1] / "src/topofuse/crystals/elements.csv"
 COLOURS = Path(__file__).parents[1] / "src/topofuse/web/colours.csv"
 HARTREE = 27.211386  # eV
@@ -146,13 +148,8 @@ def write_colours() -> None:
     """VESTA's colours (K. Momma, F. Izumi, J. Appl. Cryst. 44, 1272 (2011))."""
     text = (files("pymatgen.core") / "ElementColorSchemes.yaml").read_text(encoding="utf-8")
     table = YAML(typ="safe").load(text)["VESTA"]
-    lines = ["{},#{:02x}{:02x}{:02x}\n".format(symbol, *table[symbol]) for symbol in map(symbol_of, range(1, 104))]
+    lines = ["{},#{:02x}{:02x}{:02x}\n".format(symbol, *table[symbol]) for symbol in SYMBOLS[1:]]
     COLOURS.write_text("symbol,colour\n" + "".join(lines), encoding="ascii")
-
-
-def symbol_of(z: int) -> str:
-    """Symbol of the element with this atomic number."""
-    return str(Element.from_Z(z).symbol)
 
 
 def main() -> None:

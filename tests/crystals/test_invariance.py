@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from support.rewritings import ALONE, WAYS
 from topofuse.crystals import analyse
 from topofuse.modalities.extraction import extract_all
 from topofuse.training.inference import predict_views
-
-ALONE = ["rotation", "atom order", "supercell", "primitive cell", "skewed cell"]  # all of them in "all at once" too
-WAYS = [*(pytest.param(way, marks=pytest.mark.slow) for way in ALONE), "translation", "all at once"]
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from support.rewritings import WAYS
 from topofuse.crystals import analyse, thermal_view
 from topofuse.labels import FIVE
 from topofuse.modalities.indicators.words import WORDS
@@ -12,8 +13,6 @@ from topofuse.modalities.registry import modality
 from topofuse.tightbinding import sketch, states
 
 INDICATORS = modality("indicators")
-ALONE = ["rotation", "atom order", "supercell", "primitive cell", "skewed cell"]  # all of them in "all at once" too
-WAYS = [*(pytest.param(way, marks=pytest.mark.slow) for way in ALONE), "translation", "all at once"]
 # what is in every book; the sketch has these right
 KNOWN = {
     "Si-diamond": "trivial",
