@@ -15,8 +15,8 @@ from topofuse.errors import TopofuseError
 from topofuse.labels import FIVE
 from topofuse.screening.structures import StructureLike, as_crystal
 from topofuse.symmetry import RepresentationError, diagnose, symmetry_table
-from topofuse.symmetry.zones import extended_bravais, momenta, path, written
-from topofuse.tightbinding.indicators import indicators
+from topofuse.symmetry.zones import written
+from topofuse.tightbinding.crossings import incompatible_lines
 from topofuse.tightbinding.lines import BandLines, band_lines
 from topofuse.tightbinding.momenta import MomentumLevels, momentum_levels
 from topofuse.tightbinding.sketch import DEGENERATE, NoSketch, Sketch, shared_sketch_of
@@ -129,7 +129,7 @@ def sketch(structure: StructureLike | SymmetricCrystal, *, per_line: int = PER_L
     per_line: momenta on each line of the path, with its ends; at least 2
 
     Raises `CrystalError` for an unusable structure, and `NoSketchError` where there is no sketch (an odd number of
-    electrons, an element without a table, cells of more than 150 orbitals).
+    electrons, an element without a table, cells of more than 250 orbitals).
     """
     if per_line < 2:
         raise ValueError(f"per_line is the number of momenta on a line with both its ends, at least 2; not {per_line}")
@@ -218,12 +218,8 @@ def _level_marks(lines: BandLines, points: tuple[MomentumLevels, ...]) -> list[M
 
 def _crossing_marks(crystal: SymmetricCrystal, model: Sketch, lines: BandLines) -> list[Mark]:
     """Lines with open gaps at both ends whose occupied states do not match."""
-    symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
-    named = momenta(symbol, crystal.centering, crystal.conventional_lattice)
-    sampled = [(a, b) for a, b in path(symbol) if a in named and b in named]
     marks = []
-    for spin_orbit, symmetry in zip((False, True), indicators(model), strict=True):
-        incompatible = dict(zip(sampled, symmetry.incompatible.tolist(), strict=True))
+    for spin_orbit, incompatible in zip((False, True), incompatible_lines(crystal, model), strict=True):
         below, above = _edges(lines, spin_orbit)
         for line, pair in enumerate(lines.ends):
             own = np.flatnonzero(lines.line == line)

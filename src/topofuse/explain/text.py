@@ -120,14 +120,9 @@ def _sketch(sketch: SketchFacts | NoSketch) -> Iterator[str]:
         yield f"  none: {sketch.sentence}"
         return
     yield f"  with spin-orbit coupling: {sketch.verdict}"
-    if sketch.verdict_without != sketch.verdict:
-        yield f"  without it: {sketch.verdict_without}"
     indicators = [f"z4 = {sketch.z4}"] if sketch.z4 is not None else []
     indicators += [f"rotoinversion = {sketch.rotoinversion}"] if sketch.rotoinversion is not None else []
-    yield (
-        f"  smallest gap at a special momentum {sketch.point_gap:.2f} eV; {sketch.crossing_lines} lines on which bands "
-        f"must cross" + "".join(f"; {one}" for one in indicators)
-    )
+    yield "; ".join([f"  smallest gap at a special momentum {sketch.point_gap:.2f} eV", *indicators])
 
 
 def _sketch_columns(explanation: Contents) -> Iterator[str]:

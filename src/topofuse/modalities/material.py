@@ -1,6 +1,6 @@
 """What is known of a crystal before any model sees it: its features, the facts of its zone and of its sketch.
 
-The public face of what the modality `bands` says to people: other rooms import `SketchFacts` and `sketch_facts` here.
+The public face of what the sketch says to people: other rooms import `SketchFacts` and `sketch_facts` here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.modalities.bands.facts import SketchFacts, sketch_facts
+from topofuse.modalities.indicators.facts import SketchFacts, sketch_facts
 from topofuse.modalities.store import Sample
 from topofuse.symmetry.filling import ZoneFacts, zone_facts
 from topofuse.tightbinding.sketch import NoSketch
@@ -47,4 +47,4 @@ def material_of(crystal: SymmetricCrystal, extractor: Callable[[SymmetricCrystal
 
 def sketch_in(crystal: SymmetricCrystal, sample: Sample) -> SketchFacts | NoSketch | None:
     """What the sketch among a crystal's features says; None where they have none."""
-    return sketch_facts(crystal, sample["bands"]) if "bands" in sample else None
+    return sketch_facts(crystal, sample) if "bands" in sample else None

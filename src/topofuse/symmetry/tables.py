@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -107,6 +107,12 @@ class SymmetryTable:
     compatibility: NDArray[np.int64]
     z4: NDArray[np.int64]
     weak: NDArray[np.int64]
+
+    @cached_property
+    def representatives(self) -> tuple[Momentum, ...]:
+        """The first momentum of every star."""
+        first = {momentum.star: momentum for momentum in reversed(self.momenta)}
+        return tuple(first[star] for star in range(len(self.stars)))
 
     @property
     def inversion(self) -> bool:

@@ -48,14 +48,14 @@ class _Part(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """Levels of a momentum: energies (n,) ascending; states C and dual S C, (n, n) columns, None if not wanted.
+    """Levels of a momentum: energies (n,) ascending; states C and dual S C, (n, n) columns.
 
     parity: (n,) ±1 of each state at a time-reversal-invariant momentum of a crystal with inversion, else None
     """
 
     energy: NDArray[np.float64]
-    states: NDArray[Any] | None
-    dual: NDArray[Any] | None
+    states: NDArray[Any]
+    dual: NDArray[Any]
     parity: NDArray[np.int64] | None
 
 
@@ -156,21 +156,18 @@ class Halves:
 
 
 def solve_even_and_odd(
-    halves: Halves, momentum: NDArray[np.float64], sums: NDArray[np.float64], vectors: bool, raised: bool
+    halves: Halves, momentum: NDArray[np.float64], sums: NDArray[np.float64], raised: bool
 ) -> Solution:
     """Levels at a time-reversal-invariant momentum of a crystal with inversion; sums: (2, rows, n)."""
     energies, states, duals = [], [], []
     for part in halves.parts_at(momentum):
         overlap, hamiltonian = halves.block(sums, part)
-        energy, columns = solve(overlap, hamiltonian, vectors, raised)
+        energy, columns = solve(overlap, hamiltonian, raised)
         energies.append(energy)
-        if vectors:
-            states.append(halves.columns(columns, part))
-            duals.append(halves.columns(overlap @ columns, part))
+        states.append(halves.columns(columns, part))
+        duals.append(halves.columns(overlap @ columns, part))
     energy = np.concatenate(energies)
     order = np.argsort(energy, kind="stable")
-    if not vectors:
-        return Solution(energy[order], None, None, None)
     parities = np.repeat([1, -1], [len(e) for e in energies])[order]
     ordered, dual = (_by_orbital(halves, np.concatenate(columns, axis=1)[:, order]) for columns in (states, duals))
     return Solution(energy[order], ordered, dual, parities)
@@ -181,7 +178,6 @@ def solve_real(
     phases: NDArray[np.complex128],
     cosines: NDArray[np.float64],
     sines: NDArray[np.float64],
-    vectors: bool,
     raised: bool,
 ) -> Solution:
     """Levels at any momentum of a crystal with inversion.
@@ -195,9 +191,7 @@ def solve_real(
     whole[:, :e, :e], whole[:, e:, e:] = even, odd
     whole[:, e:, :e] = halves.between(sines)
     whole[:, :e, e:] = whole[:, e:, :e].transpose(0, 2, 1)
-    energy, columns = solve(whole[0], whole[1], vectors, raised)
-    if not vectors:
-        return Solution(energy, None, None, None)
+    energy, columns = solve(whole[0], whole[1], raised)
 
     def back(coefficients: NDArray[np.float64]) -> NDArray[np.complex128]:
         out = np.empty((len(halves.order), coefficients.shape[1]), dtype=np.complex128)
@@ -214,37 +208,31 @@ def _by_orbital(halves: Halves, places: NDArray[Any]) -> NDArray[Any]:
     return out
 
 
-def solve(
-    overlap: NDArray[Any], hamiltonian: NDArray[Any], vectors: bool, raised: bool
-) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Generalised eigenproblem: (m,) energies, (m, m) states (empty without `vectors`).
+def solve(overlap: NDArray[Any], hamiltonian: NDArray[Any], raised: bool) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Generalised eigenproblem: (m,) energies, (m, m) states.
 
     Raises `IndefiniteOverlapError`, unless `raised`: then small eigenvalues of the overlap matrix are raised.
     """
     if not len(overlap):
         return np.empty(0), overlap
     if raised:
-        return _solve_raised(overlap, hamiltonian, vectors)
+        return _solve_raised(overlap, hamiltonian)
     from scipy.linalg import lapack  # a fifth of a second of start-up
 
     complex_ = np.iscomplexobj(overlap)
     solver = lapack.zhegvd if complex_ else lapack.dsygvd
     # a transposed C array is a Fortran array, without a copy, of the conjugate matrix
-    energy, columns, info = solver(hamiltonian.T, overlap.T, jobz="V" if vectors else "N")
+    energy, columns, info = solver(hamiltonian.T, overlap.T)
     if info > len(overlap):
         raise IndefiniteOverlapError
     if info:
         raise np.linalg.LinAlgError(f"eigenvalues not found (LAPACK info {info})")
-    return energy, columns.conj() if complex_ and vectors else columns
+    return energy, columns.conj() if complex_ else columns
 
 
-def _solve_raised(
-    overlap: NDArray[Any], hamiltonian: NDArray[Any], vectors: bool
-) -> tuple[NDArray[np.float64], NDArray[Any]]:
+def _solve_raised(overlap: NDArray[Any], hamiltonian: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[Any]]:
     value, column = np.linalg.eigh(overlap)
     root = column / np.sqrt(np.maximum(value, _SMALLEST_OVERLAP))
     orthogonal = root.conj().T @ hamiltonian @ root
-    if not vectors:
-        return np.linalg.eigvalsh(orthogonal), np.empty(0)
     energy, states = np.linalg.eigh(orthogonal)
     return energy, root @ states

@@ -1,7 +1,7 @@
-"""Tight binding without fitted integrals: overlap and Hamiltonian of a cell at any momentum, and its bands.
+"""Tight binding from tables of free atoms: overlap and Hamiltonian of a cell at any momentum, and its bands.
 
-The orbitals are those of the free atoms (`atoms.py`), their integrals the two-centre ones (`integrals.py`), the
-levels on the diagonal those of the free atoms, shifted by constants (`levels.py`): no charge flows, nothing is
+The orbitals are those of the free atoms (`atoms.py`), their integrals the two-centre ones (`integrals.py`), the levels
+on the diagonal those of the free atoms. What is changed in a crystal is in `fitted.py`. No charge flows, nothing is
 iterated to self-consistency. Orbitals are ordered by atom, shell, m. Bloch sums carry the phase exp(2πi k·R) of the
 lattice vector R, without the positions of atoms.
 """
@@ -28,11 +28,8 @@ from topofuse.tightbinding.adapted import (
     solve_real,
 )
 from topofuse.tightbinding.atoms import BOHR, FreeAtom
+from topofuse.tightbinding.fitted import LEVEL_SHARE, SHIFT_SHARE
 from topofuse.tightbinding.integrals import cutoff, pair_table, real_harmonics
-
-# As for the shifts of the levels (`levels.py`), chosen on crystals of topomat's pool: docs/levers.md
-COUPLING = 0.75  # part of each off-diagonal element, beyond overlap times mean level, that is kept
-SHIFTED_COUPLING = 0.5  # part of the levels' shifts, times overlap, that off-diagonal elements share
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,15 +121,8 @@ class TightBinding:
         cosines, sines = np.split(self._sums(np.cos(angle), np.sin(angle), places), 2)
         return (cosines + 1j * sines).swapaxes(0, 1)
 
-    def bands(self, momenta: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[Bands, NDArray[np.float64]]:
-        """Energies and states at momenta (k, 3), and energies (m, n) at other ones (m, 3)."""
-        solutions = self._solutions(np.concatenate([momenta, others]), len(momenta))
-        energy, states, dual, parity = zip(*solutions[: len(momenta)], strict=True)
-        at_others = np.array([solution.energy for solution in solutions[len(momenta) :]])
-        return Bands(np.array(energy), states, dual, parity), at_others.reshape(len(others), self.basis.size)
-
-    def _solutions(self, momenta: NDArray[np.float64], with_states: int) -> list[Solution]:
-        """Solutions at momenta (k, 3), the first of them with states."""
+    def bands(self, momenta: NDArray[np.float64]) -> Bands:
+        """Energies and states at momenta (k, 3)."""
         fixed = invariant(momenta)
         # with inversion, positions of atoms in the phases make matrices at other momenta real
         angle = momenta @ (self._bonds if self._inversion else self._shifts).T
@@ -144,34 +134,28 @@ class TightBinding:
             (k, real, None if real_only else next(imaginary))
             for k, real, real_only in zip(momenta, sums[: len(momenta)], fixed, strict=True)
         ]
-        return [
-            solution
-            for part, vectors in ((problems[:with_states], True), (problems[with_states:], False))
-            for solution in self._solved(part, vectors)
-        ]
-
-    def _solved(self, problems: list[_Problem], vectors: bool) -> list[Solution]:
         try:
-            return [self._solution(*problem, vectors, raised=False) for problem in problems]
+            solutions = [self._solution(*problem, raised=False) for problem in problems]
         except IndefiniteOverlapError:
-            return [self._solution(*problem, vectors, raised=True) for problem in problems]
+            solutions = [self._solution(*problem, raised=True) for problem in problems]
+        energy, states, dual, parity = zip(*solutions, strict=True)
+        return Bands(np.array(energy), states, dual, parity)
 
     def _solution(
         self,
         momentum: NDArray[np.float64],
         real: NDArray[np.float64],
         imaginary: NDArray[np.float64] | None,
-        vectors: bool,
         raised: bool,
     ) -> Solution:
         if self._inversion and imaginary is None:
-            return solve_even_and_odd(self._halves, momentum, real, vectors, raised)
+            return solve_even_and_odd(self._halves, momentum, real, raised)
         if self._inversion and imaginary is not None:
             phases = np.exp(2j * np.pi * (self._positions @ momentum))[self.basis.atom]
-            return solve_real(self._halves, phases, real, imaginary, vectors, raised)
+            return solve_real(self._halves, phases, real, imaginary, raised)
         overlap, hamiltonian = real if imaginary is None else real + 1j * imaginary
-        energy, states = solve(overlap, hamiltonian, vectors, raised)
-        return Solution(energy, states, overlap @ states, None) if vectors else Solution(energy, None, None, None)
+        energy, states = solve(overlap, hamiltonian, raised)
+        return Solution(energy, states, overlap @ states, None)
 
     def _sums(self, cosines: NDArray[np.float64], sines: NDArray[np.float64], halves: Halves) -> NDArray[np.float64]:
         """(c + s, 2, rows, n) overlap and Hamiltonian, real and imaginary parts, for cosines (c, e), sines (s, e)."""
@@ -206,7 +190,7 @@ def _bonds(cell: Crystal, basis: Basis) -> tuple[NDArray[np.float64], NDArray[np
     level = {}
     for atom, number in enumerate(z.tolist()):
         own = slice(*basis.starts[atom : atom + 2])
-        level[number] = (1 - COUPLING) * basis.level[own] + COUPLING * SHIFTED_COUPLING * basis.shift[own]
+        level[number] = LEVEL_SHARE * basis.level[own] + SHIFT_SHARE * basis.shift[own]
     blocks: list[_Block] = []
     used: list[NDArray[np.int64]] = []
     count = 0
@@ -218,7 +202,7 @@ def _bonds(cell: Crystal, basis: Basis) -> tuple[NDArray[np.float64], NDArray[np
             continue
         elements = pair_table(first, second).blocks(length[bonds] / BOHR, harmonics[bonds])
         mean = (level[first][:, None] + level[second]).ravel() / 2
-        elements[:, 1] = COUPLING * elements[:, 1] + mean * elements[:, 0]
+        elements[:, 1] += mean * elements[:, 0]
         elements = elements.reshape(len(bonds), -1)
         # from an atom to its own images, both directions are in the list, and the adjoint is added to all
         elements[i[bonds] == j[bonds]] *= 0.5

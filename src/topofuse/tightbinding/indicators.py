@@ -1,4 +1,4 @@
-"""What symmetry says about the occupied states: lines that must cross, parities, four-fold rotoinversion.
+"""What parities and the four-fold rotoinversion say about the occupied states.
 
 Each is evaluated twice: without spin and with spin-orbit coupling. Symmetry indicators: L. Fu and C. L. Kane,
 Phys. Rev. B 76, 045302 (2007); E. Khalaf et al., Phys. Rev. X 8, 031070 (2018), whose normalisation of z4 and of the
@@ -7,7 +7,6 @@ rotoinversion indicator is used. Without spin, every state counts twice.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 from topofuse.tightbinding.sampling import TRIMS, same_momentum
 from topofuse.tightbinding.sketch import Sketch
 
-_MISMATCH = 0.1  # traces at the two ends that differ by more are incompatible
 _ROUNDING = 1e-6  # halves are rounded down, whatever their rounding errors
 _FAR = 20.0  # eV, where no exchange is in sight
 _SET_GAP = 1e-5  # eV; levels this close are one set
@@ -29,13 +27,11 @@ _CENTRES = 1.0 - 2.0 * ((2 * TRIMS @ (2 * TRIMS).T) % 2)
 class Indicators:
     """Indicators of one treatment of spin; NaN where the crystal has not the symmetry.
 
-    incompatible: (l,) lines whose ends have different traces of an operation of the line: bands must cross on it
     z4: 0 to 3, half the sum of parities; weak: 1 where a weak index is odd; parity_spread: range over TRIMs of the
         number of odd pairs of states; each for the inversion centre of the cell where it is smallest
     rotoinversion: indicator of four-fold rotoinversion, 0 to 2, in crystals without inversion
     """
 
-    incompatible: NDArray[np.bool_]
     z4: float = np.nan
     weak: float = np.nan
     parity_spread: float = np.nan
@@ -44,57 +40,16 @@ class Indicators:
 
 def indicators(sketch: Sketch) -> tuple[Indicators, Indicators]:
     """Indicators without and with spin-orbit coupling."""
-    requests: defaultdict[int, set[int]] = defaultdict(set)
-    groups = sketch.sampling.operations
-    for (first, second), operations in zip(sketch.sampling.lines.tolist(), groups, strict=True):
-        requests[first].update(operations.tolist())
-        requests[second].update(operations.tolist())
-    inversion = sketch.operators.inversion is not None
-    roto, fixed = (0, []) if inversion else _rotoinversion(sketch)
-    for point in fixed:
-        requests[point].add(roto)
-    traces = _Traces(sketch, requests)
-    incompatible = _incompatible(sketch, groups, traces)
-    found = []
-    for spin in (0, 1):
-        extra: dict[str, float] = {}
-        if inversion:
-            extra = _parities(sketch, spin)
-        elif fixed:
-            extra = {"rotoinversion": _rotoinversion_index(sketch, traces, roto, fixed, spin)}
-        found.append(Indicators(incompatible[spin], **extra))
-    return found[0], found[1]
-
-
-class _Traces:
-    """Traces over the occupied states, computed once for each point and all the operations that are asked of it."""
-
-    def __init__(self, sketch: Sketch, requests: dict[int, set[int]]) -> None:
-        self._found: dict[tuple[int, int], NDArray[np.complex128]] = {}
-        for point, wanted in requests.items():
-            operations = np.array(sorted(wanted), dtype=np.int64)
-            if len(operations):
-                for operation, pair in zip(operations.tolist(), sketch.traces(point, operations).T, strict=True):
-                    self._found[point, operation] = pair
-
-    def __call__(self, point: int, operation: int) -> NDArray[np.complex128]:
-        """(2,) trace without and with spin."""
-        return self._found[point, operation]
-
-
-def _incompatible(sketch: Sketch, groups: tuple[NDArray[np.int64], ...], traces: _Traces) -> NDArray[np.bool_]:
-    """(2, l) whether the ends of a line disagree: without and with spin."""
-    sampling, translations = sketch.sampling, sketch.operators.translations
-    worst = np.zeros((2, len(groups)))
-    for line, (ends, operations) in enumerate(zip(sampling.lines.tolist(), groups, strict=True)):
-        for operation in operations.tolist():
-            # along a line the trace of {W|t} turns with exp(-2πi k·t)
-            first, second = (
-                traces(end, operation) * np.exp(2j * np.pi * (sampling.points[end] @ translations[operation]))
-                for end in ends
-            )
-            worst[:, line] = np.maximum(worst[:, line], np.abs(first - second))
-    return worst > _MISMATCH
+    if sketch.operators.inversion is not None:
+        return Indicators(**_parities(sketch, 0)), Indicators(**_parities(sketch, 1))
+    operation, points = _rotoinversion(sketch)
+    if not points:
+        return Indicators(), Indicators()
+    traces = sum(sketch.traces(point, np.array([operation]))[:, 0].real for point in points)
+    # without spin, a state stands for two of opposite spin
+    both = np.array([float(np.trace(sketch.operators.spinors[operation]).real), 1.0])
+    without, with_spin = (np.round(traces * both / (2 * np.sqrt(2)) + _ROUNDING, 2) % 2).tolist()
+    return Indicators(rotoinversion=without), Indicators(rotoinversion=with_spin)
 
 
 def _round(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -142,13 +97,6 @@ def _rotoinversion(sketch: Sketch) -> tuple[int, list[int]]:
         if len(found) == 4:
             return operation, found
     return 0, []
-
-
-def _rotoinversion_index(sketch: Sketch, traces: _Traces, operation: int, points: list[int], spin: int) -> float:
-    # without spin, a state stands for two of opposite spin
-    both = 1.0 if spin else float(np.trace(sketch.operators.spinors[operation]).real)
-    total = sum(float(traces(point, operation)[spin].real) * both for point in points)
-    return float(np.round(total / (2 * np.sqrt(2)) + _ROUNDING, 2) % 2)
 
 
 def parity_exchange(sketch: Sketch) -> NDArray[np.float64]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from topofuse.crystals.elements import element_property
 from topofuse.tightbinding.atoms import BOHR, HARTREE, MAX_ELL, MOMENTA, MOMENTUM_STEP, free_atom
+from topofuse.tightbinding.fitted import COUPLING, OVERLAP
 
 MAX_RANGE = 6.6  # Å; no orbitals farther apart interact
 _CUT_FACTOR, _CUT_MARGIN = 2.4, 1.5  # range of a pair: covalent radii times the factor, plus the margin (bohr)
@@ -96,7 +97,7 @@ def cutoff(first: int, second: int) -> float:
 class PairTable:
     """Integrals of a pair of elements with a and b orbitals, as sums over t radial terms and c harmonics of them.
 
-    radial: (nodes, 2, t) overlap and Hamiltonian (eV) of each radial term at the distances of the table
+    radial: (nodes, 2, t) overlap and Hamiltonian (eV, see `pair_table`) of each radial term at the distances of the table
     term, harmonic: (c,) radial term and column of `real_harmonics` of each product
     angular: (c, a·b) coefficients of the products
     """
@@ -118,7 +119,10 @@ class PairTable:
 
 @lru_cache(maxsize=2048)  # 0.1 MB each
 def pair_table(first: int, second: int) -> PairTable:
-    """The integrals between the elements with atomic numbers `first`, at the origin, and `second`."""
+    """The integrals between the elements with atomic numbers `first`, at the origin, and `second`.
+
+    The Hamiltonian's are what a crystal takes of them, but for the part that depends on the orbitals' levels (`fitted`).
+    """
     a, b = free_atom(first), free_atom(second)
     if a is None or b is None:
         raise ValueError(f"no free-atom table for a pair of elements {first} and {second}")
@@ -127,6 +131,8 @@ def pair_table(first: int, second: int) -> PairTable:
     for i, j, ell, sign in terms:
         overlap = a.radial[i, 0] * b.radial[j, 0]
         energy = (a.radial[i, 0] * b.radial[j, 1] + a.radial[i, 1] * b.radial[j, 0]) / 2 * HARTREE
+        pair = a.ell[i], b.ell[j]
+        energy = COUPLING[pair] * energy + OVERLAP[pair] * overlap
         radial.append(4 * np.pi * sign * (_bessel(ell) @ np.stack([overlap, energy], axis=1)))
     table = np.stack(radial, axis=2) * _fade(cutoff(first, second))[:, None, None]
     return PairTable(table, *angular)

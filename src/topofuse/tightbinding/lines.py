@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.crystal import reciprocal
 from topofuse.symmetry.zones import extended_bravais, momenta, path
-from topofuse.tightbinding.sketch import WINDOW, Sketch, spin_levels
+from topofuse.tightbinding.sketch import WINDOW, Sketch
 
 KINDS = "spdf"
 _EMPTY_LENGTH = 1e-9  # 1/Å; a line between two momenta that coincide is left out
@@ -53,7 +53,7 @@ class BandLines:
 
 
 def lines_of(crystal: SymmetricCrystal, per_line: int) -> Lines:
-    """`per_line` equidistant momenta of each line of the path of Y. Hinuma et al. (see `sampling_of`)."""
+    """`per_line` equidistant momenta of each line of the path of Y. Hinuma et al. (Comp. Mat. Sci. 128, 140 (2017))."""
     symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
     named = momenta(symbol, crystal.centering, crystal.conventional_lattice)
     basis = reciprocal(crystal.primitive.lattice)
@@ -89,14 +89,13 @@ def band_lines(crystal: SymmetricCrystal, sketch: Sketch, per_line: int) -> Band
 
 def _bands(sketch: Sketch, points: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
     """Energies and weights of one line, in the order of `BandLines`; its states are forgotten."""
-    basis, filled = sketch.basis, sketch.filled
+    own = sketch.at(points)
+    basis, bands, filled = own.basis, own.bands, own.filled
     of_kind = np.array([basis.ell == ell for ell in range(len(KINDS))], dtype=np.float64)
-    bands, _ = sketch.model.bands(points, np.empty((0, 3)))
     weights = [(of_kind @ (c.conj() * d).real).T for c, d in zip(bands.states, bands.dual, strict=True)]
     below, above = 2 * min(WINDOW, filled), 2 * min(WINDOW, basis.size - filled)
     levels, shares = [], []
-    for point in range(len(points)):
-        spin = spin_levels(basis, bands, point, filled)
+    for point, spin in enumerate(own.spin):
         width = len(spin.states)
         chosen = slice(2 * (filled - spin.first) - below, 2 * (filled - spin.first) + above)
         vectors = spin.states[:, :, chosen].reshape(width, -1)

@@ -12,7 +12,7 @@ from topofuse.symmetry import SymmetryTable
 from topofuse.symmetry.zones import extended_bravais, momenta
 from topofuse.tightbinding.indicators import even_share, parity_exchange_at
 from topofuse.tightbinding.sketch import Sketch
-from topofuse.tightbinding.states import StarLevels, sampled_momenta
+from topofuse.tightbinding.states import StarLevels
 
 _PURE = 0.01  # share of the other parity up to which a set of levels has one parity
 
@@ -54,14 +54,12 @@ def momentum_levels(
 ) -> list[MomentumLevels]:
     """One for each star of the table, Γ first; stars: those that `star_levels` gives."""
     symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
-    names = list(momenta(symbol, crystal.centering, crystal.conventional_lattice))
-    found = []
-    sampled = sampled_momenta(sketch.sampling, table)
-    for star, levels in enumerate(stars):
-        point, _ = sampled[star]
-        label = names[point] if point < len(names) else table.stars[star].label
-        found.append(_at(sketch, table, levels, point, label))
-    return found
+    labels = [star.label for star in table.stars]
+    for name, k in momenta(symbol, crystal.centering, crystal.conventional_lattice).items():
+        momentum = table.find(k)
+        if momentum is not None:
+            labels[momentum.star] = name
+    return [_at(sketch, table, levels, star, labels[star]) for star, levels in enumerate(stars)]
 
 
 def _at(sketch: Sketch, table: SymmetryTable, star: StarLevels, point: int, label: str) -> MomentumLevels:

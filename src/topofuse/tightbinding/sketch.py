@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,11 +16,9 @@ from topofuse.tightbinding.hamiltonian import Bands, Basis, TightBinding, basis_
 from topofuse.tightbinding.operators import Operators, angular_momentum
 from topofuse.tightbinding.sampling import Sampling, sampling_of
 
-# Time grows with the cube: about 0.07 s for 100 to 150 orbitals. Sketches of up to 120 orbitals instead of 60 brought
-# the trees 0.18 points of two-class accuracy on topomat's pool (docs/levers.md).
-MAX_ORBITALS = 150
-# of a sketch at the momenta that symmetry fixes alone: half of the time
-MAX_FIXED_ORBITALS = 250
+# Time grows with the cube of this number. Analysing the symmetry of cells of 151 to 250 orbitals too brought the trees
+# 0.15 points of two-class accuracy on topomat's pool (docs/levers.md).
+MAX_ORBITALS = 250
 DEGENERATE = 1e-5  # eV; levels this close are one; spin-orbit coupling of light atoms splits by less than 1e-3
 WINDOW = 12  # bands on each side of the filling that spin-orbit coupling mixes
 _WINDOW_GAP = 1e-2  # eV; the window is widened until it ends at a gap
@@ -73,7 +70,6 @@ class Sketch:
     """Bands of a crystal with an even number of electrons.
 
     filled: occupied bands; bands: solutions at `sampling.points`; spin: levels with spin-orbit coupling there
-    inside: (l, n) energies in the middle of each line, without spin-orbit coupling
     """
 
     basis: Basis
@@ -82,8 +78,13 @@ class Sketch:
     sampling: Sampling
     filled: int
     bands: Bands
-    inside: NDArray[np.float64]
     spin: tuple[SpinLevels, ...]
+
+    def at(self, points: NDArray[np.float64]) -> Sketch:
+        """The sketch of the same crystal at other momenta (k, 3)."""
+        sampling = Sampling.at(points)
+        bands, spin = _solved(self.model, sampling, self.filled)
+        return replace(self, sampling=sampling, bands=bands, spin=spin)
 
     def spin_edges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(k,) highest occupied and lowest empty level with spin-orbit coupling."""
@@ -132,24 +133,20 @@ class Sketch:
 
 def sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
     """The sketch of a crystal, or why there is none (never `NoSketch.SKIPPED`: that is a model's choice)."""
-    return sketch_at(crystal, lambda sampling: sampling, MAX_ORBITALS)
-
-
-def sketch_at(
-    crystal: SymmetricCrystal, momenta: Callable[[Sampling], Sampling], most_orbitals: int
-) -> Sketch | NoSketch:
-    """The sketch at what `momenta` takes of a crystal's sampling, or why there is none; cells up to `most_orbitals`."""
-    atoms = _sketchable_atoms(crystal, most_orbitals)
+    atoms = _sketchable_atoms(crystal)
     if isinstance(atoms, NoSketch):
         return atoms
     filled = sum(atom.electrons for atom in atoms) // 2
     basis = basis_of(atoms)
     operators = Operators(crystal, basis)
     model = TightBinding(crystal.primitive, basis, operators.inversion)
-    sampling = momenta(sampling_of(crystal, operators))
-    bands, inside = model.bands(sampling.points, sampling.middles)
-    spin = tuple(spin_levels(basis, bands, point, filled) for point in range(len(sampling.points)))
-    return Sketch(basis, model, operators, sampling, filled, bands, inside, spin)
+    sampling = sampling_of(crystal.spacegroup, operators)
+    return Sketch(basis, model, operators, sampling, filled, *_solved(model, sampling, filled))
+
+
+def _solved(model: TightBinding, sampling: Sampling, filled: int) -> tuple[Bands, tuple[SpinLevels, ...]]:
+    bands = model.bands(sampling.points)
+    return bands, tuple(spin_levels(model.basis, bands, point, filled) for point in range(len(sampling.points)))
 
 
 _last: WeakKeyDictionary[SymmetricCrystal, Sketch | NoSketch] = WeakKeyDictionary()
@@ -167,11 +164,11 @@ def shared_sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
 
 def why_no_sketch(crystal: SymmetricCrystal) -> NoSketch | None:
     """Why `sketch_of` has none for a crystal, without computing it; None where there is one."""
-    atoms = _sketchable_atoms(crystal, MAX_ORBITALS)
+    atoms = _sketchable_atoms(crystal)
     return atoms if isinstance(atoms, NoSketch) else None
 
 
-def _sketchable_atoms(crystal: SymmetricCrystal, most_orbitals: int) -> tuple[FreeAtom, ...] | NoSketch:
+def _sketchable_atoms(crystal: SymmetricCrystal) -> tuple[FreeAtom, ...] | NoSketch:
     known = [free_atom(z) for z in crystal.primitive.numbers.tolist()]
     atoms = tuple(atom for atom in known if atom is not None)
     if len(atoms) < len(known):
@@ -181,7 +178,7 @@ def _sketchable_atoms(crystal: SymmetricCrystal, most_orbitals: int) -> tuple[Fr
         return NoSketch.ODD_ELECTRONS
     if electrons >= 2 * orbitals:
         return NoSketch.ALL_FILLED
-    return NoSketch.TOO_LARGE if orbitals > most_orbitals else atoms
+    return NoSketch.TOO_LARGE if orbitals > MAX_ORBITALS else atoms
 
 
 def _shared_occupation(energy: NDArray[np.float64], filled: int) -> NDArray[np.float64]:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from topofuse.crystals import SymmetricCrystal
-from topofuse.symmetry import Alignment, Levels, Momentum, SymmetryTable, identify, symmetry_table
-from topofuse.tightbinding.sampling import Sampling, same_momentum
-from topofuse.tightbinding.sketch import MAX_FIXED_ORBITALS, NoSketch, Sketch, sketch_at
+from topofuse.symmetry import Alignment, Levels, SymmetryTable, identify
+from topofuse.tightbinding.sketch import Sketch
 
 _ONE_SET = 2e-5  # eV; levels without spin-orbit coupling that are this close are one set
 _DECIMALS = 6  # of weights, so that a tie between two sets is not decided by rounding errors
@@ -29,47 +26,20 @@ class StarLevels:
 
 
 def star_levels(sketch: Sketch, table: SymmetryTable) -> list[StarLevels]:
-    """The levels of every star of the table.
+    """The levels of every star of the table, from a sketch at the momenta that symmetry fixes.
 
     Raises `RepresentationError` where the sketch's states are no representations, which overlapping atoms may bring.
     """
     operators = sketch.operators
     alignment = Alignment.of(table, operators.rotations, operators.translations, operators.spinors)
-    sampled = sampled_momenta(sketch.sampling, table)
     found = []
-    for star in range(len(table.stars)):
-        point, momentum = sampled[star]
+    for point, momentum in enumerate(table.representatives):
         traces, below = _traces(sketch, point, alignment.operations[momentum.operations])
         factors = alignment.factors(momentum)
         traces, below = traces * factors[:, None], below * factors
         levels = identify(table, momentum, sketch.spin[point].energy, traces, below, 2 * sketch.filled)
         found.append(StarLevels(levels, _rigid(sketch, point, levels)))
     return found
-
-
-def fixed_sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
-    """A sketch that has what `star_levels` asks for and no more, for cells of up to `MAX_FIXED_ORBITALS` orbitals."""
-    return sketch_at(crystal, lambda sampling: _fixed(sampling, symmetry_table(crystal.spacegroup)), MAX_FIXED_ORBITALS)
-
-
-@lru_cache(maxsize=1024)
-def _fixed(sampling: Sampling, table: SymmetryTable) -> Sampling:
-    """One momentum of every star, shared by crystals with the same sampling."""
-    return sampling.only(np.unique([point for point, _ in sampled_momenta(sampling, table)]))
-
-
-@lru_cache(maxsize=1024)
-def sampled_momenta(sampling: Sampling, table: SymmetryTable) -> tuple[tuple[int, Momentum], ...]:
-    """For every star the first point of a sketch that is a momentum of it, and which one."""
-    found = []
-    for star in range(len(table.stars)):
-        own = [m for m in table.momenta if m.star == star]
-        equal = same_momentum(sampling.points[:, None], np.array([m.k for m in own]))
-        if not equal.any():
-            raise ValueError(f"the sketch has no momentum of the star {table.stars[star].label}")
-        point = int(equal.any(1).argmax())
-        found.append((point, own[int(equal[point].argmax())]))
-    return tuple(found)
 
 
 def _traces(

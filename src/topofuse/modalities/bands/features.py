@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from topofuse.crystals import SymmetricCrystal
 from topofuse.modalities.base import Costly, Modality, Part
 from topofuse.tightbinding.atoms import orbital_counts
-from topofuse.tightbinding.indicators import Indicators, indicators, parity_exchange
+from topofuse.tightbinding.indicators import indicators, parity_exchange
 from topofuse.tightbinding.sketch import DEGENERATE, NoSketch, Sketch, shared_sketch_of
 from topofuse.tightbinding.threads import linear_algebra
 
@@ -25,16 +26,10 @@ _TWICE = (
     "degenerate_share",
     "gamma_gap",
     "trim_gap",
-    "crossing_lines",
-    "crossing_share",
-    "crossing_margin",
-    "crossing_gap",
     "z4",
     "weak",
     "parity_spread",
     "rotoinversion",
-    "verdict",
-    "nontrivial",
 )
 _EDGES = tuple(
     f"{point}_{edge}_{kind}" for point in ("gamma", "narrow") for edge in ("top", "bottom") for kind in "spda"
@@ -43,9 +38,6 @@ TABLE_NAMES = (
     "orbitals",
     *_TWICE,
     *(f"{name}_soc" for name in _TWICE),
-    "direct_gap",
-    "direct_gap_mean",
-    "line_gap_min",
     "soc_opens_least",
     "soc_changes_most",
     "exchange_min",
@@ -60,8 +52,6 @@ TABLE_NAMES = (
     "charge_min",
     *_EDGES,
 )
-# Codes of the column `verdict`
-TRIVIAL, DEGENERATE_POINT, CROSSING_LINE, STRONG, CRYSTALLINE = range(5)
 _TIE = 1e-5  # eV; of two points whose gaps differ by less, the first counts
 _CROSSES = 0.02  # eV on each side of the Fermi level
 _DECIMALS = 6
@@ -72,13 +62,10 @@ _CHARGED = 1e-6  # electrons; atoms that exceed the neutral number by this are a
 def extract(crystal: SymmetricCrystal) -> Part:
     """One row of the band sketch, named `TABLE_NAMES`; all NaN where there is no sketch. Energies in eV.
 
-    *_gap: at momenta, between the highest occupied and the lowest empty band. point_gap_*: over special momenta;
-        point_gap_open: smallest that is not degenerate; direct_gap, line_gap_min: also, only in the middle
-        of the lines
-    degenerate_*: special momenta where the filling ends inside a degenerate level
-    crossing_*: lines with open gaps at both ends whose occupied states are incompatible; crossing_margin: the largest
-        of the smaller gaps at the ends of such a line, minus the smallest of all lines where there is none
-    z4, weak, parity_spread, rotoinversion: see `Indicators`; verdict, nontrivial: what these and the crossings say
+    *_gap: between the highest occupied and the lowest empty band. point_gap_*: over the momenta that symmetry fixes,
+        one of each star; point_gap_open: smallest that is not degenerate
+    degenerate_*: of these momenta, those where the filling ends inside a degenerate level
+    z4, weak, parity_spread, rotoinversion: see `Indicators`
     exchange_*: see `parity_exchange`; soc_*: change of the gap at a point by spin-orbit coupling
     fermi_*: level that fills the sampled states, states at it within 0.25 and 1 eV per atom, bands that cross it
     charge_*: largest and smallest excess of electrons of an atom, in Mulliken's count
@@ -96,40 +83,30 @@ def _row(sketch: Sketch, orbits: NDArray[np.int64]) -> NDArray[np.float64]:
     without = energy[:, filled - 1], energy[:, filled]
     with_spin = sketch.spin_edges()
     gap, gap_soc = (above - below for below, above in (without, with_spin))
-    every = np.concatenate([energy, sketch.inside])
     found = {"orbitals": float(sketch.basis.size)}
-    edges = (every[:, filled - 1], every[:, filled]), with_spin
-    for suffix, point_gap, (below, above), symmetry in zip(
+    edges = without, with_spin
+    for suffix, own_gap, (below, above), index in zip(
         ("", "_soc"), (gap, gap_soc), edges, indicators(sketch), strict=True
     ):
-        part = {"indirect_gap": above.min() - below.max()}
-        part |= _point_gaps(sketch, point_gap) | _crossings(sketch, point_gap, symmetry)
-        part |= {n: getattr(symmetry, n) for n in ("z4", "weak", "parity_spread", "rotoinversion")}
-        part["verdict"] = _verdict(part)
-        part["nontrivial"] = float(part["verdict"] > TRIVIAL)
+        part = {"indirect_gap": above.min() - below.max()} | _point_gaps(sketch, own_gap) | asdict(index)
         found |= {name + suffix: value for name, value in part.items()}
-    direct = every[:, filled] - every[:, filled - 1]
-    found |= {"direct_gap": direct.min(), "direct_gap_mean": direct.mean()}
-    found["line_gap_min"] = direct[len(energy) :].min()
     found |= {"soc_opens_least": (gap_soc - gap).min(), "soc_changes_most": np.abs(gap_soc - gap).max()}
     exchange = parity_exchange(sketch)
     if len(exchange):
         found |= {"exchange_min": exchange.min(), "exchange_mean": exchange.mean(), "exchange_gamma": exchange[0]}
-    found |= _fermi(sketch, every) | _weights(sketch, gap_soc, orbits)
+    found |= _fermi(sketch) | _weights(sketch, gap_soc, orbits)
     row = np.array([found.get(name, np.nan) for name in TABLE_NAMES], dtype=np.float64)
     # a zero comes as 1e-16 or -1e-30, differently for each way of writing the crystal down, and trees split there
     return np.round(row, _DECIMALS) + 0.0
 
 
 def _point_gaps(sketch: Sketch, gap: NDArray[np.float64]) -> dict[str, float]:
-    labelled = gap[: sketch.sampling.labelled]
-    closed = labelled < DEGENERATE
-    opened = gap[gap > DEGENERATE]
+    closed = gap < DEGENERATE
     return {
         "point_gap_min": gap.min(),
-        "point_gap_second": np.sort(gap)[1],
-        "point_gap_mean": labelled.mean(),
-        "point_gap_open": opened.min() if len(opened) else 0.0,
+        "point_gap_second": np.sort(gap)[:2].max(),
+        "point_gap_mean": gap.mean(),
+        "point_gap_open": gap[~closed].min(initial=np.inf) if not closed.all() else 0.0,
         "degenerate_points": float(closed.sum()),
         "degenerate_share": closed.mean(),
         "gamma_gap": gap[0],
@@ -137,33 +114,8 @@ def _point_gaps(sketch: Sketch, gap: NDArray[np.float64]) -> dict[str, float]:
     }
 
 
-def _crossings(sketch: Sketch, gap: NDArray[np.float64], symmetry: Indicators) -> dict[str, float]:
-    ends = gap[sketch.sampling.lines].min(1)
-    valid = ends > DEGENERATE
-    ends, crossing = ends[valid], symmetry.incompatible[valid]
-    margin = ends[crossing].max() if crossing.any() else -ends.min(initial=np.inf) if len(ends) else 0.0
-    return {
-        "crossing_lines": float(crossing.sum()),
-        "crossing_share": float(crossing.sum()) / max(len(ends), 1),
-        "crossing_margin": margin,
-        "crossing_gap": np.where(crossing, ends, 0.0).mean() if len(ends) else np.nan,
-    }
-
-
-def _verdict(part: dict[str, float]) -> int:
-    """What the sketch would say if it were the truth: a code, `TRIVIAL` to `CRYSTALLINE`."""
-    if part["degenerate_points"]:
-        return DEGENERATE_POINT
-    if part["crossing_lines"]:
-        return CROSSING_LINE
-    if np.isnan(part["z4"]):  # no inversion
-        return STRONG if round(np.nan_to_num(part["rotoinversion"])) % 2 else TRIVIAL
-    if part["z4"] % 2 == 1:
-        return STRONG
-    return CRYSTALLINE if part["weak"] or part["z4"] else TRIVIAL
-
-
-def _fermi(sketch: Sketch, every: NDArray[np.float64]) -> dict[str, float]:
+def _fermi(sketch: Sketch) -> dict[str, float]:
+    every = sketch.bands.energy
     levels = np.sort(every, axis=None)
     count = sketch.filled * len(every)
     fermi = (levels[count - 1] + levels[count]) / 2
@@ -216,4 +168,4 @@ def _costly_rows(table: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(table[:, TABLE_NAMES.index("orbitals")] > CHEAP_ORBITALS)  # no sketch: undefined, not costly
 
 
-BANDS = Modality("bands", 4, extract, TABLE_NAMES, costly=Costly(is_costly, _costly_rows), from_sketch=True)
+BANDS = Modality("bands", 5, extract, TABLE_NAMES, costly=Costly(is_costly, _costly_rows), from_sketch=True)

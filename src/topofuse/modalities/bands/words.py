@@ -13,15 +13,11 @@ _TWICE = {
     "degenerate_points": "momenta where the filling ends inside a level",
     "degenerate_share": "share of momenta where the filling ends inside a level", "gamma_gap": "gap at Γ (eV)",
     "trim_gap": "smallest gap at a time-reversal-invariant momentum (eV)",
-    "crossing_lines": "lines on which bands must cross", "crossing_share": "share of lines on which bands must cross",
-    "crossing_margin": "by how much bands cross on a line, or miss it (eV)",
-    "crossing_gap": "gap at the ends of crossing lines (eV)", "z4": "indicator z4", "weak": "weak index",
+    "z4": "indicator z4", "weak": "weak index",
     "parity_spread": "range of odd pairs over the momenta", "rotoinversion": "rotoinversion indicator",
-    "verdict": "class", "nontrivial": "verdict non-trivial",
 }  # fmt: skip
 _COLUMNS = {
-    "orbitals": "orbitals in the cell", "direct_gap": "smallest direct gap (eV)",
-    "direct_gap_mean": "mean direct gap (eV)", "line_gap_min": "smallest gap inside a line (eV)",
+    "orbitals": "orbitals in the cell",
     "soc_opens_least": "largest loss of a gap to spin-orbit coupling (eV)",
     "soc_changes_most": "largest change of a gap by spin-orbit coupling (eV)",
     "exchange_min": "energy to the nearest exchange of parities (eV)",
@@ -42,7 +38,7 @@ _RULES = (
     )),
 )  # fmt: skip
 _UNITS = (
-    (r"\w*gap(?:_\w+)?|crossing_margin(?:_soc)?|soc_(?:opens_least|changes_most)", "eV"),
+    (r"\w*gap(?:_\w+)?|soc_(?:opens_least|changes_most)", "eV"),
     (r"exchange_\w+|fermi_level|edge_width", "eV"),
 )
 WORDS = Words("Sketch of the bands", "#e69f00", _COLUMNS, _RULES, prefix="sketch: ", units=_UNITS)

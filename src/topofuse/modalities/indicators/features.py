@@ -13,7 +13,7 @@ from topofuse.modalities.base import Costly, Modality, Part
 from topofuse.symmetry import RepresentationError, SymmetryTable, diagnose, soft_verdict, symmetry_table
 from topofuse.symmetry.diagnosis import TCI, TI
 from topofuse.tightbinding.sketch import NoSketch, Sketch, shared_sketch_of
-from topofuse.tightbinding.states import fixed_sketch_of, star_levels
+from topofuse.tightbinding.states import star_levels
 from topofuse.tightbinding.threads import linear_algebra
 
 BLURS: dict[str, float] = {"15": 0.15, "30": 0.3, "60": 0.6}  # eV, by the suffix of the columns
@@ -31,7 +31,6 @@ _TINY = 1e-12
 def extract(crystal: SymmetricCrystal) -> Part:
     """One row of the symmetry analysis, named `TABLE_NAMES`; NaN where there is no sketch.
 
-    Cells that are too large for a sketch of the bands may still have one at the momenta that symmetry fixes.
     What the columns mean is told in `words.py`. verdict: index into `labels.FIVE`; broken, order, z4 and weak are
     undefined where the question does not arise (a level is cut; bands are incompatible; no inversion).
     Columns with a suffix are probabilities when every degenerate level without spin-orbit coupling, and what spin-orbit
@@ -40,8 +39,6 @@ def extract(crystal: SymmetricCrystal) -> Part:
     """
     with linear_algebra().limit(limits=1):
         sketch = shared_sketch_of(crystal)
-        if sketch is NoSketch.TOO_LARGE:
-            sketch = fixed_sketch_of(crystal)
         found = {} if isinstance(sketch, NoSketch) else _row(sketch, symmetry_table(crystal.spacegroup))
     row = np.array([found.get(name, np.nan) for name in TABLE_NAMES], dtype=np.float64)
     return {"table": (np.round(row, _DECIMALS) + 0.0)[None].astype(np.float32)}
@@ -93,4 +90,4 @@ def _costly_rows(table: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(table[:, TABLE_NAMES.index("orbitals")] > CHEAP_ORBITALS)  # no sketch: undefined, not costly
 
 
-INDICATORS = Modality("indicators", 2, extract, TABLE_NAMES, costly=Costly(is_costly, _costly_rows), from_sketch=True)
+INDICATORS = Modality("indicators", 3, extract, TABLE_NAMES, costly=Costly(is_costly, _costly_rows), from_sketch=True)
