@@ -81,16 +81,6 @@ def test_the_sketch_is_made_once_for_both_modalities(monkeypatch, bi2se3):
     assert len(made) == 2
 
 
-@pytest.mark.parametrize("name", ["Bi2Se3-tetradymite", "ZnO-wurtzite", "KHgSb-zrbesi"])
-def test_momenta_that_symmetry_fixes_are_enough_for_a_large_cell(name, textbook, monkeypatch):
-    whole = row(textbook[name].crystal)
-    monkeypatch.setattr(sketch, "MAX_ORBITALS", 10)
-    assert np.isnan(modality("bands").extract(analyse(textbook[name].crystal))["table"]).all()
-    np.testing.assert_allclose(list(row(textbook[name].crystal).values()), list(whole.values()), atol=1e-4)
-    monkeypatch.setattr(states, "MAX_FIXED_ORBITALS", 10)
-    assert np.isnan(list(row(textbook[name].crystal).values())).all()
-
-
 def test_the_order_of_the_modalities_changes_nothing(silicon):
     alone = modality("bands").extract(analyse(silicon))["table"]
     crystal = analyse(silicon)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals.elements import MAX_ATOMIC_NUMBER
-from topofuse.tightbinding.fitted import SPIN_ORBIT, level_shifts
+from topofuse.tightbinding.fitted import level_shifts
 
 HARTREE = 27.211386  # eV
 BOHR = 0.529177  # Å
@@ -31,7 +31,7 @@ class FreeAtom:
     ell: (s,) angular momenta
     starts: (s + 1,) first orbital of each shell, and n
     energy, shift: (s,) levels of the free atom, and what is added to them in a crystal (`level_shifts`), eV
-    spin_orbit: (s,) constants ζ of H = ζ L·S in a crystal, eV
+    spin_orbit: (s,) constants ζ of H = ζ L·S, eV
     radial: (s, 2, q) Bessel transforms √(2/π) ∫ j_l(kr) f(r) r² dr at `MOMENTA`, atomic units, of the confined
         radial function f = R, and of f = (T + 2V) R with kinetic energy and potential of the free atom
     """
@@ -79,6 +79,6 @@ def free_atom(number: int) -> FreeAtom | None:
         starts=np.concatenate([[0], np.cumsum(2 * ell + 1)]),
         energy=table["energy"][of_element].astype(np.float64) * HARTREE,
         shift=level_shifts(number, ell),
-        spin_orbit=table["spin_orbit"][of_element].astype(np.float64) * HARTREE * SPIN_ORBIT[ell],
+        spin_orbit=table["spin_orbit"][of_element].astype(np.float64) * HARTREE,
         radial=table["radial"][of_element].astype(np.float64),
     )

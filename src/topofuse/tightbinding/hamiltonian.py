@@ -28,7 +28,7 @@ from topofuse.tightbinding.adapted import (
     solve_real,
 )
 from topofuse.tightbinding.atoms import BOHR, FreeAtom
-from topofuse.tightbinding.fitted import LEVEL_SHARE, SHIFT_SHARE
+from topofuse.tightbinding.fitted import LEVEL_SHARE, SHIFT_SHARE, SPIN_ORBIT
 from topofuse.tightbinding.integrals import cutoff, pair_table, real_harmonics
 
 
@@ -71,7 +71,7 @@ def basis_of(atoms: tuple[FreeAtom, ...]) -> Basis:
         of_orbitals(atom.ell for atom in atoms),
         of_orbitals(atom.energy for atom in atoms) + shift,
         shift,
-        of_orbitals(atom.spin_orbit for atom in atoms),
+        of_orbitals(atom.spin_orbit * SPIN_ORBIT[atom.ell] for atom in atoms),
     )
 
 
