@@ -268,7 +268,7 @@ class TestCrystals:
         found = row(textbook["VP-nickel_arsenide"].crystal)
         assert found["point_gap_min"] < 1e-5
         assert 1e-5 < found["point_gap_min_soc"] < 1e-3
-        assert verdict(textbook["VP-nickel_arsenide"].crystal) == "hsl_semimetal"
+        assert verdict(textbook["VP-nickel_arsenide"].crystal) == "tci"
 
     def test_a_weak_index_alone_is_that_of_a_crystalline_insulator(self, textbook):
         found = row(textbook["ZrSiS-zrsis"].crystal)

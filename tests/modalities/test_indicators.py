@@ -10,7 +10,7 @@ from topofuse.crystals import analyse, thermal_view
 from topofuse.labels import FIVE
 from topofuse.modalities.indicators.words import WORDS
 from topofuse.modalities.registry import modality
-from topofuse.tightbinding import sketch, states
+from topofuse.tightbinding import sketch
 
 INDICATORS = modality("indicators")
 # what is in every book; the sketch has these right

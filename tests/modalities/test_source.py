@@ -96,5 +96,6 @@ def test_features_depend_on_no_network_no_words_and_no_registry(name):
 
 
 def test_what_a_modality_shares_with_another_is_known():
-    assert "topofuse.symmetry.zones" in source_modules(modality("bands").extract.__module__)
+    assert "topofuse.tightbinding.sketch" in source_modules(modality("indicators").extract.__module__)
+    assert "topofuse.symmetry.zones" in source_modules(modality("kspace").extract.__module__)
     assert "topofuse.tightbinding.sketch" not in source_modules(modality("kspace").extract.__module__)

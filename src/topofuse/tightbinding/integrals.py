@@ -97,7 +97,7 @@ def cutoff(first: int, second: int) -> float:
 class PairTable:
     """Integrals of a pair of elements with a and b orbitals, as sums over t radial terms and c harmonics of them.
 
-    radial: (nodes, 2, t) overlap and Hamiltonian (eV, see `pair_table`) of each radial term at the distances of the table
+    radial: (nodes, 2, t) overlap and Hamiltonian (eV, see `pair_table`) of each radial term by distance
     term, harmonic: (c,) radial term and column of `real_harmonics` of each product
     angular: (c, a·b) coefficients of the products
     """
@@ -121,7 +121,7 @@ class PairTable:
 def pair_table(first: int, second: int) -> PairTable:
     """The integrals between the elements with atomic numbers `first`, at the origin, and `second`.
 
-    The Hamiltonian's are what a crystal takes of them, but for the part that depends on the orbitals' levels (`fitted`).
+    The Hamiltonian's lack the part that depends on the orbitals' levels (see `fitted`).
     """
     a, b = free_atom(first), free_atom(second)
     if a is None or b is None:
