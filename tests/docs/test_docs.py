@@ -186,8 +186,8 @@ def test_the_sketch_of_the_example_does_what_the_page_says():
 
     row = MODALITY.extract(docs_figures.example())["table"][0]
     found = dict(zip(MODALITY.table_names, row, strict=True))
-    assert 0 < found["gamma_gap_soc"] < found["gamma_gap"]  # close at Γ by spin-orbit coupling
-    assert found["verdict_soc"] == 0  # and not inverted
+    assert 0 < found["gamma_gap_soc"] < found["gamma_gap"]
+    assert (found["z4"], found["z4_soc"]) == (0, 1)  # inverted at Γ by spin-orbit coupling
 
 
 def test_the_figures_are_what_the_package_draws_now():

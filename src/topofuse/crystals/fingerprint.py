@@ -32,8 +32,8 @@ def fingerprint(crystal: SymmetricCrystal) -> NDArray[np.float32]:
     all_kinds = near.distance[first[:, None] + np.arange(SHELLS)]
     weights = sizes * crystal.orbit_numbers
     mean = [sizes @ all_kinds / sizes.sum(), weights @ _to_others(crystal, unit) / weights.sum()]
-    found: NDArray[np.float32] = np.minimum(np.concatenate(mean) / unit, _LONGEST).astype(np.float32)
-    return found
+    lengths: NDArray[np.float32] = np.minimum(np.concatenate(mean) / unit, _LONGEST).astype(np.float32)
+    return lengths
 
 
 def _to_others(crystal: SymmetricCrystal, unit: float) -> NDArray[np.float64]:
@@ -43,7 +43,7 @@ def _to_others(crystal: SymmetricCrystal, unit: float) -> NDArray[np.float64]:
     other = cell.numbers != kinds[:, None]
     if not other.any():
         return np.zeros((crystal.n_orbits, SHELLS))
-    found, waiting = np.empty((crystal.n_orbits, SHELLS)), np.arange(crystal.n_orbits)
+    nearest, waiting = np.empty((crystal.n_orbits, SHELLS)), np.arange(crystal.n_orbits)
     radius = np.minimum(_START * unit * np.cbrt(len(cell) / other.sum(axis=1)), beyond)
     while len(waiting):
         pairs = pairs_within(cell, crystal.orbit_atoms[waiting], radius[waiting, None] * other[waiting])
@@ -52,7 +52,7 @@ def _to_others(crystal: SymmetricCrystal, unit: float) -> NDArray[np.float64]:
         distances = np.full((len(waiting), max(SHELLS, counts.max())), beyond)
         distances[pairs.centre, rank] = pairs.distance
         distances.sort(axis=1)
-        found[waiting] = distances[:, :SHELLS]
+        nearest[waiting] = distances[:, :SHELLS]
         waiting = waiting[(counts < SHELLS) & (radius[waiting] < beyond)]
         radius = np.minimum(1.5 * radius, beyond)
-    return found
+    return nearest

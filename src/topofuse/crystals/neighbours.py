@@ -114,15 +114,15 @@ def _in_parts(
     inside = np.flatnonzero((np.abs(places - middle[:, None]) < half[:, None]).all(0))
     images, rows = places.shape[1] // least.shape[1], max(1, _AT_ONCE // len(inside))
     places = places.take(inside, axis=1)
-    found = []
+    batches = []
     for start in range(0, len(own), rows):
         part = slice(start, start + rows)
         value = least[part] if least.shape[1] == 1 else least[part].take(inside // images, axis=1)
         i, k = _above(own[part], places, value)
-        found.append((i + start, inside[k]))
-    if len(found) == 1:
-        return found[0]
-    return np.concatenate([i for i, _ in found]), np.concatenate([k for _, k in found])
+        batches.append((i + start, inside[k]))
+    if len(batches) == 1:
+        return batches[0]
+    return np.concatenate([i for i, _ in batches]), np.concatenate([k for _, k in batches])
 
 
 def _above(

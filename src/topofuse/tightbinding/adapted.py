@@ -21,8 +21,8 @@ _HALF = np.sqrt(0.5)
 
 def invariant(momenta: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether momenta (..., 3) are time-reversal-invariant: their doubles are reciprocal lattice vectors."""
-    found: NDArray[np.bool_] = np.abs(2 * momenta - np.rint(2 * momenta)).max(-1) < _INVARIANT
-    return found
+    same: NDArray[np.bool_] = np.abs(2 * momenta - np.rint(2 * momenta)).max(-1) < _INVARIANT
+    return same
 
 
 class IndefiniteOverlapError(ArithmeticError):

@@ -87,15 +87,15 @@ def _rotoinversion(sketch: Sketch) -> tuple[int, list[int]]:
     operators, points = sketch.operators, sketch.sampling.points
     for operation in np.flatnonzero((operators.determinants < 0) & (operators.characters == -1)).tolist():
         seen: list[NDArray[np.float64]] = []
-        found = []
+        own = []
         for point in range(len(points)):
             for momentum in (points[point], -points[point]):
                 fixed = same_momentum(operators.momentum_rotations[operation] @ momentum, momentum)
                 if fixed and not any(same_momentum(momentum, other) for other in seen):
                     seen.append(momentum)
-                    found.append(point)
-        if len(found) == 4:
-            return operation, found
+                    own.append(point)
+        if len(own) == 4:
+            return operation, own
     return 0, []
 
 

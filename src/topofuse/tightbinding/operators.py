@@ -36,14 +36,14 @@ def rotated_harmonics(rotation: NDArray[np.float64]) -> tuple[NDArray[np.float64
 def angular_momentum() -> tuple[NDArray[np.float64], ...]:
     """Real antisymmetric A of l = 0 to 3, each (3, 2l+1, 2l+1), with L = iA in the basis of real harmonics (ħ = 1)."""
     step = 1e-4
-    found: list[list[NDArray[np.float64]]] = [[] for _ in range(MAX_ELL + 1)]
+    slopes: list[list[NDArray[np.float64]]] = [[] for _ in range(MAX_ELL + 1)]
     for axis in range(3):
         there, back = (rotated_harmonics(_about(axis, angle)) for angle in (step, -step))
         for ell in range(MAX_ELL + 1):
             # a rotation by t is exp(-i t L)
             slope = np.round((there[ell] - back[ell]) / (2 * step), 6)
-            found[ell].append(slope)
-    return tuple(np.array(per_axis) for per_axis in found)
+            slopes[ell].append(slope)
+    return tuple(np.array(per_axis) for per_axis in slopes)
 
 
 def _about(axis: int, angle: float) -> NDArray[np.float64]:
@@ -112,8 +112,8 @@ class Operators:
     @property
     def inversion(self) -> Inversion | None:
         """What inversion does to the atoms; None where there is none."""
-        found = np.flatnonzero(self.characters == -3)
-        return Inversion(self.atoms[found[0]], self.shifts[found[0]]) if len(found) else None
+        inversions = np.flatnonzero(self.characters == -3)
+        return Inversion(self.atoms[inversions[0]], self.shifts[inversions[0]]) if len(inversions) else None
 
     def _elements(self, operations: NDArray[np.int64], momentum: NDArray[np.float64]) -> NDArray[Any]:
         """(o, c) elements of operations that fix a momentum; real where it is time-reversal-invariant."""
@@ -131,9 +131,9 @@ class Operators:
         Real at momenta that time reversal leaves in place.
         """
         elements = self._elements(operations, momentum)
-        found = np.zeros((len(operations), self._size, self._size), dtype=elements.dtype)
-        found[np.arange(len(operations))[:, None], self._rows[operations], self._columns[operations]] = elements
-        return found
+        matrices = np.zeros((len(operations), self._size, self._size), dtype=elements.dtype)
+        matrices[np.arange(len(operations))[:, None], self._rows[operations], self._columns[operations]] = elements
+        return matrices
 
     def traces(
         self, operations: NDArray[np.int64], momentum: NDArray[np.float64], density: NDArray[Any]

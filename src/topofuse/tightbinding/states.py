@@ -32,14 +32,14 @@ def star_levels(sketch: Sketch, table: SymmetryTable) -> list[StarLevels]:
     """
     operators = sketch.operators
     alignment = Alignment.of(table, operators.rotations, operators.translations, operators.spinors)
-    found = []
+    stars = []
     for point, momentum in enumerate(table.representatives):
         traces, below = _traces(sketch, point, alignment.operations[momentum.operations])
         factors = alignment.factors(momentum)
         traces, below = traces * factors[:, None], below * factors
         levels = identify(table, momentum, sketch.spin[point].energy, traces, below, 2 * sketch.filled)
-        found.append(StarLevels(levels, _rigid(sketch, point, levels)))
-    return found
+        stars.append(StarLevels(levels, _rigid(sketch, point, levels)))
+    return stars
 
 
 def _traces(

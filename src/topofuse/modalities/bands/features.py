@@ -83,19 +83,19 @@ def _row(sketch: Sketch, orbits: NDArray[np.int64]) -> NDArray[np.float64]:
     without = energy[:, filled - 1], energy[:, filled]
     with_spin = sketch.spin_edges()
     gap, gap_soc = (above - below for below, above in (without, with_spin))
-    found = {"orbitals": float(sketch.basis.size)}
+    columns = {"orbitals": float(sketch.basis.size)}
     edges = without, with_spin
     for suffix, own_gap, (below, above), index in zip(
         ("", "_soc"), (gap, gap_soc), edges, indicators(sketch), strict=True
     ):
         part = {"indirect_gap": above.min() - below.max()} | _point_gaps(sketch, own_gap) | asdict(index)
-        found |= {name + suffix: value for name, value in part.items()}
-    found |= {"soc_opens_least": (gap_soc - gap).min(), "soc_changes_most": np.abs(gap_soc - gap).max()}
+        columns |= {name + suffix: value for name, value in part.items()}
+    columns |= {"soc_opens_least": (gap_soc - gap).min(), "soc_changes_most": np.abs(gap_soc - gap).max()}
     exchange = parity_exchange(sketch)
     if len(exchange):
-        found |= {"exchange_min": exchange.min(), "exchange_mean": exchange.mean(), "exchange_gamma": exchange[0]}
-    found |= _fermi(sketch) | _weights(sketch, gap_soc, orbits)
-    row = np.array([found.get(name, np.nan) for name in TABLE_NAMES], dtype=np.float64)
+        columns |= {"exchange_min": exchange.min(), "exchange_mean": exchange.mean(), "exchange_gamma": exchange[0]}
+    columns |= _fermi(sketch) | _weights(sketch, gap_soc, orbits)
+    row = np.array([columns.get(name, np.nan) for name in TABLE_NAMES], dtype=np.float64)
     # a zero comes as 1e-16 or -1e-30, differently for each way of writing the crystal down, and trees split there
     return np.round(row, _DECIMALS) + 0.0
 
@@ -149,14 +149,14 @@ def _weights(sketch: Sketch, gap_soc: NDArray[np.float64], orbits: NDArray[np.in
     charge = np.bincount(basis.atom, population) - np.array([atom.electrons for atom in basis.atoms])
     # equivalent atoms have the same charge, but the momenta are not whole stars
     charge = (np.bincount(orbits, charge) / np.bincount(orbits))[orbits]
-    found = {"charge_max": charge.max(), "charge_min": charge.min()}
+    columns = {"charge_max": charge.max(), "charge_min": charge.min()}
     anion = (charge > _CHARGED)[basis.atom]
     narrow = int(np.flatnonzero(gap_soc <= gap_soc.min() + _TIE)[0])
     for place, k in (("gamma", 0), ("narrow", narrow)):
         for edge, of_orbital in zip(("top", "bottom"), weight(k, slice(filled - 1, filled + 1)).T, strict=True):
             for kind, chosen in zip("spda", (*(basis.ell == ell for ell in range(3)), anion), strict=True):
-                found[f"{place}_{edge}_{kind}"] = of_orbital[chosen].sum()
-    return found
+                columns[f"{place}_{edge}_{kind}"] = of_orbital[chosen].sum()
+    return columns
 
 
 def is_costly(crystal: SymmetricCrystal) -> bool:

@@ -39,8 +39,8 @@ def extract(crystal: SymmetricCrystal) -> Part:
     """
     with linear_algebra().limit(limits=1):
         sketch = shared_sketch_of(crystal)
-        found = {} if isinstance(sketch, NoSketch) else _row(sketch, symmetry_table(crystal.spacegroup))
-    row = np.array([found.get(name, np.nan) for name in TABLE_NAMES], dtype=np.float64)
+        columns = {} if isinstance(sketch, NoSketch) else _row(sketch, symmetry_table(crystal.spacegroup))
+    row = np.array([columns.get(name, np.nan) for name in TABLE_NAMES], dtype=np.float64)
     return {"table": (np.round(row, _DECIMALS) + 0.0)[None].astype(np.float32)}
 
 
@@ -53,37 +53,37 @@ def _row(sketch: Sketch, table: SymmetryTable) -> dict[str, float]:
     levels, rigid = [star.levels for star in stars], [star.rigid for star in stars]
     electrons = 2 * sketch.filled
     nominal = diagnose(table, levels, electrons)
-    found = size | {"verdict": float(nominal.verdict), "cut_share": len(nominal.cut) / len(table.stars)}
+    columns = size | {"verdict": float(nominal.verdict), "cut_share": len(nominal.cut) / len(table.stars)}
     if nominal.compatible is not None:
-        found["broken"] = float(not nominal.compatible)
+        columns["broken"] = float(not nominal.compatible)
     if nominal.indicator is not None:
-        found["order"] = float(np.lcm.reduce(table.orders // np.gcd(table.orders, nominal.indicator), initial=1))
+        columns["order"] = float(np.lcm.reduce(table.orders // np.gcd(table.orders, nominal.indicator), initial=1))
     if nominal.z4 is not None and nominal.weak is not None:
-        found |= {"z4": float(nominal.z4), "weak": float(nominal.weak)}
+        columns |= {"z4": float(nominal.z4), "weak": float(nominal.weak)}
     soft = soft_verdict(table, levels, rigid, electrons, tuple(BLURS.values()))
     for i, suffix in enumerate(BLURS):
         part = _soft_columns(table, soft.classes[:, i], soft.indicator[:, i], soft.cut[i], soft.broken[i])
-        found |= {f"{name}_{suffix}": value for name, value in part.items()}
-    return found
+        columns |= {f"{name}_{suffix}": value for name, value in part.items()}
+    return columns
 
 
 def _soft_columns(
     table: SymmetryTable, classes: NDArray[np.float64], indicator: NDArray[np.float64], cut: float, broken: float
 ) -> dict[str, float]:
-    found = dict(zip(_CLASSES, classes.tolist(), strict=True))
-    found["ti_share"] = float((classes[TI] + _FEW) / (classes[TI] + classes[TCI] + 2 * _FEW))
-    found["entropy"] = float(-(classes * np.log(classes + _TINY)).sum())
+    columns = dict(zip(_CLASSES, classes.tolist(), strict=True))
+    columns["ti_share"] = float((classes[TI] + _FEW) / (classes[TI] + classes[TCI] + 2 * _FEW))
+    columns["entropy"] = float(-(classes * np.log(classes + _TINY)).sum())
     if 1 - cut > _GAPPED:
-        found["broken"] = float(broken / (1 - cut))
+        columns["broken"] = float(broken / (1 - cut))
     gapped = float(indicator.sum())
     if gapped > _GAPPED:
         share = indicator / gapped
-        found["nontrivial"] = 1 - float(share[0])
+        columns["nontrivial"] = 1 - float(share[0])
         if table.inversion:
-            found |= {name: float(share[table.z4 == z].sum()) for z, name in enumerate(_Z4)}
-            found["weak"] = float(share[table.weak == 1].sum())
-            found["weak_only"] = float(share[(table.weak == 1) & (table.z4 == 0)].sum())
-    return found
+            columns |= {name: float(share[table.z4 == z].sum()) for z, name in enumerate(_Z4)}
+            columns["weak"] = float(share[table.weak == 1].sum())
+            columns["weak_only"] = float(share[(table.weak == 1) & (table.z4 == 0)].sum())
+    return columns
 
 
 def _costly_rows(table: NDArray[Any]) -> NDArray[np.bool_]:
