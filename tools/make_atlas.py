@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from topofuse import __version__
 from topofuse.atlas.atlas import Atlas
-from topofuse.atlas.card import Card
+from topofuse.atlas.card import OriginCard
 from topofuse.atlas.file import from_predictions, write
 from topofuse.atlas.terminal import card_text
 from topofuse.ensemble.bundle import CARRIED, open_bundle
@@ -28,7 +28,7 @@ OUTPUT = Path(__file__).resolve().parents[1] / "src/topofuse/atlas/data/material
 MOST_MIB = 12.0  # of the file in the package
 
 
-def card_of(screening: Path, structures: Path) -> Card:
+def card_of(screening: Path, structures: Path) -> OriginCard:
     """The card of a screening of structures of the Materials Project."""
     manifest = json.loads((screening / "shards/MANIFEST").read_text())
     carried = {open_bundle(name).identity: name for name in CARRIED}
@@ -37,7 +37,7 @@ def card_of(screening: Path, structures: Path) -> Card:
     with structures.open("rb") as stream:
         checksum = hashlib.file_digest(stream, "sha256").hexdigest()
     made = datetime.datetime.fromtimestamp((screening / "predictions.parquet").stat().st_mtime, datetime.UTC)
-    return Card(
+    return OriginCard(
         source="Materials Project",
         address="https://materialsproject.org/materials/{id}",
         attribution="structures: A. Jain et al., APL Materials 1, 011002 (2013), https://doi.org/10.1063/1.4812323",

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from support.recorded_states import recorded
 from topofuse.cli import main
 from topofuse.confirm import report
-from topofuse.confirm.plan import Choice
+from topofuse.confirm.plan import Selection
 from topofuse.confirm.settings import ACCURACIES
 from topofuse.confirm.store import Result, Store, key_of
 from topofuse.confirm.table import DFT_COLUMNS
@@ -92,7 +92,7 @@ def test_a_screening_is_confirmed_where_the_model_is_unsure(told, tmp_path, monk
         row.update({"set_90": answer, "status": "ok" if answer else "metal"})
     write_table(TableWriter(out / "predictions.parquet"), rows)
     effort, told_lines = report.Effort(store=store), []
-    counts = report.confirm_screening(str(folder), out, QUICK, Choice(unsure=True), effort, told_lines.append)
+    counts = report.confirm_screening(str(folder), out, QUICK, Selection(unsure=True), effort, told_lines.append)
     assert dict(counts) == {"ok": 1}
     (row,) = csv.DictReader((out / "confirmed.csv").read_text().splitlines())
     assert (row["input"].rsplit("/", 1)[-1], row["label"], row["dft_class"]) == ("b.vasp", "trivial", "tci")

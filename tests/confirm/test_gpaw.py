@@ -86,11 +86,11 @@ def test_bands_along_the_path_meet_the_levels_at_its_special_momenta(textbook):
 
 def test_a_ray_cluster_calculates_too(tmp_path, textbook):
     pytest.importorskip("ray")
-    from topofuse.confirm.cluster import Cluster
+    from topofuse.confirm.cluster import RayEngine
 
     store, crystal = Store(tmp_path), analyse(textbook["NaCl-rock_salt"].crystal)
     job = plan.Job(blank_row("salt"), "", crystal, key_of(crystal, QUICK, engine_version()), 1.0)
-    (found,) = run([job], Cluster(Calculate(QUICK), store), lambda job, result: None)
+    (found,) = run([job], RayEngine(Calculate(QUICK), store), lambda job, result: None)
     assert found.reason == ""
     assert store.get(job.key).electrons == found.electrons
 

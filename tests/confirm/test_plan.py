@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from topofuse.confirm.cost import in_words, seconds_for, size_of
-from topofuse.confirm.plan import Choice, announce, plan
+from topofuse.confirm.plan import Selection, announce, plan
 from topofuse.confirm.settings import ACCURACIES
 from topofuse.confirm.store import Result, Store, key_of
 from topofuse.crystals import Crystal, analyse
@@ -42,8 +42,8 @@ def store(tmp_path) -> Store:
     return Store(tmp_path / "store")
 
 
-def planned(structures, store, choice=None, has_data=lambda z: True):
-    return plan(structures, QUICK, "engine 1", store, choice or Choice(), has_data)
+def planned(structures, store, selection=None, has_data=lambda z: True):
+    return plan(structures, QUICK, "engine 1", store, selection or Selection(), has_data)
 
 
 def test_what_speaks_against_a_calculation_is_said_before(textbook, store):
@@ -56,7 +56,7 @@ def test_what_speaks_against_a_calculation_is_said_before(textbook, store):
             answered("large", textbook["SiO2-quartz"].crystal),
         ],
         store,
-        Choice(max_atoms=5),
+        Selection(max_atoms=5),
         has_data=lambda z: z != 17,
     )
     assert jobs[0].reason == "odd number of electrons"
@@ -71,7 +71,7 @@ def test_what_speaks_against_a_calculation_is_said_before(textbook, store):
 
 @pytest.mark.parametrize(("set_90", "reason"), [("trivial", True), ("trivial|ti", False), ("", False)])
 def test_sure_answers_can_be_left_out(silicon, store, set_90, reason):
-    (job,) = planned([answered("Si", silicon, set_90=set_90)], store, Choice(unsure=True))
+    (job,) = planned([answered("Si", silicon, set_90=set_90)], store, Selection(unsure=True))
     assert bool(job.reason) is reason
 
 
@@ -81,9 +81,9 @@ def test_a_budget_goes_to_what_it_may_change_most_per_second(textbook, store):
     every = planned(given, store)
     seconds = {job.row["input"]: job.seconds for job in every}
     assert seconds["slow"] > 5 * seconds["open"]
-    jobs = planned(given, store, Choice(budget=seconds["open"] * 1.1))
+    jobs = planned(given, store, Selection(budget=seconds["open"] * 1.1))
     assert [job.row["input"] for job in jobs if job.to_do] == ["open"]
-    jobs = planned(given, store, Choice(budget=(seconds["open"] + seconds["sure"]) * 1.1))
+    jobs = planned(given, store, Selection(budget=(seconds["open"] + seconds["sure"]) * 1.1))
     assert [job.row["input"] for job in jobs if job.to_do] == ["sure", "open"]
     assert all(job.reason == "the budget is used up by others" for job in jobs if not job.to_do)
 
@@ -91,7 +91,7 @@ def test_a_budget_goes_to_what_it_may_change_most_per_second(textbook, store):
 def test_what_is_stored_is_not_calculated_again_and_costs_no_budget(silicon, store):
     crystal = analyse(silicon)
     store.put(key_of(crystal, QUICK, "engine 1"), Result("", 227, 8, (), 3.0, 9, "engine 1"))
-    (job,) = planned([answered("Si", silicon)], store, Choice(budget=0.001))
+    (job,) = planned([answered("Si", silicon)], store, Selection(budget=0.001))
     assert job.result is not None
     assert job.result.seconds == 3.0
     assert not job.to_do
@@ -113,7 +113,7 @@ def test_shards_share_the_work_and_stored_ones_belong_to_all(textbook, store):
     structures = [answered(name, textbook[name].crystal) for name in names]
     done = planned(structures[:1], store)[0].key
     store.put(done, Result("", 225, 8, (), 1.0, 1, "engine 1"))
-    parts = [planned(structures, store, Choice(shard=(i, 3))) for i in (1, 2, 3)]
+    parts = [planned(structures, store, Selection(shard=(i, 3))) for i in (1, 2, 3)]
     to_do = [job.key for jobs in parts for job in jobs if job.to_do]
     assert sorted(to_do) == sorted(job.key for job in planned(structures, store) if job.to_do)
     assert all(jobs[0].result is not None for jobs in parts)
@@ -125,6 +125,6 @@ def test_bands_along_the_path_are_calculated_where_only_the_class_is_stored(text
     without = planned(structures, store)[0]
     store.put(without.key, Result("", 225, 8, (), 1.0, 1, "engine 1"))
     assert not planned(structures, store)[0].to_do
-    (job,) = planned(structures, store, Choice(path=True))
+    (job,) = planned(structures, store, Selection(path=True))
     assert job.to_do
     assert job.seconds > 2 * without.seconds

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from topofuse.atlas.card import Card
+from topofuse.atlas.card import OriginCard
 from topofuse.atlas.file import from_predictions, write
 from topofuse.labels import FIVE
 from topofuse.screening.table import COLUMNS, schema
 
-CARD = Card(
+CARD = OriginCard(
     source="Materials Project",
     address="https://materialsproject.org/materials/{id}",
     attribution="structures: A. Jain et al.",
@@ -52,7 +52,7 @@ ROWS = (
 )  # fmt: skip
 
 
-def small_atlas(path: Path, rows=ROWS, card: Card = CARD) -> Path:
+def small_atlas(path: Path, rows=ROWS, card: OriginCard = CARD) -> Path:
     """Write it."""
     write(path, from_predictions(pa.Table.from_pylist(list(rows), schema=schema())), card)
     return path

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from topofuse.atlas.card import AtlasError, Card
+from topofuse.atlas.card import AtlasError, OriginCard
 from topofuse.atlas.file import carried, read, texts
 from topofuse.atlas.query import Query, matching, numeric
 from topofuse.crystals.formula import SYMBOLS
@@ -38,7 +38,7 @@ class Atlas:
     table: the columns of `atlas.file.SCHEMA`
     """
 
-    def __init__(self, table: pa.Table, card: Card) -> None:
+    def __init__(self, table: pa.Table, card: OriginCard) -> None:
         self.card = card
         self._table = table
 

@@ -25,7 +25,7 @@ class AtlasError(TopofuseError, ValueError):
 
 
 @dataclass(frozen=True)
-class Card:
+class OriginCard:
     """Origin of an atlas.
 
     source: the database; address: where a row's id is looked up, with {id} in it
@@ -50,7 +50,7 @@ class Card:
         return json.dumps({"layout": LAYOUT, **asdict(self)})
 
     @classmethod
-    def from_json(cls, text: bytes) -> Card:
+    def from_json(cls, text: bytes) -> OriginCard:
         """The card in the metadata of a file; `AtlasError` where it is none, or that of another layout."""
         try:
             read = json.loads(text) if len(text) <= _MOST_TEXT else None

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from topofuse.atlas.card import AtlasError, Card
+from topofuse.atlas.card import AtlasError, OriginCard
 from topofuse.labels import FIVE
 
 VARIABLE = "TOPOFUSE_ATLAS"  # of the environment: the file to read in place of the one in the package
@@ -69,7 +69,7 @@ def from_predictions(table: pa.Table) -> pa.Table:
     return pa.table(columns, schema=SCHEMA)
 
 
-def write(path: Path, table: pa.Table, card: Card) -> None:
+def write(path: Path, table: pa.Table, card: OriginCard) -> None:
     """Write an atlas; table: with the columns `SCHEMA`."""
     table = table.replace_schema_metadata({_KEY: card.to_json().encode()})
     encoded = ["id"]  # ids that follow one another share their beginnings
@@ -85,7 +85,7 @@ def write(path: Path, table: pa.Table, card: Card) -> None:
     )
 
 
-def read(path: Path) -> tuple[pa.Table, Card]:
+def read(path: Path) -> tuple[pa.Table, OriginCard]:
     """An atlas, checked; `AtlasError` where there is none or it is damaged."""
     try:
         if not path.is_file():
@@ -105,11 +105,11 @@ def read(path: Path) -> tuple[pa.Table, Card]:
         raise AtlasError(f"{path} is no readable atlas: {str(error)[:200]}") from error
 
 
-def _checked_head(file: pq.ParquetFile) -> Card:
+def _checked_head(file: pq.ParquetFile) -> OriginCard:
     about = file.metadata
     if _KEY not in (about.metadata or {}):
         raise AtlasError("it has no card")
-    card = Card.from_json(about.metadata[_KEY])
+    card = OriginCard.from_json(about.metadata[_KEY])
     if file.schema_arrow.names != SCHEMA.names:
         raise AtlasError(f"its columns are not {', '.join(SCHEMA.names)}")
     for name, given in zip(SCHEMA.names, file.schema_arrow.types, strict=True):

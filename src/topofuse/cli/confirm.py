@@ -179,8 +179,8 @@ def confirm_command(
         if traces is not None and electrons is not None:
             rows = [report.read_row(paths, model, traces, electrons)]
         else:
-            choice = plan.Choice(max_atoms, unsure, budget, path, shard=shard)
-            rows = report.confirm(paths, model, settings.ACCURACIES[accuracy], choice, report.Effort(**effort), tell)
+            selection = plan.Selection(max_atoms, unsure, budget, path, shard=shard)
+            rows = report.confirm(paths, model, settings.ACCURACIES[accuracy], selection, report.Effort(**effort), tell)
         if writer is not None:
             write_table(writer, rows)
             tell(report.summary(Counter(str(row["dft_status"]) for row in rows), writer.path))

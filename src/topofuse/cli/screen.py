@@ -168,8 +168,8 @@ def screen_command(
         tell(f"{counts.total()} structures ({by_status}); {ranked.passed} pass the filters")
         if confirmed:
             effort = report.Effort(options.workers, engine=engine, address=address)
-            choice = plan.Choice(unsure=True, budget=budget, symmetrise=symmetrise)
+            selection = plan.Selection(unsure=True, budget=budget, symmetrise=symmetrise)
             quick = settings.ACCURACIES["quick"]
-            made = report.confirm_screening(source, output, quick, choice, effort, tell)
+            made = report.confirm_screening(source, output, quick, selection, effort, tell)
             tell(report.summary(made, output / "confirmed.csv"))
         say(str(output / "ranking.html"))

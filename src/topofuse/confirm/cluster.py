@@ -18,7 +18,7 @@ from topofuse.system.workers import Lost, supervised_map
 
 
 @dataclass(frozen=True)
-class Cluster:
+class RayEngine:
     """An engine (`run.Engine`) on ray.
 
     address: of a cluster that is there ('auto', 'host:port', 'ray://...'); None starts one here, with `workers` cores

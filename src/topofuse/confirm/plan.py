@@ -41,7 +41,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """Which structures are calculated.
 
     max_atoms: of the primitive cell; unsure: only those whose set_90 has not exactly one class
@@ -64,12 +64,12 @@ def plan(
     settings: Settings,
     engine: str,
     store: Store,
-    choice: Choice,
+    selection: Selection,
     has_data: Callable[[int], bool] = has_data,
 ) -> list[Job]:
     """A job for each structure and its row, in order; has_data: as for `obstacle`."""
-    jobs = [_job(entry, row, settings, engine, store, choice, has_data) for entry, row in structures]
-    return jobs if choice.budget is None else _within(jobs, choice.budget)
+    jobs = [_job(entry, row, settings, engine, store, selection, has_data) for entry, row in structures]
+    return jobs if selection.budget is None else _within(jobs, selection.budget)
 
 
 def _job(
@@ -78,27 +78,27 @@ def _job(
     settings: Settings,
     engine: str,
     store: Store,
-    choice: Choice,
+    selection: Selection,
     has_data: Callable[[int], bool],
 ) -> Job:
     if row["status"] != "ok":
         return Job(row, str(row["reason"]))
-    if choice.unsure and is_sure(row):
+    if selection.unsure and is_sure(row):
         return Job(row, f"the model is sure: its 90 % set is {row['set_90']}")
     try:
         given = entry.crystal()
-        crystal = analyse(given) if choice.symmetrise is None else symmetrise(given, choice.symmetrise)[0]
+        crystal = analyse(given) if selection.symmetrise is None else symmetrise(given, selection.symmetrise)[0]
     except CrystalError as error:  # the file has changed since the model saw it
         return Job(row, str(error))
     key = key_of(crystal, settings, engine)
     result = store.get(key)
-    if result is not None and (result.path is not None or result.reason or not choice.path):
+    if result is not None and (result.path is not None or result.reason or not selection.path):
         return Job(row, "", crystal, key, 0.0, result)
-    part, parts = choice.shard
-    reason = obstacle(crystal, choice.max_atoms, has_data)
+    part, parts = selection.shard
+    reason = obstacle(crystal, selection.max_atoms, has_data)
     if not reason and int(key, 16) % parts != part - 1:
         reason = f"it is in another of the {parts} shards"
-    return Job(row, reason, crystal, key, cost.seconds_for(cost.size_of(crystal, settings, path=choice.path)))
+    return Job(row, reason, crystal, key, cost.seconds_for(cost.size_of(crystal, settings, path=selection.path)))
 
 
 def is_sure(row: Row) -> bool:

@@ -11,7 +11,7 @@ from topofuse.confirm import cost
 from topofuse.confirm.engine import engine_version
 from topofuse.confirm.inputs import write_inputs
 from topofuse.confirm.path import PER_LINE
-from topofuse.confirm.plan import Choice, Job, announce, is_sure, plan
+from topofuse.confirm.plan import Job, Selection, announce, is_sure, plan
 from topofuse.confirm.run import TIME_LIMIT, Calculate, Engine, Local, run
 from topofuse.confirm.settings import Settings
 from topofuse.confirm.store import Result, Store, default_folder
@@ -48,14 +48,19 @@ class Effort:
 
 
 def confirm(
-    paths: Iterable[Path], model: str, settings: Settings, choice: Choice, effort: Effort, say: Callable[[str], None]
+    paths: Iterable[Path],
+    model: str,
+    settings: Settings,
+    selection: Selection,
+    effort: Effort,
+    say: Callable[[str], None],
 ) -> list[Row]:
     """The rows of all structures behind paths, with the columns `DFT_COLUMNS`; `say` is told what is done.
 
     model: 'full', 'fast' or a folder. Raises `MissingLibraryError` where GPAW is missing.
     """
     needs_gpaw()
-    return confirmed(predicted(paths, model), settings, choice, effort, say)
+    return confirmed(predicted(paths, model), settings, selection, effort, say)
 
 
 def needs_gpaw() -> None:
@@ -66,27 +71,27 @@ def needs_gpaw() -> None:
 def confirmed(
     structures: Iterable[tuple[Entry, Row]],
     settings: Settings,
-    choice: Choice,
+    selection: Selection,
     effort: Effort,
     say: Callable[[str], None],
 ) -> list[Row]:
-    """The rows with the columns `DFT_COLUMNS`, after all calculations that `choice` asks for."""
+    """The rows with the columns `DFT_COLUMNS`, after all calculations that `selection` asks for."""
     kept, version = Store(effort.store or default_folder()), engine_version()
-    jobs = plan(structures, settings, version, kept, choice)
+    jobs = plan(structures, settings, version, kept, selection)
     for line in announce(jobs, version, settings, effort.threads):
         say(line)
-    work = Calculate(settings, effort.threads, PER_LINE if choice.path else 0)
+    work = Calculate(settings, effort.threads, PER_LINE if selection.path else 0)
     engine: Engine = Local(work, kept, effort.workers, effort.time_limit)
     if effort.engine == "ray":
-        from topofuse.confirm.cluster import Cluster
+        from topofuse.confirm.cluster import RayEngine
 
-        engine = Cluster(work, kept, effort.address, effort.workers, effort.threads, effort.time_limit)
-    results = run(jobs, engine, Progress(jobs, say))
+        engine = RayEngine(work, kept, effort.address, effort.workers, effort.threads, effort.time_limit)
+    results = run(jobs, engine, CalculationReport(jobs, say))
     return [dft_row(job, result, settings) for job, result in zip(jobs, results, strict=True)]
 
 
 def confirm_screening(
-    source: str, folder: Path, settings: Settings, choice: Choice, effort: Effort, say: Callable[[str], None]
+    source: str, folder: Path, settings: Settings, selection: Selection, effort: Effort, say: Callable[[str], None]
 ) -> Counter[str]:
     """Calculate the unsure structures of a finished screening, and write confirmed.csv beside its table.
 
@@ -99,7 +104,7 @@ def confirm_screening(
     rows = (row for batch in table.iter_batches() for row in batch.to_pylist())
     pairs = zip(open_given(source, folder).entries(), rows, strict=True)
     unsure = ((entry, row) for entry, row in pairs if row["status"] == "ok" and not is_sure(row))
-    calculated = [row for row in confirmed(unsure, settings, choice, effort, say) if row["dft_status"] != "left_out"]
+    calculated = [row for row in confirmed(unsure, settings, selection, effort, say) if row["dft_status"] != "left_out"]
     write_table(TableWriter(folder / "confirmed.csv", extra=DFT_COLUMNS), calculated)
     return Counter(str(row["dft_status"]) for row in calculated)
 
@@ -147,7 +152,7 @@ def write_all_inputs(paths: Iterable[Path], code: str, folder: Path, say: Callab
         say(f"{entry.name}: {own}")
 
 
-class Progress:
+class CalculationReport:
     """Tells of each calculation as it ends: how many are done, what was found, how long the rest will take.
 
     Estimates of what is left are scaled by how long the calculations so far took.

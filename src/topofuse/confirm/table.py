@@ -8,7 +8,7 @@ from typing import Any
 from topofuse.confirm.plan import Job
 from topofuse.confirm.settings import CLOSE, Settings, stand_ins
 from topofuse.confirm.store import Result
-from topofuse.confirm.verdict import Filling, Verdict, judge
+from topofuse.confirm.verdict import StarFilling, Verdict, judge
 from topofuse.labels import FIVE, LEVELS, coarsen
 from topofuse.screening.table import Row
 from topofuse.symmetry import SymmetryTable, symmetry_table
@@ -98,7 +98,7 @@ def _too_close(verdict: Verdict) -> str:
     return f"too close to call ({verdict.as_computed} as it stands): " + ", ".join(map(_words, verdict.too_close))
 
 
-def _words(filling: Filling) -> str:
+def _words(filling: StarFilling) -> str:
     if filling.cut:
         return f"at {filling.label} a level that is cut has neighbours within {CLOSE:g} eV"
     return f"at {filling.label} the filling ends between levels {filling.gap:.3f} eV apart"

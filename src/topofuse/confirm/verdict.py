@@ -15,7 +15,7 @@ from topofuse.symmetry import Diagnosis, Levels, SymmetryTable, diagnose, identi
 
 
 @dataclass(frozen=True)
-class Filling:
+class StarFilling:
     """Where the electrons end at a star.
 
     label: of the star; gap: eV between the last filled and the first empty level, 0 where a level is cut, infinite
@@ -44,7 +44,7 @@ class Verdict:
     """
 
     diagnosis: Diagnosis
-    fillings: tuple[Filling, ...]
+    fillings: tuple[StarFilling, ...]
 
     @property
     def as_computed(self) -> str:
@@ -52,7 +52,7 @@ class Verdict:
         return FIVE[self.diagnosis.verdict]
 
     @property
-    def too_close(self) -> tuple[Filling, ...]:
+    def too_close(self) -> tuple[StarFilling, ...]:
         """Fillings that make the class uncertain: none if a level is cut for certain at another star."""
         if any(filling.cut and filling.certain for filling in self.fillings):
             return ()
@@ -85,10 +85,10 @@ def judge(table: SymmetryTable, levels: Sequence[Levels], electrons: int) -> Ver
     return Verdict(diagnose(table, levels, electrons), tuple(_filling(table, one, electrons) for one in levels))
 
 
-def _filling(table: SymmetryTable, levels: Levels, electrons: int) -> Filling:
+def _filling(table: SymmetryTable, levels: Levels, electrons: int) -> StarFilling:
     star = table.stars[levels.star]
     if not len(levels.energy):
-        return Filling(star.label, float("inf"), 0, 0, True)
+        return StarFilling(star.label, float("inf"), 0, 0, True)
     dimensions = star.dimensions[levels.coirrep]
     size = np.bincount(levels.set, dimensions).astype(int)
     energy = np.bincount(levels.set, levels.energy) / np.bincount(levels.set)
@@ -97,11 +97,11 @@ def _filling(table: SymmetryTable, levels: Levels, electrons: int) -> Filling:
     held = int(electrons - (ends[last] - size[last]))
     if held == size[last]:
         gap = float(energy[last + 1] - energy[last]) if last + 1 < len(energy) else float("inf")
-        return Filling(star.label, gap, held, int(size[last]), gap > CLOSE)
+        return StarFilling(star.label, gap, held, int(size[last]), gap > CLOSE)
     near = np.abs(energy - energy[last]) <= CLOSE
     before = int(size[near & (np.arange(len(size)) < last)].sum())
     certain = before + held not in _sums(dimensions[near[levels.set]])
-    return Filling(star.label, 0.0, held, int(size[last]), certain)
+    return StarFilling(star.label, 0.0, held, int(size[last]), certain)
 
 
 def _sums(dimensions: NDArray[np.int64]) -> set[int]:

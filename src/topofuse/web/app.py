@@ -48,7 +48,7 @@ class PredictedRow(BaseModel):
     levels: dict[str, Level] | None = Field(description="two, three and five classes; null without a class")
 
 
-class Predictions(BaseModel):
+class PredictAnswer(BaseModel):
     """The answer to `POST /api/predict`."""
 
     model: str
@@ -82,7 +82,7 @@ class MaterialFound(BaseModel):
     )
 
 
-class Calculation(BaseModel):
+class ComputeAnswer(BaseModel):
     """The answer to `POST /api/compute`."""
 
     id: int
@@ -177,13 +177,13 @@ def _add_api(app: FastAPI, service: Service, shelf: Shelf) -> None:
         return example_text(formula)
 
     @app.post("/api/predict")
-    def predict(files: Annotated[list[UploadFile], File(description="structure files")]) -> Predictions:
+    def predict(files: Annotated[list[UploadFile], File(description="structure files")]) -> PredictAnswer:
         """Classify structure files; one that cannot be used is a row with a reason, never an error of the request."""
         if len(files) > MAX_FILES:
             raise HTTPException(413, f"at most {MAX_FILES} files in one request, these are {len(files)}")
         columns, rows = service.predict([_upload(file) for file in files])
         predicted = [PredictedRow(**row, levels=levels(row)) for row in rows]
-        return Predictions(model=service.name, columns=list(columns), rows=predicted)
+        return PredictAnswer(model=service.name, columns=list(columns), rows=predicted)
 
     @app.post("/api/material")
     def material(file: Annotated[UploadFile, File(description="a structure file")]) -> MaterialFound:
@@ -196,9 +196,9 @@ def _add_api(app: FastAPI, service: Service, shelf: Shelf) -> None:
 
 def _add_calculations(app: FastAPI, service: Service) -> None:
     @app.post("/api/compute", status_code=202)
-    def compute(file: Annotated[UploadFile, File(description="a structure file")]) -> Calculation:
+    def compute(file: Annotated[UploadFile, File(description="a structure file")]) -> ComputeAnswer:
         """Begin to calculate a structure from first principles; one at a time. It goes on while it is asked after."""
-        return Calculation(id=service.compute(_upload(file)))
+        return ComputeAnswer(id=service.compute(_upload(file)))
 
     @app.get("/api/compute/{number}")
     def state(number: int) -> CalculationState:
