@@ -75,12 +75,16 @@ def basis_of(atoms: tuple[FreeAtom, ...]) -> Basis:
     )
 
 
-class _Block(NamedTuple):
-    """Overlap and Hamiltonian elements (e, 2·a·b) of the bonds between atoms i and j (all images), a slice of all."""
+class _Bonds(NamedTuple):
+    """Bonds between atoms of two elements with a and b orbitals: of p pairs of atoms, up to m images each.
 
-    i: int
-    j: int
-    bonds: slice
+    i, j: (p,) atoms; bonds: (p, m) place of each bond among all of the cell
+    elements: (p, m, 2·a·b) overlap and Hamiltonian, zero where a pair has fewer images
+    """
+
+    i: NDArray[np.int64]
+    j: NDArray[np.int64]
+    bonds: NDArray[np.int64]
     elements: NDArray[np.float64]
 
 
@@ -112,7 +116,7 @@ class TightBinding:
         self._inversion = inversion is not None
         self._halves = Halves.of(basis.starts, basis.ell, inversion)
         self._positions = cell.frac_coords
-        self._bonds, self._shifts, self._blocks = _bonds(cell, basis)
+        self._vectors, self._shifts, self._bonds = _bonds(cell, basis)
 
     def matrices(self, momenta: NDArray[np.float64]) -> NDArray[np.complex128]:
         """(2, k, n, n) overlap and Hamiltonian (eV) at momenta (k, 3) in reciprocal lattice units."""
@@ -125,7 +129,7 @@ class TightBinding:
         """Energies and states at momenta (k, 3)."""
         fixed = invariant(momenta)
         # with inversion, positions of atoms in the phases make matrices at other momenta real
-        angle = momenta @ (self._bonds if self._inversion else self._shifts).T
+        angle = momenta @ (self._vectors if self._inversion else self._shifts).T
         angle[fixed] = np.rint(2 * momenta[fixed]) / 2 @ self._shifts.T
         angle *= 2 * np.pi
         sums = self._sums(np.cos(angle), np.sin(angle[~fixed]), self._halves)
@@ -159,28 +163,31 @@ class TightBinding:
 
     def _sums(self, cosines: NDArray[np.float64], sines: NDArray[np.float64], halves: Halves) -> NDArray[np.float64]:
         """(c + s, 2, rows, n) overlap and Hamiltonian, real and imaginary parts, for cosines (c, e), sines (s, e)."""
-        c, rows = len(cosines), halves.rows
-        waves = np.concatenate([cosines, sines])
-        both = np.zeros((len(waves), 2, rows, self.basis.size))
+        c, rows, size = len(cosines), halves.rows, self.basis.size
+        waves = np.concatenate([cosines, sines]).T
+        both = np.zeros((waves.shape[1], 2, rows, size))
+        flat = both.reshape(-1, 2, rows * size)
         widths = np.diff(self.basis.starts)
-        for block in self._blocks:
-            i, j = int(halves.starts[block.i]), int(halves.starts[block.j])
-            a, b = widths[block.i], widths[block.j]
-            part = (waves[:, block.bonds] @ block.elements).reshape(-1, 2, a, b)
-            if i < rows:
-                both[:, :, i : i + a, j : j + b] += part
-            if j < rows:
-                turned = part.transpose(0, 1, 3, 2)
-                both[:c, :, j : j + b, i : i + a] += turned[:c]
-                both[c:, :, j : j + b, i : i + a] -= turned[c:]
+        for i, j, bonds, elements in self._bonds:
+            a, b = widths[i[0]], widths[j[0]]
+            part = waves[bonds].transpose(0, 2, 1) @ elements  # (p, c + s, 2·a·b)
+            part = part.reshape(len(i), -1, 2, a * b).transpose(1, 2, 0, 3)
+            row, column = halves.starts[i, None] + np.arange(a), halves.starts[j, None] + np.arange(b)
+            above, below = halves.starts[i] < rows, halves.starts[j] < rows
+            place = row[above, :, None] * size + column[above, None]
+            flat[:, :, place.ravel()] = part[:, :, above].reshape(len(flat), 2, -1)
+            part = part[:, :, below].reshape(len(flat), 2, -1)
+            place = column[below, None] * size + row[below, :, None]
+            flat[:c, :, place.ravel()] += part[:c]
+            flat[c:, :, place.ravel()] -= part[c:]
         diagonal = np.arange(rows)
         both[:c, 0, diagonal, diagonal] += 1
         both[:c, 1, diagonal, diagonal] += self.basis.level[halves.order[:rows]]
         return both
 
 
-def _bonds(cell: Crystal, basis: Basis) -> tuple[NDArray[np.float64], NDArray[np.float64], list[_Block]]:
-    """The cell's bonds, one direction of each: vectors (e, 3), lattice vectors (e, 3), elements by pair of atoms."""
+def _bonds(cell: Crystal, basis: Basis) -> tuple[NDArray[np.float64], NDArray[np.float64], list[_Bonds]]:
+    """The cell's bonds, one direction of each: vectors (e, 3), lattice vectors (e, 3), elements by pair of elements."""
     z = cell.numbers
     pairs = pairs_within(cell, np.arange(len(cell)), _reach(z))
     i, j, shift, length = pairs.centre, pairs.atom, pairs.shift, pairs.distance
@@ -191,7 +198,7 @@ def _bonds(cell: Crystal, basis: Basis) -> tuple[NDArray[np.float64], NDArray[np
     for atom, number in enumerate(z.tolist()):
         own = slice(*basis.starts[atom : atom + 2])
         level[number] = LEVEL_SHARE * basis.level[own] + SHIFT_SHARE * basis.shift[own]
-    blocks: list[_Block] = []
+    groups: list[_Bonds] = []
     used: list[NDArray[np.int64]] = []
     count = 0
     kinds = z[i] * 1000 + z[j]
@@ -206,15 +213,18 @@ def _bonds(cell: Crystal, basis: Basis) -> tuple[NDArray[np.float64], NDArray[np
         elements = elements.reshape(len(bonds), -1)
         # from an atom to its own images, both directions are in the list, and the adjoint is added to all
         elements[i[bonds] == j[bonds]] *= 0.5
-        pair = i[bonds] * len(z) + j[bonds]
-        begins = np.flatnonzero(np.diff(pair, prepend=-1))
-        for begin, end in zip(begins, [*begins[1:], len(bonds)], strict=True):
-            one = bonds[begin]
-            blocks.append(_Block(int(i[one]), int(j[one]), slice(count + begin, count + end), elements[begin:end]))
+        begins = np.flatnonzero(np.diff(i[bonds] * len(z) + j[bonds], prepend=-1))
+        images = np.diff(begins, append=len(bonds))
+        pair, image = np.repeat(np.arange(len(begins)), images), np.arange(len(bonds)) - np.repeat(begins, images)
+        place = np.zeros((len(begins), images.max()), dtype=np.int64)
+        place[pair, image] = count + np.arange(len(bonds))
+        padded = np.zeros((*place.shape, elements.shape[1]))
+        padded[pair, image] = elements
+        groups.append(_Bonds(i[bonds[begins]], j[bonds[begins]], place, padded))
         used.append(bonds)
         count += len(bonds)
     chosen = np.concatenate(used) if used else np.empty(0, dtype=np.int64)
-    return vectors[chosen], shift[chosen], blocks
+    return vectors[chosen], shift[chosen], groups
 
 
 def _reach(z: NDArray[np.int64]) -> NDArray[np.float64]:
