@@ -132,9 +132,9 @@ class Config(_Frozen):
     network: NetworkConfig
     training: TrainingConfig
     fast_modalities: tuple[str, ...] = Field(
-        MODALITY_NAMES, description="modalities of the fast bundle, which is thrifty"
+        MODALITY_NAMES, description="modalities of the fast bundle, which skips costly ones"
     )
-    thrifty: bool = Field(False, description="do without a modality where it takes long for a crystal")
+    skip_costly: bool = Field(False, description="leave a modality out for crystals for which it takes long")
     members: tuple[MemberConfig, ...] = Field(min_length=1, description="the ensemble's members, in full")
     boosted: BoostedConfig
     tta_views: int = Field(5, ge=1, le=100)

@@ -170,7 +170,7 @@ class TestFacts:
 
     def test_a_model_that_skips_large_cells_is_the_only_reason_why_zrp_has_no_sketch(self):
         crystal = analyse(ZRP)
-        left_out = extract_sample(crystal, ("bands", "indicators"), thrifty=True)
+        left_out = extract_sample(crystal, ("bands", "indicators"), skip_costly=True)
         assert sketch_facts(crystal, left_out) is NoSketch.SKIPPED
         assert sketch_facts(crystal).orbitals == 4 * 9 + 4 * 4
 

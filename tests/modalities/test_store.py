@@ -297,11 +297,11 @@ class TestExtraction:
 def test_thrifty_features_are_the_same_but_for_crystals_that_take_long(textbook):
     bands = modality("bands")
     crystals = [analyse(textbook[name].crystal) for name in ("Si-diamond", "FeS2-pyrite")]
-    cheap = [extract_sample(crystal, ("scalar", "bands"), thrifty=True) for crystal in crystals]
+    cheap = [extract_sample(crystal, ("scalar", "bands"), skip_costly=True) for crystal in crystals]
     whole = [extract_sample(crystal, ("scalar", "bands")) for crystal in crystals]
     assert bands.costly is not None
     assert [bands.costly.crystal(crystal) for crystal in crystals] == [False, True]
-    masked = FeatureStore.from_samples(whole).thrifty()
+    masked = FeatureStore.from_samples(whole).without_costly()
     np.testing.assert_array_equal(FeatureStore.from_samples(cheap).table(), masked.table())
     assert np.isnan(masked.arrays["bands"]["table"][1]).all()
     np.testing.assert_array_equal(

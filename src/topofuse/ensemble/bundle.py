@@ -90,7 +90,7 @@ class Bundle:
             seed=self.config.seed,
             names=self.config.modalities,
             tables_only=all(network.tables_only for network in networks),  # less to send, less to join
-            thrifty=self.config.thrifty,
+            skip_costly=self.config.skip_costly,
         )
 
     def predict_features(self, features: Sequence[list[Sample]]) -> NDArray[np.float64]:
@@ -112,7 +112,7 @@ class Bundle:
 
     def raw_stores(self, views: Sequence[FeatureStore], rows: NDArray[np.integer] | None = None) -> NDArray[np.float64]:
         """(n, 5) the blend's own probabilities, before calibration; arguments as of `predict_stores`."""
-        views = [view.thrifty() for view in views] if self.config.thrifty else views
+        views = [view.without_costly() for view in views] if self.config.skip_costly else views
         rows = np.arange(len(views[0])) if rows is None else rows
         families = {
             name: average([network.predict(view, rows) for network in networks for view in views])

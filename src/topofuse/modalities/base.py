@@ -33,7 +33,7 @@ class Extractor(Protocol):
 
 @dataclass(frozen=True)
 class Costly:
-    """The crystals on which a modality that has nothing but a table takes long; thrifty models do without it there.
+    """The crystals on which a modality that has nothing but a table takes long; `skip_costly` leaves it out there.
 
     crystal: whether a crystal is one of them, found in next to no time
     rows: the same from tables (n, columns) that are there: (n,) booleans
@@ -53,7 +53,7 @@ class Modality:
     table_names: names of the columns of `table`
     index_arrays: arrays that hold indices → the group they point into
     categories: columns of the table that are codes 0, 1, … of something without an order → number of codes
-    costly: crystals whose row thrifty models leave undefined; None where every crystal is cheap
+    costly: crystals whose row is undefined with `skip_costly`; None where every crystal is cheap
     from_sketch: whether the features are computed from the band sketch (`tightbinding`), which explanations show
     """
 

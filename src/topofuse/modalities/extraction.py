@@ -54,20 +54,20 @@ def extract_sample(
     crystal: SymmetricCrystal,
     names: Sequence[str] = MODALITY_NAMES,
     tables_only: bool = False,
-    thrifty: bool = False,
+    skip_costly: bool = False,
 ) -> Sample:
     """All modalities of one crystal.
 
-    tables_only: no other arrays than the tables; thrifty: undefined where a modality would take long (`Costly`)
+    tables_only: no other arrays than the tables; skip_costly: undefined where a modality would take long (`Costly`)
     """
-    parts = {name: _part(modality(name), crystal, thrifty) for name in names}
+    parts = {name: _part(modality(name), crystal, skip_costly) for name in names}
     if tables_only:
         parts = {name: {"table": part["table"]} for name, part in parts.items()}
     return Sample(CrystalFacts.of(crystal), parts)
 
 
-def _part(made: Modality, crystal: SymmetricCrystal, thrifty: bool) -> Part:
-    if thrifty and made.costly is not None and made.costly.crystal(crystal):
+def _part(made: Modality, crystal: SymmetricCrystal, skip_costly: bool) -> Part:
+    if skip_costly and made.costly is not None and made.costly.crystal(crystal):
         return {"table": np.full((1, len(made.table_names)), np.nan, dtype=np.float32)}
     return made.extract(crystal)
 
@@ -78,11 +78,11 @@ def extract_views(
     seed: int,
     names: Sequence[str] = MODALITY_NAMES,
     tables_only: bool = False,
-    thrifty: bool = False,
+    skip_costly: bool = False,
 ) -> list[Sample]:
     """The modalities of views 0 to n_views - 1 of one crystal (`crystals.views`)."""
     views = (thermal_view(crystal, view, seed) for view in range(n_views))
-    return [extract_sample(view, names, tables_only, thrifty) for view in views]
+    return [extract_sample(view, names, tables_only, skip_costly) for view in views]
 
 
 def extract_all(

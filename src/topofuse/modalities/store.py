@@ -156,8 +156,8 @@ class FeatureStore:
         """(n, f) the tables of the named modalities side by side."""
         return np.concatenate([self.arrays[name]["table"] for name in names or self.names], axis=1)
 
-    def thrifty(self) -> FeatureStore:
-        """The store without what thrifty models do without: rows of crystals that are `Costly`."""
+    def without_costly(self) -> FeatureStore:
+        """The store with undefined rows of modalities for crystals for which they are `Costly`."""
         arrays = dict(self.arrays)
         for name, part in self.arrays.items():
             costly = modality(name).costly

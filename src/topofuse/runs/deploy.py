@@ -195,7 +195,7 @@ def _fit_trust(prepared: Prepared, out_of_fold: Probabilities, source: str) -> T
 
 
 def fast_config(config: Config) -> Config:
-    """Settings of the fast bundle: thrifty, two seeds at most, one view."""
+    """Settings of the fast bundle: costly modalities skipped, two seeds at most, one view."""
     names = tuple(name for name in config.modalities if name in config.fast_modalities) or config.modalities
     boosted: BoostedConfig = config.boosted.model_copy(update={"seeds": min(config.boosted.seeds, 2)})
-    return config.model_copy(update={"modalities": names, "boosted": boosted, "tta_views": 1, "thrifty": True})
+    return config.model_copy(update={"modalities": names, "boosted": boosted, "tta_views": 1, "skip_costly": True})

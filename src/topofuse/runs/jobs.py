@@ -54,13 +54,13 @@ class TreesJob:
     family: 'trees' or 'trees-fast'; in an ablation or a generalisation, the predictor or the split
     fold: the fold that they leave out; None where they see the whole pool
     rounds: of the binary and of the kind models, where there are no validation rows to stop by
-    thrifty: without a modality where it takes long for a crystal
+    skip_costly: without a modality for crystals for which it takes long
     """
 
     family: str
     fold: int | None
     modalities: tuple[str, ...]
-    thrifty: bool
+    skip_costly: bool
     settings: BoostedConfig
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
@@ -154,7 +154,7 @@ def trees_job(family: str, config: Config, like: NetworkJob) -> TreesJob:
         family=family,
         fold=like.fold,
         modalities=config.modalities,
-        thrifty=config.thrifty,
+        skip_costly=config.skip_costly,
         settings=config.boosted,
         train=like.task.train,
         validation=like.task.validation,

@@ -125,4 +125,4 @@ def for_trees(
 def table_of(prepared: Prepared, job: TreesJob) -> NDArray[np.float32]:
     """(n, f) features that the trees of `job` see, of all rows."""
     store = prepared.views[0]
-    return (store.thrifty() if job.thrifty else store).table(job.modalities)
+    return (store.without_costly() if job.skip_costly else store).table(job.modalities)
