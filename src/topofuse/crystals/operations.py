@@ -40,29 +40,33 @@ def group_of(hall_number: int, centering: str) -> tuple[NDArray[np.int64], NDArr
 
 
 def images(
-    lattice: NDArray[np.float64],
-    positions: NDArray[np.float64],
-    rotations: NDArray[np.int64],
-    translations: NDArray[np.float64],
+    positions: NDArray[np.float64], rotations: NDArray[np.int64], translations: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(g, n) atom nearest to the image of each atom, and (g, n, 3) the lattice vector from the image to it."""
+    """(g, n) atom at the image of each atom, and (g, n, 3) the lattice vector from the image to it.
+
+    positions: (n, 3) fractional, which the operations carry into each other
+    """
     image = np.einsum("gij,aj->gai", rotations, positions) + translations[:, None]
-    apart = image[:, :, None] - positions
-    apart -= np.rint(apart)
-    farthest = np.abs(apart.reshape(-1, 3) @ lattice).max(1)  # one product instead of one for each atom
-    nearest: NDArray[np.int64] = farthest.reshape(apart.shape[:3]).argmin(-1)
-    return nearest, np.rint(positions[nearest] - image).astype(np.int64)
+    # sum of cos 2π(x - y) over the three axes: largest, three, where two positions are one but for a lattice vector
+    closeness = _waves(image) @ _waves(positions).T
+    atom: NDArray[np.int64] = closeness.argmax(-1)
+    return atom, np.rint(positions[atom] - image).astype(np.int64)
+
+
+def _waves(positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    angle = 2 * np.pi * positions
+    return np.concatenate([np.cos(angle), np.sin(angle)], axis=-1)
 
 
 def symmetric_part(
-    lattice: NDArray[np.float64], positions: NDArray[np.float64], moves: NDArray[np.float64], group: tuple[int, str]
+    positions: NDArray[np.float64], moves: NDArray[np.float64], group: tuple[int, str]
 ) -> NDArray[np.float64]:
     """(n, 3) part of the moves (n, 3) of atoms that keeps the symmetry: their mean over all operations.
 
-    positions, moves: fractional; group: Hall number and centring, as for `group_of`
+    positions: as for `images`; moves: fractional; group: Hall number and centring, as for `group_of`
     """
     rotations, translations = group_of(*group)
-    atoms, _ = images(lattice, positions, rotations, translations)
+    atoms, _ = images(positions, rotations, translations)
     backwards = np.rint(np.linalg.inv(rotations))
     mean: NDArray[np.float64] = np.einsum("gij,gaj->ai", backwards, moves[atoms]) / len(rotations)
     return mean

@@ -160,7 +160,7 @@ def _averaged_moves(
         return np.zeros_like(coords)
     moves = np.zeros_like(coords)
     np.add.at(moves, atom, apart / np.bincount(atom)[atom, None])
-    return symmetric_part(lattice, coords, moves, (dataset.hall_number, dataset.international[0]))
+    return symmetric_part(coords, moves, (dataset.hall_number, dataset.international[0]))
 
 
 def _refuse_molecule(crystal: SymmetricCrystal) -> None:

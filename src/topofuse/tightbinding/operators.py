@@ -77,7 +77,7 @@ class Operators:
         self.momentum_rotations = np.rint(np.linalg.inv(self.rotations)).transpose(0, 2, 1)
         self.determinants = np.rint(np.linalg.det(self.rotations)).astype(np.int64)
         self.characters = np.trace(self.rotations, axis1=1, axis2=2)
-        self.atoms, self.shifts = images(cell.lattice, cell.frac_coords, self.rotations, self.translations)
+        self.atoms, self.shifts = images(cell.frac_coords, self.rotations, self.translations)
         cartesian = cell.lattice.T @ self.rotations @ np.linalg.inv(cell.lattice.T)
         # rounded, since the lattices of many crystals have the same rotations
         parts = [_of_rotation((np.round(r, 9) + 0.0).tobytes()) for r in cartesian]
