@@ -23,6 +23,7 @@ _STEP = 0.6  # of the integral, in standard deviations; sums over equal steps co
 _NODES = np.arange(-7, 8) * _STEP  # around the last filled level
 _REACH = 5.0  # standard deviations from the last filled level beyond which nothing changes
 _NEGLIGIBLE = 1e-6
+_MANY = 32  # fewer vectors of multiplicities are not worth merging before the end
 _ROOT = np.sqrt(2 * np.pi)
 _LARGEST = 2**62
 
@@ -107,8 +108,11 @@ def star_fillings(
         chosen, holds = (chosen[:, None] + code).ravel(), (holds[:, None] + more).ravel()
         state = _with_set(state, filled[begin:end], at[begin:end])
         possible = ((holds <= wanted) & (holds >= wanted - (electrons_of[-1] - electrons_of[end]))).nonzero()[0]
-        order = possible[chosen[possible].argsort(kind="stable")]
-        chosen, holds, state = _merged_codes(chosen[order], holds[order], state[order])
+        if len(possible) > _MANY:
+            possible = possible[chosen[possible].argsort(kind="stable")]
+            chosen, holds, state = _merged_codes(chosen[possible], holds[possible], state[possible])
+        elif len(possible) < len(chosen):
+            chosen, holds, state = chosen[possible], holds[possible], state[possible]
     whole = holds == wanted
     weight = state[whole, len(width) :].reshape(-1, len(widths), len(_NODES)).sum(2) * _STEP
     return chosen[whole, None] // radix[:-1] % (radix[1:] // radix[:-1]) + near.certain + levels.below, weight
