@@ -75,7 +75,7 @@ class Pool:
     answers: dict[str, Answer]
 
     @classmethod
-    def of(cls, data: Path, run_dir: Path) -> "Pool":
+    def from_run(cls, data: Path, run_dir: Path) -> "Pool":
         columns = ["material_id", "formula", "lattice", "numbers", "frac_coords", "class_soc", "split"]
         rows = [row for row in pq.read_table(data, columns=columns).to_pylist() if row["split"] == "pool"]
         order = np.random.default_rng(SEED).permutation(len(rows))
@@ -188,7 +188,7 @@ def measure(options: argparse.Namespace) -> None:
     log, store, pool = (
         folder / f"{name}.jsonl",
         Store(folder / "results"),
-        Pool.of(Path(options.data), Path(options.run)),
+        Pool.from_run(Path(options.data), Path(options.run)),
     )
     done = {line["id"]: line for line in lines(log)}
     to_do, counted = [], 0

@@ -100,7 +100,7 @@ class Member:
 
 
 def members_of(known: dict[str, dict], data: Path, run_dir: Path) -> list[Member]:
-    pool, quick, found = Pool.of(data, run_dir), ACCURACIES["quick"], []
+    pool, quick, found = Pool.from_run(data, run_dir), ACCURACIES["quick"], []
     for _, (row, crystal) in zip(range(CASCADE), pool.crystals(8), strict=False):
         name, line = row["material_id"], known.get(row["material_id"])
         estimate = cost.seconds_for(cost.size_of(crystal, quick))

@@ -57,7 +57,7 @@ def misses(finder: Finder) -> None:
     row_of = {source: row for row, source in enumerate(finder.known.sources)}
     data = load(None)
     asked = [i for i, source in enumerate(data.sources) if source in row_of]
-    facts = CrystalFacts.concatenate([CrystalFacts.of(analyse(data.crystals[i])) for i in asked])
+    facts = CrystalFacts.concatenate([CrystalFacts.from_crystal(analyse(data.crystals[i])) for i in asked])
     found = [finder.find(facts, k) for k in range(len(asked))]
     right = sum(row == row_of[data.sources[i]] for row, i in zip(found, asked, strict=True))
     missed = [data.material_ids[i] for row, i in zip(found, asked, strict=True) if row is None]

@@ -12,7 +12,7 @@ from topofuse.modalities.store import FeatureStore
 
 @pytest.fixture(scope="module")
 def facts(compounds):
-    return CrystalFacts.concatenate([CrystalFacts.of(analyse(crystal)) for crystal in compounds.values()])
+    return CrystalFacts.concatenate([CrystalFacts.from_crystal(analyse(crystal)) for crystal in compounds.values()])
 
 
 def test_they_are_those_of_the_primitive_cell(facts, compounds):

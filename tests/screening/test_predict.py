@@ -60,7 +60,7 @@ def test_every_file_is_one_row_in_order_with_exactly_these_columns(folder):
 
 
 def with_sketch(crystal):
-    return [Sample(CrystalFacts.of(crystal), {"bands": extract(crystal)})]
+    return [Sample(CrystalFacts.from_crystal(crystal), {"bands": extract(crystal)})]
 
 
 def test_the_sketch_that_the_model_read_has_its_gap_and_index_in_the_row(bi2se3, zno):

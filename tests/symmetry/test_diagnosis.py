@@ -170,7 +170,7 @@ class TestIdentification:
         order = np.random.default_rng(0).permutation(len(table.rotations))
         shift = np.random.default_rng(1).integers(-1, 2, (len(order), 3))
         sign = np.where(np.arange(len(order)) % 2, -1.0, 1.0)
-        found = Alignment.of(
+        found = Alignment.with_table(
             table, table.rotations[order], table.translations[order] + shift, table.spins[order] * sign[:, None, None]
         )
         np.testing.assert_array_equal(order[found.operations], np.arange(len(order)))
@@ -180,11 +180,11 @@ class TestIdentification:
     def test_operations_of_another_group_or_axes_are_refused(self):
         table, other = symmetry_table(227), symmetry_table(2)
         with pytest.raises(ValueError, match="space group 227 has the operation"):
-            Alignment.of(table, other.rotations, other.translations, other.spins)
+            Alignment.with_table(table, other.rotations, other.translations, other.spins)
         with pytest.raises(ValueError, match="standard setting of space group 227"):
-            Alignment.of(table, table.rotations, table.translations + 0.25, table.spins)
+            Alignment.with_table(table, table.rotations, table.translations + 0.25, table.spins)
         with pytest.raises(ValueError, match="axes of the standardised lattice"):
-            Alignment.of(table, table.rotations, table.translations, np.roll(table.spins, 1, axis=0))
+            Alignment.with_table(table, table.rotations, table.translations, np.roll(table.spins, 1, axis=0))
 
 
 def test_wrong_input_is_told():

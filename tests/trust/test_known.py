@@ -11,7 +11,7 @@ from topofuse.trust.known import COLUMNS, Finder, KnownMaterials, links_of
 
 
 def facts_of(*crystals: Crystal) -> CrystalFacts:
-    return CrystalFacts.concatenate([CrystalFacts.of(analyse(crystal)) for crystal in crystals])
+    return CrystalFacts.concatenate([CrystalFacts.from_crystal(analyse(crystal)) for crystal in crystals])
 
 
 def scaled(crystal: Crystal, factor: float) -> Crystal:
@@ -22,7 +22,7 @@ def scaled(crystal: Crystal, factor: float) -> Crystal:
 def finder(compounds) -> Finder:
     facts = facts_of(*compounds.values())
     formulas = [name.split("-")[0] for name in compounds]
-    known = KnownMaterials.of(facts, [f"Materiae MAT{i:08}" for i in range(len(compounds))])
+    known = KnownMaterials.from_facts(facts, [f"Materiae MAT{i:08}" for i in range(len(compounds))])
     return Finder([f"mp-{i}" for i in range(len(compounds))], formulas, ["ti"] * len(compounds), known)
 
 
@@ -44,7 +44,7 @@ def test_another_structure_of_the_same_formula_and_space_group_is_none(bi2se3):
         coords = [[0, 0, 0], [0.5, 0.5, 0], [0, 0.5, z], [0.5, 0, 1 - z]]
         return Crystal.validated(np.diag([3.8, 3.8, 5.5]), [26, 26, 34, 34], coords)
 
-    known = KnownMaterials.of(facts_of(layer(0.27)), ["nowhere"])
+    known = KnownMaterials.from_facts(facts_of(layer(0.27)), ["nowhere"])
     finder = Finder(["made-up"], ["FeSe"], ["ti"], known)
     facts = facts_of(layer(0.275), layer(0.45), bi2se3)
     assert [finder.find(facts, k) for k in range(3)] == [0, None, None]

@@ -48,7 +48,7 @@ def told() -> dict:
     trust = Trust.fit(labels[:8_000], said[:8_000], "made up")
     fitted = cross_fit(labels[:8_000], said[:8_000], folds)
     pool = TrustRows(labels[:8_000], said[:8_000], fitted.probabilities, fitted.p_values)
-    return measure_trust(trust, pool, TrustRows.of(trust, labels[8_000:], said[8_000:]))
+    return measure_trust(trust, pool, TrustRows.from_predictions(trust, labels[8_000:], said[8_000:]))
 
 
 class TestTemperatures:
@@ -203,7 +203,7 @@ class TestWhole:
         labels, p = honest(2_000, seed=12)
         trust = Trust.fit(labels, p, "made up")
         swapped = np.where(labels == 0, 3, labels)  # what was trivial is now `ti`
-        rows = TrustRows.of(trust, swapped, p)
+        rows = TrustRows.from_predictions(trust, swapped, p)
         sets = measure_trust(trust, rows, None)["oof"]["sets"]["90"]
         assert not sets["classes"]["ti"]["kept"]
         assert (sets["classes"]["trivial"]["n"], sets["classes"]["trivial"]["kept"]) == (0, None)

@@ -119,7 +119,7 @@ def _check_setting(crystal: SymmetricCrystal, table: SymmetryTable) -> None:
     turns = cell.lattice.T @ table.rotations @ np.linalg.inv(cell.lattice.T)
     spins = np.array([spinor(np.round(turn, 9) + 0.0) for turn in turns])
     try:
-        Alignment.of(table, table.rotations, table.translations, spins)
+        Alignment.with_table(table, table.rotations, table.translations, spins)
     except ValueError as error:
         raise EngineError(f"its standardised cell is not in the axes of its space group's table: {error}") from error
     images = np.einsum("gij,aj->gai", table.rotations, cell.frac_coords) + table.translations[:, None]

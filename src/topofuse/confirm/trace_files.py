@@ -144,7 +144,7 @@ def _unseen(index: int, star: Star, electrons: int) -> Levels:
 def states_of(file: TraceFile, table: SymmetryTable) -> list[StarStates]:
     """The states at one momentum of each star that the file has; `TraceFileError` where its cell is another."""
     try:
-        alignment = Alignment.of(table, file.rotations, file.translations, file.spins)
+        alignment = Alignment.with_table(table, file.rotations, file.translations, file.spins)
     except ValueError as error:
         raise TraceFileError(f"the traces are not of the standardised primitive cell: {error}") from error
     by_star: dict[int, StarStates] = {}

@@ -29,7 +29,7 @@ class CrystalFacts:
     fingerprint: NDArray[np.float32]
 
     @classmethod
-    def of(cls, crystal: SymmetricCrystal) -> CrystalFacts:
+    def from_crystal(cls, crystal: SymmetricCrystal) -> CrystalFacts:
         """Facts of one crystal."""
         numbers = np.sort(crystal.primitive.numbers)
         volume = np.array([crystal.primitive.volume / len(numbers)])

@@ -153,7 +153,7 @@ class Forest:
 
     @cached_property
     def _ways(self) -> _Ways:
-        return _Ways.of(self)
+        return _Ways.through(self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +178,7 @@ class _Ways:
     share: NDArray[np.float64]
 
     @classmethod
-    def of(cls, forest: Forest) -> _Ways:
+    def through(cls, forest: Forest) -> _Ways:
         """The ways of all trees at once, from the leaves upwards."""
         m, n = len(forest.column), len(forest.value)
         parent = np.full(m + n, -1, dtype=np.int64)

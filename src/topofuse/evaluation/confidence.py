@@ -65,7 +65,7 @@ class TrustRows:
     p_values: Floats
 
     @classmethod
-    def of(cls, trust: Trust, labels: NDArray[np.integer], p5: Floats) -> TrustRows:
+    def from_predictions(cls, trust: Trust, labels: NDArray[np.integer], p5: Floats) -> TrustRows:
         """Rows that neither the models nor `trust` saw; p5: (n, 5) the models' own probabilities."""
         calibrated = trust.temperatures.apply(p5)
         return cls(labels, p5, calibrated, trust.sets.p_values(calibrated))

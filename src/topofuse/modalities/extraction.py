@@ -63,7 +63,7 @@ def extract_sample(
     parts = {name: _part(modality(name), crystal, skip_costly) for name in names}
     if tables_only:
         parts = {name: {"table": part["table"]} for name, part in parts.items()}
-    return Sample(CrystalFacts.of(crystal), parts)
+    return Sample(CrystalFacts.from_crystal(crystal), parts)
 
 
 def _part(made: Modality, crystal: SymmetricCrystal, skip_costly: bool) -> Part:
@@ -161,7 +161,7 @@ def _run(chunks: list[_Chunk], workers: int) -> Iterator[ChunkResult]:
 def _extract_chunk(chunk: _Chunk) -> ChunkResult:
     """The stores of the crystals that all modalities can be computed for, one per view, and the others' reasons."""
     parts: dict[str, _ChunkPart] = {}
-    files = {} if chunk.cache_dir is None else {name: _CacheFiles.of(name, chunk) for name in chunk.names}
+    files = {} if chunk.cache_dir is None else {name: _CacheFiles.for_chunk(name, chunk) for name in chunk.names}
     for name, file in files.items():
         if (part := file.load()) is not None:
             parts[name] = part
@@ -225,7 +225,7 @@ class _CacheFiles:
     rejected: Path
 
     @classmethod
-    def of(cls, name: str, chunk: _Chunk) -> _CacheFiles:
+    def for_chunk(cls, name: str, chunk: _Chunk) -> _CacheFiles:
         """Named by all that decides what they hold: the crystals, the views, the code of this modality."""
         assert chunk.cache_dir is not None
         digest = hashlib.sha256(f"{_LAYOUT}:{name}:{code_hash((name,))}:{chunk.seed}:{chunk.n_views}".encode())

@@ -114,7 +114,9 @@ def _measure(prepared: Prepared, bundle: Bundle, out_of_fold: Probabilities) -> 
     pool = TrustRows(rows.labels[rows.pool], out_of_fold, fitted.probabilities, fitted.p_values)
     if len(rows.test) == 0:
         return _Measured(pool.after, None, measure_trust(bundle.trust, pool, None))
-    test = TrustRows.of(bundle.trust, rows.labels[rows.test], bundle.raw_stores(prepared.views, rows.test))
+    test = TrustRows.from_predictions(
+        bundle.trust, rows.labels[rows.test], bundle.raw_stores(prepared.views, rows.test)
+    )
     return _Measured(pool.after, test.after, measure_trust(bundle.trust, pool, test))
 
 

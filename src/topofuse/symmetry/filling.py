@@ -64,12 +64,12 @@ def zone_facts(crystal: SymmetricCrystal) -> ZoneFacts:
     table, group = zone(crystal.spacegroup, shape), group_facts(crystal.spacegroup)
     # which triclinic momentum is which depends on the cell, but all but GAMMA are alike: two-fold everywhere
     labels = table.labels if shape != TRICLINIC else ("GAMMA", *["other"] * (len(table.labels) - 1))
-    unfilled = Filling.of(little.double for little in table.nodes).unfilled(electrons)
+    unfilled = Filling.from_dimensions(little.double for little in table.nodes).unfilled(electrons)
     momenta = tuple(
         MomentumFacts(label, trim, little.order, dict(sorted(little.double.items())), not bool(bad))
         for label, trim, little, bad in zip(labels, table.trim, table.nodes, unfilled, strict=True)
     )
-    lines_unfilled = Filling.of(line[4].double for line in table.lines).unfilled(electrons)
+    lines_unfilled = Filling.from_dimensions(line[4].double for line in table.lines).unfilled(electrons)
     return ZoneFacts(
         electrons=electrons,
         atomic_filling=group.atomic_filling,
@@ -94,7 +94,7 @@ class Filling:
     reachable: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, dimensions: Iterable[Iterable[int]]) -> Filling:
+    def from_dimensions(cls, dimensions: Iterable[Iterable[int]]) -> Filling:
         """From the dimensions of the levels of each momentum."""
         sets = [tuple(d) for d in dimensions]
         return cls(

@@ -37,7 +37,7 @@ class Alignment:
     shifts: NDArray[np.float64]
 
     @classmethod
-    def of(
+    def with_table(
         cls,
         table: SymmetryTable,
         rotations: NDArray[np.int64],

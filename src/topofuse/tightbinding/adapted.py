@@ -79,7 +79,7 @@ class Halves:
     shifts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, starts: NDArray[np.int64], ell: NDArray[np.int64], inversion: Inversion | None) -> Halves:
+    def for_inversion(cls, starts: NDArray[np.int64], ell: NDArray[np.int64], inversion: Inversion | None) -> Halves:
         """starts: (a + 1,) first orbital of each atom, and n; ell: (n,)."""
         size, atoms = np.diff(starts), np.arange(len(starts) - 1)
         partner, shifts = inversion or (atoms, np.zeros((len(atoms), 3), dtype=np.int64))

@@ -114,14 +114,14 @@ class TightBinding:
     def __init__(self, cell: Crystal, basis: Basis, inversion: Inversion | None = None) -> None:
         self.basis = basis
         self._inversion = inversion is not None
-        self._halves = Halves.of(basis.starts, basis.ell, inversion)
+        self._halves = Halves.for_inversion(basis.starts, basis.ell, inversion)
         self._positions = cell.frac_coords
         self._vectors, self._shifts, self._bonds = _bonds(cell, basis)
 
     def matrices(self, momenta: NDArray[np.float64]) -> NDArray[np.complex128]:
         """(2, k, n, n) overlap and Hamiltonian (eV) at momenta (k, 3) in reciprocal lattice units."""
         angle = 2 * np.pi * (momenta @ self._shifts.T)
-        places = Halves.of(self.basis.starts, self.basis.ell, None)
+        places = Halves.for_inversion(self.basis.starts, self.basis.ell, None)
         cosines, sines = np.split(self._sums(np.cos(angle), np.sin(angle), places), 2)
         return (cosines + 1j * sines).swapaxes(0, 1)
 

@@ -31,7 +31,7 @@ def star_levels(sketch: Sketch, table: SymmetryTable) -> list[StarLevels]:
     Raises `RepresentationError` where the sketch's states are no representations, which overlapping atoms may bring.
     """
     operators = sketch.operators
-    alignment = Alignment.of(table, operators.rotations, operators.translations, operators.spinors)
+    alignment = Alignment.with_table(table, operators.rotations, operators.translations, operators.spinors)
     stars = []
     for point, momentum in enumerate(table.representatives):
         traces, below = _traces(sketch, point, alignment.operations[momentum.operations])

@@ -43,7 +43,7 @@ class KnownMaterials:
     sources: Sequence[str]
 
     @classmethod
-    def of(cls, facts: CrystalFacts, sources: Sequence[str]) -> KnownMaterials:
+    def from_facts(cls, facts: CrystalFacts, sources: Sequence[str]) -> KnownMaterials:
         """From the facts of the training materials, in their order."""
         codes = np.rint(facts.fingerprint / _UNIT).astype(np.uint16)
         return cls(

@@ -106,7 +106,7 @@ class TrainingMaterials:
         return cls(
             names, quantiles, projection, centre, step, codes, grid, seen, int(facts.n_atoms.max()),
             list(ids), list(formulas), np.asarray(classes, dtype=np.int8),
-            KnownMaterials.of(facts, [""] * len(ids) if sources is None else sources),
+            KnownMaterials.from_facts(facts, [""] * len(ids) if sources is None else sources),
         )  # fmt: skip
 
     @cached_property

@@ -107,10 +107,10 @@ def _static(spacegroup: int, symbol: str) -> _Static:
         edge=np.array([_symmetry_row(g) for g in lines], dtype=np.float32),
         fixed=fixed,
         star=np.array([float(g.star) for g in tabulated.nodes]),
-        node_double=Filling.of(g.double for g in tabulated.nodes),
-        node_single=Filling.of(g.single for g in tabulated.nodes),
-        edge_double=Filling.of(g.double for g in lines),
-        edge_single=Filling.of(g.single for g in lines),
+        node_double=Filling.from_dimensions(g.double for g in tabulated.nodes),
+        node_single=Filling.from_dimensions(g.single for g in tabulated.nodes),
+        edge_double=Filling.from_dimensions(g.double for g in lines),
+        edge_single=Filling.from_dimensions(g.single for g in lines),
         table=_static_table(spacegroup, symbol),
     )
 
