@@ -112,9 +112,8 @@ def beside_second(rows: Rows, decided: NDArray[np.int64], path: Path) -> None:
         figures = (apart.mean(), apart[wrong].mean(), (c == b)[wrong & apart].mean(), wrong[~apart].mean())
         disagrees, held, sided, left = (f"{100 * figure:.1f} %" for figure in figures)
         print(f"{title} classes, {len(a):,} shared: the second database disagrees with the label on {disagrees};")
-        print(
-            f"  these hold {held} of the errors, {sided} of them the second database's class; where both agree {left} are wrong"
-        )
+        print(f"  these hold {held} of the errors, {sided} of them the second database's class;")
+        print(f"  where both agree {left} are wrong")
 
 
 if __name__ == "__main__":
