@@ -7,6 +7,7 @@ times time reversal leaves k in place and its square is 1: there is a basis in w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -47,8 +48,11 @@ class _Part(NamedTuple):
     kept: NDArray[np.int64]
 
 
+Wanted = Callable[[NDArray[np.float64]], int]  # how many of the lowest states are wanted, by the energies
+
+
 class Solution(NamedTuple):
-    """Levels of a momentum: energies (n,) ascending; states C and dual S C, (n, n) columns.
+    """Levels of a momentum: energies (n,) ascending; states C and dual S C, (n, m) columns, of the m lowest.
 
     parity: (n,) ±1 of each state at a time-reversal-invariant momentum of a crystal with inversion, else None
     """
@@ -156,21 +160,24 @@ class Halves:
 
 
 def solve_even_and_odd(
-    halves: Halves, momentum: NDArray[np.float64], sums: NDArray[np.float64], raised: bool
+    halves: Halves, momentum: NDArray[np.float64], sums: NDArray[np.float64], wanted: Wanted, raised: bool
 ) -> Solution:
     """Levels at a time-reversal-invariant momentum of a crystal with inversion; sums: (2, rows, n)."""
-    energies, states, duals = [], [], []
-    for part in halves.parts_at(momentum):
-        overlap, hamiltonian = halves.block(sums, part)
-        energy, columns = solve(overlap, hamiltonian, raised)
-        energies.append(energy)
+    parts = halves.parts_at(momentum)
+    blocks = [halves.block(sums, part) for part in parts]
+    solved = [solve(overlap, hamiltonian, raised) for overlap, hamiltonian in blocks]
+    energy = np.concatenate([levels for levels, _ in solved])
+    order = np.argsort(energy, kind="stable")
+    energy, parity = energy[order], np.repeat([1, -1], [len(levels) for levels, _ in solved])[order]
+    lowest = parity[: wanted(energy)]
+    states, duals = [], []
+    for sign, part, (overlap, _), (_, columns) in zip((1, -1), parts, blocks, solved, strict=True):
+        columns = columns[:, : np.count_nonzero(lowest == sign)]
         states.append(halves.columns(columns, part))
         duals.append(halves.columns(overlap @ columns, part))
-    energy = np.concatenate(energies)
-    order = np.argsort(energy, kind="stable")
-    parities = np.repeat([1, -1], [len(e) for e in energies])[order]
+    order = np.argsort(np.argsort(lowest == -1, kind="stable"))  # from even before odd to ascending energy
     ordered, dual = (_by_orbital(halves, np.concatenate(columns, axis=1)[:, order]) for columns in (states, duals))
-    return Solution(energy[order], ordered, dual, parities)
+    return Solution(energy, ordered, dual, parity)
 
 
 def solve_real(
@@ -178,6 +185,7 @@ def solve_real(
     phases: NDArray[np.complex128],
     cosines: NDArray[np.float64],
     sines: NDArray[np.float64],
+    wanted: Wanted,
     raised: bool,
 ) -> Solution:
     """Levels at any momentum of a crystal with inversion.
@@ -192,6 +200,7 @@ def solve_real(
     whole[:, e:, :e] = halves.between(sines)
     whole[:, :e, e:] = whole[:, e:, :e].transpose(0, 2, 1)
     energy, columns = solve(whole[0], whole[1], raised)
+    columns = columns[:, : wanted(energy)]
 
     def back(coefficients: NDArray[np.float64]) -> NDArray[np.complex128]:
         out = np.empty((len(halves.order), coefficients.shape[1]), dtype=np.complex128)

@@ -22,6 +22,7 @@ from topofuse.tightbinding.adapted import (
     IndefiniteOverlapError,
     Inversion,
     Solution,
+    Wanted,
     invariant,
     solve,
     solve_even_and_odd,
@@ -97,8 +98,8 @@ class Bands:
     """Solutions at k momenta; arrays of states are real at momenta that time reversal leaves in place.
 
     energy: (k, n) ascending, eV
-    states: k times (n, n) columns C with C† S C = 1
-    dual: k times (n, n) S C
+    states: k times (n, m) columns C with C† S C = 1, of the m lowest levels that were wanted
+    dual: k times (n, m) S C
     parity: k times (n,) ±1 of each state at such momenta of a crystal with inversion, else None
     """
 
@@ -125,8 +126,8 @@ class TightBinding:
         cosines, sines = np.split(self._sums(np.cos(angle), np.sin(angle), places), 2)
         return (cosines + 1j * sines).swapaxes(0, 1)
 
-    def bands(self, momenta: NDArray[np.float64]) -> Bands:
-        """Energies and states at momenta (k, 3)."""
+    def bands(self, momenta: NDArray[np.float64], wanted: Wanted = len) -> Bands:
+        """Energies and states at momenta (k, 3); wanted: energies (n,) → how many of the lowest states are kept."""
         fixed = invariant(momenta)
         # with inversion, positions of atoms in the phases make matrices at other momenta real
         angle = momenta @ (self._vectors if self._inversion else self._shifts).T
@@ -139,9 +140,9 @@ class TightBinding:
             for k, real, real_only in zip(momenta, sums[: len(momenta)], fixed, strict=True)
         ]
         try:
-            solutions = [self._solution(*problem, raised=False) for problem in problems]
+            solutions = [self._solution(*problem, wanted, raised=False) for problem in problems]
         except IndefiniteOverlapError:
-            solutions = [self._solution(*problem, raised=True) for problem in problems]
+            solutions = [self._solution(*problem, wanted, raised=True) for problem in problems]
         energy, states, dual, parity = zip(*solutions, strict=True)
         return Bands(np.array(energy), states, dual, parity)
 
@@ -150,15 +151,17 @@ class TightBinding:
         momentum: NDArray[np.float64],
         real: NDArray[np.float64],
         imaginary: NDArray[np.float64] | None,
+        wanted: Wanted,
         raised: bool,
     ) -> Solution:
         if self._inversion and imaginary is None:
-            return solve_even_and_odd(self._halves, momentum, real, raised)
+            return solve_even_and_odd(self._halves, momentum, real, wanted, raised)
         if self._inversion and imaginary is not None:
             phases = np.exp(2j * np.pi * (self._positions @ momentum))[self.basis.atom]
-            return solve_real(self._halves, phases, real, imaginary, raised)
+            return solve_real(self._halves, phases, real, imaginary, wanted, raised)
         overlap, hamiltonian = real if imaginary is None else real + 1j * imaginary
         energy, states = solve(overlap, hamiltonian, raised)
+        states = states[:, : wanted(energy)]
         return Solution(energy, states, overlap @ states, None)
 
     def _sums(self, cosines: NDArray[np.float64], sines: NDArray[np.float64], halves: Halves) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
+from topofuse.tightbinding.adapted import Wanted
 from topofuse.tightbinding.atoms import FreeAtom, free_atom
 from topofuse.tightbinding.hamiltonian import Bands, Basis, TightBinding, basis_of
 from topofuse.tightbinding.operators import Operators, angular_momentum
@@ -69,7 +70,8 @@ class SpinLevels:
 class Sketch:
     """Bands of a crystal with an even number of electrons.
 
-    filled: occupied bands; bands: solutions at `sampling.points`; spin: levels with spin-orbit coupling there
+    filled: occupied bands; bands: solutions at `sampling.points`, states at least up to the window of `spin`
+    spin: levels with spin-orbit coupling there
     """
 
     basis: Basis
@@ -83,7 +85,7 @@ class Sketch:
     def at(self, points: NDArray[np.float64]) -> Sketch:
         """The sketch of the same crystal at other momenta (k, 3)."""
         sampling = Sampling.at(points)
-        bands, spin = _solved(self.model, sampling, self.filled)
+        bands, spin = _solved(self.model, sampling, self.filled, len)
         return replace(self, sampling=sampling, bands=bands, spin=spin)
 
     def spin_edges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -141,11 +143,14 @@ def sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
     operators = Operators(crystal, basis)
     model = TightBinding(crystal.primitive, basis, operators.inversion)
     sampling = sampling_of(crystal.spacegroup, operators)
-    return Sketch(basis, model, operators, sampling, filled, *_solved(model, sampling, filled))
+    solved = _solved(model, sampling, filled, lambda energy: _window(energy, filled)[1])
+    return Sketch(basis, model, operators, sampling, filled, *solved)
 
 
-def _solved(model: TightBinding, sampling: Sampling, filled: int) -> tuple[Bands, tuple[SpinLevels, ...]]:
-    bands = model.bands(sampling.points)
+def _solved(
+    model: TightBinding, sampling: Sampling, filled: int, wanted: Wanted
+) -> tuple[Bands, tuple[SpinLevels, ...]]:
+    bands = model.bands(sampling.points, wanted)
     return bands, tuple(spin_levels(model.basis, bands, point, filled) for point in range(len(sampling.points)))
 
 
@@ -193,11 +198,7 @@ def _shared_occupation(energy: NDArray[np.float64], filled: int) -> NDArray[np.f
 def spin_levels(basis: Basis, bands: Bands, point: int, filled: int) -> SpinLevels:
     """Levels at the momentum `point` of the bands: second variation, ζ L·S among the bands near the filling."""
     energy = bands.energy[point]
-    first, last = max(0, filled - WINDOW), min(basis.size, filled + WINDOW)
-    while first > 0 and energy[first] - energy[first - 1] < _WINDOW_GAP:
-        first -= 1
-    while last < basis.size and energy[last] - energy[last - 1] < _WINDOW_GAP:
-        last += 1
+    first, last = _window(energy, filled)
     beneath = bands.states[point][:, :first] @ bands.dual[point][:, :first].conj().T if first else None
     states, energy = bands.states[point][:, first:last], energy[first:last]
     momentum = states.conj().T @ _weighted_rotations(basis, states)  # (3, w, w) of -iζL
@@ -214,6 +215,16 @@ def spin_levels(basis: Basis, bands: Bands, point: int, filled: int) -> SpinLeve
     vectors[parts[0], :, :begin], vectors[parts[1], :, begin:] = (vector for _, vector in solved)
     parities = np.repeat([1, -1], [len(level) for level, _ in solved])[order]
     return SpinLevels(first, levels[order], vectors[:, :, order], parities, beneath)
+
+
+def _window(energy: NDArray[np.float64], filled: int) -> tuple[int, int]:
+    """First band of those that spin-orbit coupling mixes, and the first one above them."""
+    first, last = max(0, filled - WINDOW), min(len(energy), filled + WINDOW)
+    while first > 0 and energy[first] - energy[first - 1] < _WINDOW_GAP:
+        first -= 1
+    while last < len(energy) and energy[last] - energy[last - 1] < _WINDOW_GAP:
+        last += 1
+    return first, last
 
 
 def _mixed(energy: NDArray[np.float64], momentum: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
