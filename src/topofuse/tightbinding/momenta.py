@@ -21,7 +21,7 @@ _PURE = 0.01  # share of the other parity up to which a set of levels has one pa
 class MomentumLevels:
     """The l levels with spin-orbit coupling near the filling at one special momentum, ascending in energy.
 
-    label: of the momentum, as `kspace.irreps.momenta` has it; k: (3,) in the reciprocal basis of the primitive cell
+    label: of the star, as `symmetry.zones.momenta` has it; k: (3,) one of its momenta, in the primitive reciprocal basis
     time_reversal_invariant: whether the momentum equals its opposite
     energy: (l,) eV; dimension: (l,) states of the level; coirrep: (l,) which of the momentum's in the symmetry table,
         from 1 (the numbers are the table's own); filled: (l,) share of its states that is occupied
@@ -55,7 +55,8 @@ def momentum_levels(
     """One for each star of the table, Γ first; stars: those that `star_levels` gives."""
     symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
     labels = [star.label for star in table.stars]
-    for name, k in momenta(symbol, crystal.centering, crystal.conventional_lattice).items():
+    named = momenta(symbol, crystal.centering, crystal.conventional_lattice)
+    for name, k in reversed(named.items()):  # of several names in a star the first counts: F, not F_2
         momentum = table.find(k)
         if momentum is not None:
             labels[momentum.star] = name
