@@ -45,18 +45,20 @@ def main() -> None:
     rows = run.rows(run.results["chosen"], "oof")
     if rows is None:
         raise SystemExit("the chosen strategy has no out-of-fold predictions")
-    place = {name: i for i, name in enumerate(data.material_ids)}
-    crystals = [data.crystals[place[name]] for name in rows.table["material_id"]]
-    extraction = extract_all(crystals, cache_dir=default_cache(), names=("indicators",), progress=True)
-    if extraction.rejected:
-        raise SystemExit(f"features of {len(extraction.rejected)} crystals are missing")
-    analysis = dict(zip(modality("indicators").table_names, extraction.views[0].table(["indicators"]).T, strict=True))
+    # all that the run computed features of, in its order: so they are in the cache
+    labelled = data.select(np.flatnonzero(data.labels >= 0))
+    extraction = extract_all(labelled.crystals, cache_dir=default_cache(), names=("indicators",), progress=True)
+    place = {labelled.material_ids[i]: at for at, i in enumerate(extraction.kept)}
+    at = np.array([place[name] for name in rows.table["material_id"]])
+    table = extraction.views[0].table(["indicators"])[at]
+    analysis = dict(zip(modality("indicators").table_names, table.T, strict=True))
+    elements = [set(labelled.crystals[extraction.kept[i]].numbers.tolist()) for i in at]
     decided = decide(rows.p5)
     wrong, wrong_two = decided != rows.labels, (decided > 0) != (rows.labels > 0)
     print(f"{wrong.sum():,} of {len(wrong):,} wrong at five classes, {wrong_two.sum()} at two\n")
     print("| Materials | share of all | wrong, 5 classes | share of these errors | share of the errors at 2 classes |")
     print("| --- | --- | --- | --- | --- |")
-    for title, mask in kinds(rows, [set(crystal.numbers.tolist()) for crystal in crystals], analysis).items():
+    for title, mask in kinds(rows, elements, analysis).items():
         shares = (mask.mean(), wrong[mask].mean(), mask[wrong].mean(), mask[wrong_two].mean())
         print(f"| {title} | " + " | ".join(f"{100 * share:.1f} %" for share in shares) + " |")
     between(rows.labels[wrong], decided[wrong])

@@ -21,7 +21,7 @@ _PURE = 0.01  # share of the other parity up to which a set of levels has one pa
 class MomentumLevels:
     """The l levels with spin-orbit coupling near the filling at one special momentum, ascending in energy.
 
-    label: of the star, as `symmetry.zones.momenta` has it; k: (3,) one of its momenta, in the primitive reciprocal basis
+    label: of the star, as `symmetry.zones.momenta` has it; k: (3,) one of its momenta, in the reciprocal basis
     time_reversal_invariant: whether the momentum equals its opposite
     energy: (l,) eV; dimension: (l,) states of the level; coirrep: (l,) which of the momentum's in the symmetry table,
         from 1 (the numbers are the table's own); filled: (l,) share of its states that is occupied
