@@ -18,7 +18,7 @@ help:
 	@echo "Every target first makes the environment in $(VENV), where it is not there yet."
 	@echo "make run       the whole strategy on the embedded data; says where the report lies"
 	@echo "make test      what a change must pass: make lint, then every test"
-	@echo "make quick     the tests that need neither a browser nor the documents, and are fast: a bit over a minute"
+	@echo "make quick     the tests that need neither a browser nor the documents, and are fast"
 	@echo "make coverage  every test, and which lines none of them runs"
 	@echo "make confirm   installs GPAW (a compiler, BLAS and libxc: docs/confirm.md), and its tests: real calculations"
 	@echo "make lint      ruff, codespell, deptry, mypy"

@@ -182,6 +182,7 @@ class TestReference:
         assert set(bundle.assess(features).columns) == {"set_90", "set_95"}
 
 
+@pytest.mark.slow
 def test_a_named_bundle_stays_in_memory_until_it_changes_on_disk(copy):
     first = kept_bundle(str(copy))
     assert kept_bundle(str(copy)) is first

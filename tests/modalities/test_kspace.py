@@ -288,6 +288,7 @@ def test_a_thermal_view_keeps_the_symmetry_and_moves_the_levels(bismuth_tellurid
     assert not np.allclose(before["node.features"][:, level], after["node.features"][:, level], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_views_of_real_crystals_are_always_usable(real_crystals):
     for crystal in real_crystals:
         part = KSPACE.extract(thermal_view(crystal, view=1))

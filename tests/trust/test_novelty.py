@@ -60,6 +60,7 @@ def test_materials_left_out_are_newer_than_those_inside(small_world):
     np.testing.assert_array_equal(half.place(small_world.store, np.arange(40, 60)).novelty, placed.novelty[40:])
 
 
+@pytest.mark.slow
 def test_scrambled_crystals_are_newer_than_real_ones(small_world):
     from sklearn.metrics import roc_auc_score
 

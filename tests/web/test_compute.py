@@ -90,6 +90,7 @@ def test_the_page_is_told_before_what_it_takes_or_why_it_cannot_be(monkeypatch, 
     assert "probably magnetic" in compute.offer(iron)["none"]
 
 
+@pytest.mark.slow
 def test_the_offer_comes_with_the_material(address):
     files = {"file": ("SnTe.vasp", example_text("SnTe").encode())}
     offered = httpx.post(f"{address}/api/material", files=files, timeout=60).json()["compute"]

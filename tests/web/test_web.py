@@ -51,6 +51,8 @@ from topofuse.web.serve import ServeError, listen, serve
 from topofuse.web.service import safe_name
 from topofuse.web.zone import brillouin_zone, wigner_seitz
 
+pytestmark = pytest.mark.slow  # starts a server
+
 
 @pytest.fixture(scope="module")
 def address():
@@ -121,7 +123,6 @@ class TestPredict:
             row["p_hsp_semimetal"] + row["p_hsl_semimetal"]
         )
 
-    @pytest.mark.slow
     def test_a_broken_file_is_a_row_with_a_reason_and_no_traceback(self, client, tmp_path):
         expected = make_corpus(tmp_path)
         small = [path for path in expected if "odd" not in path.parts and path.stat().st_size < 100_000]
@@ -135,7 +136,6 @@ class TestPredict:
             assert "Traceback" not in row["reason"]
         (tmp_path / "odd" / "locked").chmod(0o700)
 
-    @pytest.mark.slow
     def test_a_structure_that_hangs_costs_its_own_row_and_holds_up_nobody(self):
         with serving(ByFirstAtom(features=misbehave), time_limit=1.0) as address, httpx.Client(base_url=address) as own:
             slow = []
@@ -146,7 +146,6 @@ class TestPredict:
             row = slow[0].json()["rows"][0]
             assert (row["status"], row["reason"]) == ("error", "took longer than the time limit of 1 s")
 
-    @pytest.mark.slow
     def test_requests_wait_for_the_model_that_is_still_loading(self):
         gate = threading.Event()
 
@@ -248,7 +247,6 @@ class TestMaterial:
         assert found.row["formula"] == "CaS"
         assert counts == dict.fromkeys(counts, 1)
 
-    @pytest.mark.slow
     def test_a_crystal_that_hangs_or_takes_all_the_memory_is_a_row_with_the_reason(self, monkeypatch):
         hanging = ByFirstAtom(features=misbehave)
         with serving(hanging, time_limit=1.0) as address, httpx.Client(base_url=address, timeout=60) as own:
@@ -259,7 +257,6 @@ class TestMaterial:
             found = self.material(own, "MgO.vasp", poscar("Mg", "O"))
         assert found["row"]["reason"] == "needs more memory than the limit of 0.25 GiB"
 
-    @pytest.mark.slow
     def test_the_reasons_are_what_topofuse_explain_says_of_the_file(self, tmp_path):
         (tmp_path / "CaS.vasp").write_text(poscar("Ca", "S"))
         bundle = open_bundle("fast")
@@ -342,7 +339,6 @@ class TestZone:
         assert [written(name) for name in ("GAMMA", "SIGMA_0", "H_2", "X")] == ["Γ", "Σ₀", "H₂", "X"]
 
 
-@pytest.mark.slow
 def test_every_example_is_its_formula(client):
     offered = client.get("/api/examples").json()
     assert [e["formula"] for e in offered] == [e.formula for e in EXAMPLES]
@@ -421,7 +417,6 @@ def test_the_interface_is_described(client):
 
 
 class TestCommand:
-    @pytest.mark.slow
     def test_it_serves_on_this_machine_only_until_it_is_ended_and_leaves_nothing(self, tmp_path):
         command = [sys.executable, "-m", "topofuse.cli", "serve", "--port", "0", "--no-open", "--model", "fast"]
         environment = {**os.environ, "TMPDIR": str(tmp_path)}
