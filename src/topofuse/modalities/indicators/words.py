@@ -7,7 +7,7 @@ from topofuse.modalities.words import Words
 
 _NOMINAL: dict[str, str] = {
     "orbitals": "orbitals in the cell of the sketch",
-    "verdict": "class that the sketch's symmetry analysis gives",
+    "verdict": "class that the sketch's symmetry analysis gives (0 trivial, 1 hsp, 2 hsl, 3 ti, 4 tci)",
     "cut_share": "share of special momenta where the filling cuts a degenerate level",
     "broken": "compatibility relations are broken",
     "order": "order of the symmetry indicator",
