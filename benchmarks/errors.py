@@ -12,15 +12,15 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from topofuse.crystals.elements import element_property
-from topofuse.evaluation.agreement import FIVE_TO_FOUR, FOUR
 from topofuse.labels import FIVE, decide
 from topofuse.materials import load
 from topofuse.modalities.extraction import default_cache, extract_all
+from topofuse.modalities.indicators.features import CLASSES
 from topofuse.modalities.registry import modality
+from topofuse.report.second import beside, read_second
 from topofuse.report.source import Rows, read_run
 
 Mask = NDArray[np.bool_]
@@ -63,12 +63,10 @@ def main() -> None:
         print(f"| {title} | " + " | ".join(f"{100 * share:.1f} %" for share in shares) + " |")
     between(rows.labels[wrong], decided[wrong])
     sketched = wrong & np.isfinite(analysis["p_trivial_30"])
-    likeliest = np.stack([analysis[f"{name}_30"] for name in ("p_trivial", "p_hsp", "p_hsl", "p_ti", "p_tci")]).argmax(
-        0
-    )
+    likeliest = np.stack([analysis[f"{name}_30"] for name in CLASSES]).argmax(0)
     right = (likeliest == rows.labels)[sketched].mean()
     print(f"\nwrong, with an analysed sketch: its most probable class (0.3 eV) is the label in {100 * right:.0f} %")
-    beside_second(rows, decided, arguments.second)
+    beside_second(rows, arguments.second)
 
 
 def kinds(rows: Rows, elements: list[set[int]], analysis: dict[str, NDArray[np.float32]]) -> dict[str, Mask]:
@@ -102,13 +100,9 @@ def between(labels: NDArray[np.int64], decided: NDArray[np.int64]) -> None:
     print("classes: " + ", ".join(FIVE))
 
 
-def beside_second(rows: Rows, decided: NDArray[np.int64], path: Path) -> None:
+def beside_second(rows: Rows, path: Path) -> None:
     """Prints how many errors are on crystals on which a second database disagrees with the label."""
-    table = pq.read_table(path)
-    classes = dict(zip(table["material_id"].to_pylist(), table["class_second"].to_pylist(), strict=True))
-    shared = rows.table["material_id"].isin(classes).to_numpy()
-    second = np.array([FOUR.index(classes[name]) for name in rows.table["material_id"][shared]])
-    labels, model = FIVE_TO_FOUR[rows.labels[shared]], FIVE_TO_FOUR[decided[shared]]
+    _, labels, second, model = beside(rows, read_second(path))
     for title, a, b, c in (("four", labels, second, model), ("two", labels > 0, second > 0, model > 0)):
         apart, wrong = a != b, a != c
         figures = (apart.mean(), apart[wrong].mean(), (c == b)[wrong & apart].mean(), wrong[~apart].mean())

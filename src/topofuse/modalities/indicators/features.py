@@ -18,9 +18,9 @@ from topofuse.tightbinding.threads import linear_algebra
 
 BLURS: dict[str, float] = {"15": 0.15, "30": 0.3, "60": 0.6}  # eV, by the suffix of the columns
 _NOMINAL = ("orbitals", "verdict", "cut_share", "broken", "order", "z4", "weak")
-_CLASSES = ("p_trivial", "p_hsp", "p_hsl", "p_ti", "p_tci")  # in the order of `labels.FIVE`
+CLASSES = ("p_trivial", "p_hsp", "p_hsl", "p_ti", "p_tci")  # in the order of `labels.FIVE`
 _Z4 = ("z4_0", "z4_1", "z4_2", "z4_3")
-_SOFT = (*_CLASSES, "broken", *_Z4, "weak", "weak_only", "nontrivial", "ti_share", "entropy")
+_SOFT = (*CLASSES, "broken", *_Z4, "weak", "weak_only", "nontrivial", "ti_share", "entropy")
 TABLE_NAMES = (*_NOMINAL, *(f"{name}_{suffix}" for suffix in BLURS for name in _SOFT))
 _DECIMALS = 4
 _GAPPED = 0.01  # of a smaller probability, shares mean nothing
@@ -70,7 +70,7 @@ def _row(sketch: Sketch, table: SymmetryTable) -> dict[str, float]:
 def _soft_columns(
     table: SymmetryTable, classes: NDArray[np.float64], indicator: NDArray[np.float64], cut: float, broken: float
 ) -> dict[str, float]:
-    columns = dict(zip(_CLASSES, classes.tolist(), strict=True))
+    columns = dict(zip(CLASSES, classes.tolist(), strict=True))
     columns["ti_share"] = float((classes[TI] + _FEW) / (classes[TI] + classes[TCI] + 2 * _FEW))
     columns["entropy"] = float(-(classes * np.log(classes + _TINY)).sum())
     if 1 - cut > _GAPPED:
