@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.operations import primitive_basis
 
 # A tie between two zone shapes (a = c in a body-centred tetragonal cell, ...) must not be decided by rounding.
@@ -199,6 +200,12 @@ def _points(
     origin = evaluate(np.zeros(len(names)))
     slope = np.array([evaluate(unit) - origin for unit in np.eye(len(names))]).reshape(len(names), len(labels), 3)
     return labels, origin @ to_ours, np.moveaxis(slope @ to_ours, 0, -1), tuple(formulas)
+
+
+def labelled_momenta(crystal: SymmetricCrystal) -> tuple[str, dict[str, NDArray[np.float64]]]:
+    """The extended Bravais symbol of a crystal, and its labelled momenta as `momenta` gives them."""
+    symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
+    return symbol, momenta(symbol, crystal.centering, crystal.conventional_lattice)
 
 
 def momenta(symbol: str, centering: str, conventional: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
-from topofuse.symmetry.zones import extended_bravais, momenta, path
+from topofuse.symmetry.zones import labelled_momenta, path
+from topofuse.tightbinding.operators import Operators
 from topofuse.tightbinding.sampling import same_momentum
 from topofuse.tightbinding.sketch import Sketch
 
@@ -23,18 +22,16 @@ def incompatible_lines(crystal: SymmetricCrystal, sketch: Sketch) -> tuple[dict[
 
     Lines and their labels are those of Y. Hinuma et al., Comp. Mat. Sci. 128, 140 (2017).
     """
-    symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
-    named = momenta(symbol, crystal.centering, crystal.conventional_lattice)
+    symbol, named = labelled_momenta(crystal)
     lines = [(a, b) for a, b in path(symbol) if a in named and b in named]
     points = np.array(list(named.values()))
     sketch = sketch.at(points)
     place = {label: i for i, label in enumerate(named)}
-    rotations = sketch.operators.rotations.tobytes()
     worst = {line: np.zeros(2) for line in lines}
     for line in lines:
         ends = [place[label] for label in line]
         begin, end = points[ends]
-        operations = _operations_of_line((begin + _ON_LINE * (end - begin)).tobytes(), rotations)
+        operations = _operations_of_line(sketch.operators, begin + _ON_LINE * (end - begin))
         if not len(operations):
             continue
         # along a line the trace of {W|t} turns with exp(-2πi k·t)
@@ -45,16 +42,14 @@ def incompatible_lines(crystal: SymmetricCrystal, sketch: Sketch) -> tuple[dict[
     return without, with_spin
 
 
-@lru_cache(maxsize=1024)
-def _operations_of_line(momentum: bytes, rotations: bytes) -> NDArray[np.int64]:
-    """One operation of each class of those that fix a momentum, without the identity.
+def _operations_of_line(operators: Operators, momentum: NDArray[np.float64]) -> NDArray[np.int64]:
+    """One operation of each class of those that fix a momentum on a line, without the identity.
 
     Operations that an operation of the line carries into each other, or into their inverse, have the same trace or its
     conjugate, but for a phase that is the same all along the line.
     """
-    k, moves = np.frombuffer(momentum), np.frombuffer(rotations, dtype=np.int64).reshape(-1, 3, 3)
-    fixed = np.flatnonzero(same_momentum(np.rint(np.linalg.inv(moves)).transpose(0, 2, 1) @ k, k))
-    own = moves[fixed]
+    fixed = np.flatnonzero(same_momentum(operators.momentum_rotations @ momentum, momentum))
+    own = operators.rotations[fixed]
     inverse = np.rint(np.linalg.inv(own)).astype(np.int64)
     seen: set[bytes] = {np.eye(3, dtype=np.int64).tobytes()}
     chosen = []

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.crystal import reciprocal
-from topofuse.symmetry.zones import extended_bravais, momenta, path
+from topofuse.symmetry.zones import labelled_momenta, path
 from topofuse.tightbinding.sketch import WINDOW, Sketch
 
 KINDS = "spdf"
@@ -54,8 +54,7 @@ class BandLines:
 
 def lines_of(crystal: SymmetricCrystal, per_line: int) -> Lines:
     """`per_line` equidistant momenta of each line of the path of Y. Hinuma et al. (Comp. Mat. Sci. 128, 140 (2017))."""
-    symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
-    named = momenta(symbol, crystal.centering, crystal.conventional_lattice)
+    symbol, named = labelled_momenta(crystal)
     basis = reciprocal(crystal.primitive.lattice)
     lengths = {(a, b): float(np.linalg.norm((named[b] - named[a]) @ basis)) for a, b in path(symbol)}
     ends = tuple(pair for pair, length in lengths.items() if length > _EMPTY_LENGTH)

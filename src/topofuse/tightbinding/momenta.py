@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from topofuse.crystals import SymmetricCrystal
 from topofuse.symmetry import SymmetryTable
-from topofuse.symmetry.zones import extended_bravais, momenta
+from topofuse.symmetry.zones import labelled_momenta
 from topofuse.tightbinding.indicators import even_share, parity_exchange_at
 from topofuse.tightbinding.sketch import Sketch
 from topofuse.tightbinding.states import StarLevels
@@ -53,9 +53,8 @@ def momentum_levels(
     crystal: SymmetricCrystal, sketch: Sketch, table: SymmetryTable, stars: list[StarLevels]
 ) -> list[MomentumLevels]:
     """One for each star of the table, Γ first; stars: those that `star_levels` gives."""
-    symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
     labels = [star.label for star in table.stars]
-    named = momenta(symbol, crystal.centering, crystal.conventional_lattice)
+    _, named = labelled_momenta(crystal)
     for name, k in reversed(named.items()):  # of several names in a star the first counts: F, not F_2
         momentum = table.find(k)
         if momentum is not None:

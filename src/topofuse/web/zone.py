@@ -14,7 +14,7 @@ from scipy.spatial import Voronoi
 from topofuse.crystals import SymmetricCrystal
 from topofuse.crystals.crystal import reciprocal
 from topofuse.symmetry.filling import zone_facts
-from topofuse.symmetry.zones import TRICLINIC, extended_bravais, momenta, written, zone
+from topofuse.symmetry.zones import TRICLINIC, labelled_momenta, written, zone
 
 
 def brillouin_zone(crystal: SymmetricCrystal) -> dict[str, Any]:
@@ -24,9 +24,8 @@ def brillouin_zone(crystal: SymmetricCrystal) -> dict[str, Any]:
     electrons: valence electrons of the primitive cell; points: what `symmetry.filling.MomentumFacts` says of each, with
     its position and its coordinates in the reciprocal basis; path: pairs of points.
     """
-    symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
+    symbol, where = labelled_momenta(crystal)
     table = zone(crystal.spacegroup, symbol)
-    where = momenta(symbol, crystal.centering, crystal.conventional_lattice)
     basis = reciprocal(crystal.primitive.lattice)
     facts = zone_facts(crystal)
     nodes = {label: node for a, b, i, j, _ in table.lines for label, node in ((a, i), (b, j))}

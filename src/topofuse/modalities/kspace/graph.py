@@ -24,9 +24,8 @@ from topofuse.symmetry.filling import Filling, atomic_limit
 from topofuse.symmetry.zones import (
     TRICLINIC,
     LittleGroup,
-    extended_bravais,
     group_facts,
-    momenta,
+    labelled_momenta,
     zone,
     zone_symbols,
 )
@@ -226,9 +225,8 @@ def extract(crystal: SymmetricCrystal) -> Part:
     with every line in both directions. Nodes come in the order of their labels, GAMMA first.
     """
     electrons = int(valence_electrons(crystal.primitive.numbers).sum())
-    symbol = extended_bravais(crystal.spacegroup, crystal.centering, crystal.conventional_lattice)
+    symbol, points = labelled_momenta(crystal)
     static = _static(crystal.spacegroup, symbol)
-    points = momenta(symbol, crystal.centering, crystal.conventional_lattice)
     levels = empty_lattice(crystal.primitive.lattice, np.array([points[x] for x in static.labels]), electrons)
     node = np.column_stack([static.node, _node_filling(static, electrons), _node_levels(levels)])
     ends = np.array([points[b] - points[a] for a, b in static.ends])
