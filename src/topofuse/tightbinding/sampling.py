@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from topofuse.crystals.operations import group_of
 from topofuse.symmetry import symmetry_table
-from topofuse.tightbinding.operators import Operators
 
 TRIMS = np.array([[a, b, c] for a in (0.0, 0.5) for b in (0.0, 0.5) for c in (0.0, 0.5)])
 
@@ -40,24 +40,19 @@ def same_momentum(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.
     return same
 
 
-def sampling_of(spacegroup: int, operators: Operators) -> Sampling:
-    """The momenta that a space group fixes, one of every star."""
-    return _sampling(spacegroup, operators.rotations.tobytes(), operators.translations.tobytes())
-
-
 @lru_cache(maxsize=512)
-def _sampling(spacegroup: int, rotations: bytes, translations: bytes) -> Sampling:
+def sampling_of(spacegroup: int, hall_number: int, centering: str) -> Sampling:
+    """The momenta that a space group fixes, one of every star; Hall number and centring as for `group_of`."""
     points = np.array([momentum.k for momentum in symmetry_table(spacegroup).representatives])
-    moves = np.frombuffer(rotations, dtype=np.int64).reshape(-1, 3, 3)
-    shifts = np.frombuffer(translations).reshape(-1, 3)
-    turned = np.rint(np.linalg.inv(moves)).transpose(0, 2, 1)
+    rotations, translations = group_of(hall_number, centering)
+    turned = np.rint(np.linalg.inv(rotations)).transpose(0, 2, 1)
     trims, signs = [], []
     for trim in TRIMS:
         images = turned @ trim
         equal = same_momentum(np.concatenate([images, -images]), points[:, None])
         point, image = np.argwhere(equal)[0].tolist()
         trims.append(point)
-        signs.append(_inversion_sign(moves, shifts, image % len(moves), trim))
+        signs.append(_inversion_sign(rotations, translations, image % len(rotations), trim))
     return Sampling(points, np.array(trims), np.array(signs))
 
 

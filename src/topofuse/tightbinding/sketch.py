@@ -142,7 +142,7 @@ def sketch_of(crystal: SymmetricCrystal) -> Sketch | NoSketch:
     basis = basis_of(atoms)
     operators = Operators(crystal, basis)
     model = TightBinding(crystal.primitive, basis, operators.inversion)
-    sampling = sampling_of(crystal.spacegroup, operators)
+    sampling = sampling_of(crystal.spacegroup, crystal.hall_number, crystal.centering)
     solved = _solved(model, sampling, filled, lambda energy: _window(energy, filled)[1])
     return Sketch(basis, model, operators, sampling, filled, *solved)
 
