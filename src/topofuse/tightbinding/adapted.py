@@ -170,14 +170,13 @@ def solve_even_and_odd(
     order = np.argsort(energy, kind="stable")
     energy, parity = energy[order], np.repeat([1, -1], [len(levels) for levels, _ in solved])[order]
     lowest = parity[: wanted(energy)]
-    states, duals = [], []
+    states, dual = np.empty((2, len(energy), len(lowest)))
     for sign, part, (overlap, _), (_, columns) in zip((1, -1), parts, blocks, solved, strict=True):
-        columns = columns[:, : np.count_nonzero(lowest == sign)]
-        states.append(halves.columns(columns, part))
-        duals.append(halves.columns(overlap @ columns, part))
-    order = np.argsort(np.argsort(lowest == -1, kind="stable"))  # from even before odd to ascending energy
-    ordered, dual = (_by_orbital(halves, np.concatenate(columns, axis=1)[:, order]) for columns in (states, duals))
-    return Solution(energy, ordered, dual, parity)
+        own = lowest == sign
+        columns = columns[:, : np.count_nonzero(own)]
+        states[:, own] = halves.columns(columns, part)
+        dual[:, own] = halves.columns(overlap @ columns, part)
+    return Solution(energy, _by_orbital(halves, states), _by_orbital(halves, dual), parity)
 
 
 def solve_real(

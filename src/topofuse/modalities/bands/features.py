@@ -80,11 +80,9 @@ def extract(crystal: SymmetricCrystal) -> Part:
 
 def _row(sketch: Sketch, orbits: NDArray[np.int64]) -> NDArray[np.float64]:
     filled, energy = sketch.filled, sketch.bands.energy
-    without = energy[:, filled - 1], energy[:, filled]
-    with_spin = sketch.spin_edges()
-    gap, gap_soc = (above - below for below, above in (without, with_spin))
+    edges = (energy[:, filled - 1], energy[:, filled]), sketch.spin_edges()
+    gap, gap_soc = (above - below for below, above in edges)
     columns = {"orbitals": float(sketch.basis.size)}
-    edges = without, with_spin
     for suffix, own_gap, (below, above), index in zip(
         ("", "_soc"), (gap, gap_soc), edges, indicators(sketch), strict=True
     ):
@@ -106,7 +104,7 @@ def _point_gaps(sketch: Sketch, gap: NDArray[np.float64]) -> dict[str, float]:
         "point_gap_min": gap.min(),
         "point_gap_second": np.sort(gap)[:2].max(),
         "point_gap_mean": gap.mean(),
-        "point_gap_open": gap[~closed].min(initial=np.inf) if not closed.all() else 0.0,
+        "point_gap_open": 0.0 if closed.all() else gap[~closed].min(),
         "degenerate_points": float(closed.sum()),
         "degenerate_share": closed.mean(),
         "gamma_gap": gap[0],
