@@ -3,7 +3,8 @@
     python tools/restamp_bundles.py --was 8049a2137e94b0e0 src/topofuse/pretrained/full src/topofuse/pretrained/fast
 
 Only for a change of how the hash is made, with features as they were: the hash that the bundles have now must be named,
-and `tests/ensemble/test_carried_predictions.py` says whether their predictions stayed. Weights are not touched.
+and `tests/ensemble/test_carried_predictions.py` says whether their predictions stayed. Weights are not touched. The
+atlas in the package, where it was made with one of them, gets the new identity of the model.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
+from topofuse.atlas.file import carried, read, write
 from topofuse.modalities.registry import feature_hash
 
 
@@ -23,14 +28,22 @@ def restamp(folder: Path, was: str) -> str:
     if manifest["features"] != was:
         raise SystemExit(f"{path} has the hash {manifest['features']}, not {was}")
     manifest["features"] = feature_hash(tuple(manifest["config"]["modalities"]))
-    del manifest["checksum"]
+    old = manifest.pop("checksum")
     text = json.dumps(manifest, indent=1, allow_nan=False)
     sealed = {**manifest, "checksum": hashlib.sha256(text.encode()).hexdigest()}
     path.write_text(json.dumps(sealed, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     card = folder / "MODEL_CARD.md"
     if card.exists():
         card.write_text(card.read_text(encoding="utf-8").replace(was, manifest["features"]), encoding="utf-8")
+    _rename_in_atlas(old, str(sealed["checksum"]))
     return str(manifest["features"])
+
+
+def _rename_in_atlas(old: str, new: str) -> None:
+    path = carried()
+    card = read(path)[1]
+    if card.identity == old:
+        write(path, pq.read_table(path), replace(card, identity=new))
 
 
 def main() -> None:

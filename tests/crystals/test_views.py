@@ -45,6 +45,13 @@ class TestViews:
             for array in ("node.number", "node.weight", "node.features"):
                 np.testing.assert_array_equal(sample["crystal"][array], views[0]["crystal"][array])
 
+    def test_all_views_have_the_sketch_of_the_first(self, compounds, compound):
+        views = all_views(compounds[compound], n=2)
+        for name in ("bands", "indicators"):
+            assert np.isfinite(views[0][name]["table"]).any()
+            np.testing.assert_array_equal(views[1][name]["table"], views[0][name]["table"])
+        assert list(views[1]) == list(views[0])
+
     def test_the_first_view_is_the_crystal_itself(self, compounds, compound):
         crystal = analyse(compounds[compound])
         assert thermal_view(crystal, 0) is crystal

@@ -1,9 +1,10 @@
 """Thermal views: the same crystal with a slightly strained lattice and displaced neighbours.
 
 Views serve test-time augmentation. The space group, its orbits and Wyckoff positions are those of the
-original; lattice and distances change. The random numbers depend only on the seed, the view's number,
-the space group and the composition, and are dealt out in an order that does not depend on the choice of
-origin, axes, or atom order, so that equal crystals have equal views.
+original; lattice and distances change. The band sketch is not computed anew (`modalities.extraction`). The
+random numbers depend only on the seed, the view's number, the space group and the composition, and are dealt
+out in an order that does not depend on the choice of origin, axes, or atom order, so that equal crystals have
+equal views.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from topofuse.crystals.neighbours import Neighbours
 from topofuse.crystals.symmetry import SymmetricCrystal
 
-VIEWS_VERSION = 1  # raised whenever the views of a crystal change
+VIEWS_VERSION = 2  # raised whenever the views of a crystal change
 STRAIN = 0.01  # standard deviation of each independent axial strain
 TIE = 1e-3  # Å; bonds of one kind whose lengths differ by less are taken for equivalent
 DISPLACEMENT = 0.05  # Å, standard deviation of one Cartesian component of an atom's displacement (300 K)

@@ -24,7 +24,7 @@ from topofuse.system.files import read_json, write_json
 from topofuse.system.processes import worker_pool
 
 CHUNK = 256
-_LAYOUT = 2  # of the cache; raised when what its files hold changes without a change of a modality's code
+_LAYOUT = 3  # of the cache; raised when what its files hold changes without a change of a modality's code
 
 
 def default_cache() -> Path:
@@ -81,8 +81,18 @@ def extract_views(
     skip_costly: bool = False,
 ) -> list[Sample]:
     """The modalities of views 0 to n_views - 1 of one crystal (`crystals.views`)."""
-    views = (thermal_view(crystal, view, seed) for view in range(n_views))
-    return [extract_sample(view, names, tables_only, skip_costly) for view in views]
+    views = [thermal_view(crystal, view, seed) for view in range(n_views)]
+    return _samples_of(views, names, tables_only, skip_costly)
+
+
+def _samples_of(
+    views: Sequence[SymmetricCrystal], names: Sequence[str], tables_only: bool = False, skip_costly: bool = False
+) -> list[Sample]:
+    """One sample per view; all have the band sketch of the first, which would take most of the time of each."""
+    first = extract_sample(views[0], names, tables_only, skip_costly)
+    moving = [name for name in names if not modality(name).from_sketch]
+    others = [extract_sample(view, moving, tables_only, skip_costly) for view in views[1:]]
+    return [first, *(Sample(other.facts, {name: {**first, **other}[name] for name in names}) for other in others)]
 
 
 def extract_all(
@@ -187,7 +197,7 @@ def _computed(chunk: _Chunk, names: list[str]) -> dict[str, _ChunkPart]:
             continue
         for name in names:
             try:
-                samples[name].append([extract_sample(view, (name,)) for view in views])
+                samples[name].append(_samples_of(views, (name,)))
             except CrystalError as error:
                 rejected[name][index] = str(error)
     return {
