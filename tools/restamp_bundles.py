@@ -10,7 +10,6 @@ atlas in the package, where it was made with one of them, gets the new identity 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from topofuse.atlas.file import carried, read, write
+from topofuse.ensemble.bundle import sealed
 from topofuse.modalities.registry import feature_hash
 
 
@@ -29,13 +29,12 @@ def restamp(folder: Path, was: str) -> str:
         raise SystemExit(f"{path} has the hash {manifest['features']}, not {was}")
     manifest["features"] = feature_hash(tuple(manifest["config"]["modalities"]))
     old = manifest.pop("checksum")
-    text = json.dumps(manifest, indent=1, allow_nan=False)
-    sealed = {**manifest, "checksum": hashlib.sha256(text.encode()).hexdigest()}
-    path.write_text(json.dumps(sealed, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    content = sealed(manifest)
+    path.write_bytes(content)
     card = folder / "MODEL_CARD.md"
     if card.exists():
         card.write_text(card.read_text(encoding="utf-8").replace(was, manifest["features"]), encoding="utf-8")
-    _rename_in_atlas(old, str(sealed["checksum"]))
+    _rename_in_atlas(old, json.loads(content)["checksum"])
     return str(manifest["features"])
 
 

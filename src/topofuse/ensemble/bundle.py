@@ -172,7 +172,7 @@ def save_bundle(
         "checksums": checksums,
         "info": dict(info),
     }
-    write_whole(directory / "bundle.json", _sealed(manifest))
+    write_whole(directory / "bundle.json", sealed(manifest))
 
 
 def load_bundle(directory: Path) -> Bundle:
@@ -277,7 +277,7 @@ def _manifest(directory: Path) -> dict[str, Any]:
         )
     if "checksum" not in manifest:
         raise BundleError(f"{path} has no checksum of its own, so damage would go unseen; {again}")
-    if content != _sealed({key: value for key, value in manifest.items() if key != "checksum"}):
+    if content != sealed({key: value for key, value in manifest.items() if key != "checksum"}):
         raise BundleError(f"{path} does not match its checksum: it was changed or damaged; copy it again, or {again}")
     try:
         foreign.check_described(manifest)
@@ -291,7 +291,7 @@ def _manifest(directory: Path) -> dict[str, Any]:
     return manifest
 
 
-def _sealed(manifest: Mapping[str, Any]) -> bytes:
+def sealed(manifest: Mapping[str, Any]) -> bytes:
     """The text of bundle.json: `manifest`, and as its last entry the SHA-256 of the same text without that entry.
 
     A file is intact if its entries give its bytes again; so a change that JSON would not notice is seen too.

@@ -92,7 +92,7 @@ def _samples_of(
     first = extract_sample(views[0], names, tables_only, skip_costly)
     moving = [name for name in names if not modality(name).from_sketch]
     others = [extract_sample(view, moving, tables_only, skip_costly) for view in views[1:]]
-    return [first, *(Sample(other.facts, {name: {**first, **other}[name] for name in names}) for other in others)]
+    return [first, *(Sample(other.facts, {**first, **other}) for other in others)]
 
 
 def extract_all(
